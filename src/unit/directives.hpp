@@ -1,0 +1,49 @@
+#pragma once
+// THE table of directives: parser, show, verify, completion, reference and coverage pages and the fuzz dictionary read it.
+// Adding a directive = one row here + one struct field in config.hpp + (if it acts at exec) one step in exec/.
+// Tested by tests/unit/unit/directives_test.cpp.
+
+#include "base/result.hpp"
+#include "unit/config.hpp"
+#include "unit/loader.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monoinit::unit {
+
+/// Rows of Exec and Kill serve [Service], [Socket], [Mount] and [Swap], as systemd's macros do.
+enum class Group : std::uint8_t { Unit, Install, Service, Exec, Kill, Cgroup, Socket, Mount, Automount, Swap, Timer, Path, Slice, Scope, Health };
+enum class Support : std::uint8_t { Full, Degraded, Ignored };
+
+/// What a codec needs beside the text.
+struct ParseContext {
+    const Environment& environment;
+    UnitConfig& unit;
+    std::uint16_t file = 0;
+    std::uint32_t line = 0;
+};
+
+using ParseFn = base::Result<void> (*)(ParseContext&, std::string_view value);
+using ShowFn = std::string (*)(const UnitConfig&);
+
+struct Directive {
+    Group group;
+    std::string_view name;
+    Support support;
+    std::string_view type, dflt, example, doc, note;
+    ParseFn parse; ///< null for ignored rows
+    ShowFn show;   ///< null where nothing is kept
+};
+
+std::span<const Directive> directives();
+/// The row for `name` in `section` of a unit of `type` ("Service" -> groups Service, Exec, Kill, Cgroup); null if unknown.
+const Directive* find_directive(UnitType type, std::string_view section, std::string_view name);
+/// The property name `systemctl show` uses: "RestartUSec" for RestartSec=, else the directive's own.
+std::string property_name(const Directive& directive);
+/// Directive names valid in a section, for "did you mean".
+std::vector<std::string_view> names_in_section(UnitType type, std::string_view section);
+
+} // namespace monoinit::unit

@@ -1,0 +1,46 @@
+#pragma once
+// enable, disable, reenable, mask, unmask, preset, is-enabled, link, set-default: changes to the links in the unit
+// directories; works without an init (docker build), with --root. systemctl(1), [Install] of systemd.unit(5).
+// Tested by tests/unit/unit/install_test.cpp.
+
+#include "unit/loader.hpp"
+#include "unit/source.hpp"
+
+#include <string>
+#include <vector>
+
+namespace monoinit::unit {
+
+struct InstallChange {
+    enum class Kind : unsigned char { Symlink, Removed, Note } kind;
+    std::string path;   ///< the link made or removed; for Note the text
+    std::string target; ///< of the link made
+};
+
+struct InstallOptions {
+    std::string root;     ///< prefix of all paths, empty = /
+    bool runtime = false; ///< in /run/systemd/system instead of /etc/systemd/system
+    bool force = false;   ///< replace conflicting links
+    std::string config_directory = "/etc/systemd/system", runtime_directory = "/run/systemd/system";
+};
+
+using InstallResult = base::Result<std::vector<InstallChange>>;
+using Names = std::vector<std::string>;
+
+enum class FileState : unsigned char {
+    Enabled, EnabledRuntime, Linked, LinkedRuntime, Alias, Masked, MaskedRuntime, Static, Indirect, Disabled, Generated,
+    Transient, Bad, NotFound,
+};
+
+InstallResult enable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options);
+InstallResult disable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options);
+InstallResult reenable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options);
+InstallResult mask(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options);
+InstallResult unmask(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options);
+InstallResult preset(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options, bool enable_only);
+InstallResult link(FileTree& tree, const Loader& loader, const Names& paths, const InstallOptions& options);
+InstallResult set_default(FileTree& tree, const Loader& loader, const std::string& target, const InstallOptions& options);
+FileState file_state(const FileSource& tree, const Loader& loader, std::string_view name, const InstallOptions& options);
+std::string_view file_state_name(FileState state); ///< "enabled", "enabled-runtime", … as systemctl is-enabled prints
+
+} // namespace monoinit::unit
