@@ -1,0 +1,42 @@
+#pragma once
+// Everything the engine can ask of the shell, as data. The shell performs them in order; none waits for an answer:
+// answers come back as events.
+
+#include "engine/event.hpp"
+
+namespace monoinit::engine {
+
+/// One of the machine's process actions (Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories,
+/// RemovePidFile); the other kinds of supervise::Action never leave the engine.
+struct UnitAction { UnitId unit; supervise::Action action; };
+struct CheckConditions { UnitId unit; };
+struct CheckMount { UnitId unit; };
+/// A line of monoinit's own: "[monoinit] text"; `unit` 0 = about no unit in particular.
+struct Log { supervise::Severity severity = supervise::Severity::Info; UnitId unit; std::string text; };
+/// For subscribers (wait, events), the outer notify socket and the checkpoint.
+struct UnitChanged { UnitId unit; supervise::ActiveState before, after; };
+/// Answer to a JobRequest: refused with a reason, or accepted as `job` (0 = nothing to do, done already).
+struct RequestReply {
+    std::uint64_t request = 0;
+    JobId job;
+    graph::RefusalReason refusal = graph::RefusalReason::None;
+    std::string text;
+};
+struct JobFinished {
+    JobId job;
+    std::uint64_t request = 0; ///< of every request merged into it, one JobFinished each
+    graph::JobType type = graph::JobType::Start;
+    UnitId unit;
+    graph::JobResult result = graph::JobResult::Done;
+    base::Duration took{};
+    std::string reason; ///< for people, when it is not Done
+};
+/// The boot target's jobs are over (once): counts for "ready in …".
+struct BootFinished { std::uint32_t running = 0, done = 0, failed = 0; };
+/// Everything is stopped (or killed): leave with this status.
+struct Exit { int status = 0; };
+
+using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
+                            BootFinished, Exit>;
+
+} // namespace monoinit::engine

@@ -1,0 +1,79 @@
+#pragma once
+// The engine joins units, dependency graph, jobs and state machines. Pure: handle(event, now) -> effects.
+// Tested by tests/unit/engine (stories with a fake clock) and tests/sim (deterministic simulation).
+
+#include "engine/effect.hpp"
+#include "supervise/service.hpp"
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace monoinit::engine {
+
+using ConfigPtr = std::shared_ptr<const unit::UnitConfig>;
+
+/// What `status`, `list` and `show` print of a unit. A snapshot, cheap to make.
+struct UnitStatus {
+    UnitId id;
+    ConfigPtr config;
+    supervise::ActiveState active = supervise::ActiveState::Inactive;
+    std::string_view sub; ///< "running", "exited", "dead" …
+    const supervise::Service::Data* service = nullptr; ///< null unless a service
+    base::Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;
+    bool condition_result = false, assert_result = false;
+    std::string condition_failed; ///< which, empty if none
+    std::optional<graph::JobType> job;
+    JobId job_id;
+    bool job_running = false;
+    std::string why;  ///< the chain of causes to the root unit, one line each, when it does not run
+    base::Instant next_attempt = base::never; ///< auto-restart
+    std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it
+};
+
+struct JobStatus { JobId id; UnitId unit; graph::JobType type; graph::JobState state; base::Instant since; std::vector<JobId> waits_for; };
+
+struct EngineOptions {
+    supervise::Policy policy;
+    base::Duration report_slow_job = std::chrono::seconds(10), report_slow_job_again = std::chrono::seconds(30);
+};
+
+class Engine {
+  public:
+    explicit Engine(EngineOptions options);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Adds new units and replaces the configuration of known ones (daemon-reload: `complete` = also forget inactive
+    /// units that are no longer there). Runtime state is untouched. Aliases are known by `names`.
+    void sync(const std::vector<ConfigPtr>& units, bool complete, base::Moment now);
+    /// Which unit's start is the boot; BootFinished is emitted when no job of that transaction is left.
+    void set_boot_target(UnitId unit);
+
+    std::vector<Effect> handle(const Event& event, base::Moment now);
+    base::Instant next_deadline() const;
+
+    UnitId find(std::string_view name) const; ///< by any name; 0 = not loaded
+    UnitStatus status(UnitId unit) const;
+    std::vector<UnitId> units() const;        ///< all loaded, by name
+    std::vector<JobStatus> jobs() const;
+    enum class SystemState : std::uint8_t { Initializing, Starting, Running, Degraded, Maintenance, Stopping };
+    SystemState system_state() const;
+    /// Units this one names, or that name it, through one dependency kind, resolved and merged (list-dependencies, show).
+    std::vector<UnitId> dependencies(UnitId unit, unit::DependencyKind kind, bool reverse) const;
+
+    /// Checkpoint: bytes of one unit's runtime state (and of the jobs), versioned, append-only; restore() takes them up
+    /// again after sync(). What does not parse is reported, not fatal.
+    std::vector<UnitId> take_dirty();           ///< units changed since the last call
+    std::string save(UnitId unit) const;
+    std::string save_globals() const;           ///< counters, boot target, shutdown state, jobs
+    base::Result<void> restore(std::string_view unit_bytes, base::Moment now);
+    base::Result<void> restore_globals(std::string_view bytes, base::Moment now);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace monoinit::engine

@@ -1,0 +1,59 @@
+#pragma once
+// Everything that can happen to the engine, as data. handle(event, now) -> effects.
+
+#include "graph/job.hpp"
+#include "supervise/types.hpp"
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace monoinit::engine {
+
+using base::GuardId;
+using base::JobId;
+using base::UnitId;
+
+/// A request by a person, a program or the boot. Units must be loaded (Engine::sync) before.
+struct JobRequest {
+    std::uint64_t request = 0; ///< the caller's number; 0 = nobody waits
+    graph::JobType type = graph::JobType::Start;
+    UnitId unit;
+    unit::JobMode mode = unit::JobMode::Replace;
+    bool by_person = true; ///< RefuseManualStart=/Stop= apply; the restart counter is cleared
+};
+struct CancelJob { JobId job; };
+struct ResetFailed { UnitId unit; }; ///< unit 0 = all
+struct KillUnit { UnitId unit; int who = 2; int signal = 15; }; ///< who: supervise::Service::KillWho
+/// Answers of the shell to effects.
+struct ConditionsChecked {
+    UnitId unit;
+    bool ok = true, assertion_failed = false;
+    std::string failed; ///< "ConditionPathExists=/x (a.service:3)"
+};
+struct GuardEvent {
+    UnitId unit;
+    std::variant<supervise::SpawnResult, supervise::CommandExited, supervise::TreeEmpty, supervise::GuardLost,
+                 supervise::TreeListed>
+        what;
+};
+struct PidFileEvent { UnitId unit; supervise::PidFileRead what; };
+struct NotifyEvent { UnitId unit; supervise::Notified what; };
+struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///< answer to CheckMount
+/// next_deadline() has passed.
+struct Tick {};
+/// Ordered stop of everything. `budget`: time until nothing may be left (infinity: the units' own timeouts).
+struct Shutdown {
+    enum class Kind : std::uint8_t { Exit, Signal, Emergency } kind = Kind::Signal;
+    base::Duration budget = base::infinity;
+    int exit_status = 0;
+    std::string reason; ///< "SIGTERM"
+};
+/// A second signal: SIGKILL everything now.
+struct ShutdownNow {};
+
+using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
+                           NotifyEvent, MountState, Tick, Shutdown, ShutdownNow>;
+
+} // namespace monoinit::engine
