@@ -1,0 +1,234 @@
+#pragma once
+// What can be asked of a running monoinit and what it answers, as plain data. The wire form (Varlink, JSON) is
+// codec.cpp's business; src/control/io.monoinit.Manager.varlink is the contract and a test holds the two together.
+// Tested by tests/unit/control/codec_test.cpp.
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace monoinit::control {
+
+using base::Duration;
+using base::Moment;
+
+using Names = std::vector<std::string>;
+using PropertyList = std::vector<std::pair<std::string, std::string>>; ///< name, value, as `systemctl show` prints them
+
+// ---- units ----------------------------------------------------------------------------------------------------------
+
+/// One line of `list` and of the overview. State words are systemd's: "loaded", "active", "running", "enabled" …
+struct UnitSummary {
+    std::string name;        ///< "code-server.service"
+    std::string description;
+    std::string load_state, active_state, sub_state;
+    std::string result;      ///< "success", "exit-code" …; empty where a type has none
+    std::string health;      ///< "healthy", "unhealthy", or empty: no check
+    std::string job;         ///< type of the queued job ("start"), empty if none
+    std::uint32_t job_id = 0;
+    int main_pid = 0;
+    std::vector<int> guards; ///< everything below these processes belongs to the unit; the client reads /proc itself
+    std::uint32_t restarts = 0;
+    Moment state_changed;
+    std::optional<Duration> next_attempt;   ///< from now, while it waits to be restarted
+    std::string note;        ///< "exit 0 after 12 s (Restart=always)", "203/EXEC: /opt/api/run not found", "0.31 s"
+    bool machine_masked = false;            ///< on the list of units of the machine; `note` says why
+    bool builtin = false;                   ///< embedded in the binary
+};
+
+struct Dependency {
+    std::string kind;         ///< "Requires", "RequiredBy", "After" …
+    std::string unit;
+    std::string active_state, sub_state, load_state; ///< of that unit
+};
+
+/// One command that ran or runs.
+struct ExecRecord {
+    std::string directive;    ///< "ExecStartPre"
+    std::string command;      ///< the line as written, specifiers expanded
+    int pid = 0;
+    Moment started, exited;
+    std::string code;         ///< "exited", "killed", "dumped"; empty while it runs
+    int status = 0;
+};
+
+/// Everything `status` prints.
+struct UnitDetail {
+    UnitSummary summary;
+    Names names;              ///< aliases, the main name first
+    Names documentation;
+    std::string fragment_path, source_path;
+    Names drop_in_paths;
+    std::string load_error;
+    std::string file_state, preset; ///< may be empty: the client then asks the files itself
+    std::string type;         ///< "notify"; empty unless a service
+    std::string restart;      ///< "always"; empty unless a service
+    std::string user, group;
+    int control_pid = 0;
+    std::string status_text;  ///< STATUS= of sd_notify
+    std::string last_failure; ///< "10:01:58: killed by SIGKILL, 10 s wait"; empty if it never failed
+    std::optional<std::uint64_t> memory, cpu_usec, tasks; ///< where a cgroup knows them; else the client adds up /proc
+    Moment active_enter, active_exit, inactive_enter, inactive_exit;
+    std::string invocation_id;
+    std::vector<ExecRecord> history;
+    std::vector<Dependency> dependencies; ///< what it needs and who needs it; ordering only where asked
+    Names notices;            ///< degraded directives, problems in its files, where its output goes if not to the log
+    std::string condition_failed; ///< "ConditionPathExists=/x (a.service:3)"
+    Names why;                ///< why it does not run: chain of causes to the root unit, one line each
+    std::string next;         ///< what to do or what happens next; empty: the client works it out
+    bool can_reload = false, needs_daemon_reload = false;
+};
+
+struct ManagerInfo {
+    std::string version;      ///< "1.0"
+    int pid = 1;
+    std::string system_state; ///< "running", "degraded", "starting" …
+    Duration uptime{};
+    std::optional<Duration> ready_after; ///< from exec of PID 1 to "ready"; unset while starting
+    Moment started;
+    std::string place;        ///< "root in docker, no cgroup write"
+    std::string boot_target;
+    Names unit_path;
+    std::uint32_t masked = 0; ///< machine units masked by the list
+    Names not_enabled;        ///< have [Install] and nothing pulls them in
+    std::uint32_t failed = 0, units = 0, jobs = 0;
+    std::string runtime_directory;
+    std::string log_source;   ///< where `initctl logs` reads: the logger's socket or directory
+};
+
+struct JobInfo {
+    std::uint32_t id = 0;
+    std::string unit, type, state; ///< "start", "waiting"
+    Duration age{};
+    Names waits_for;
+};
+
+// ---- requests -------------------------------------------------------------------------------------------------------
+
+/// Unit names in requests are full ("web.service") or not ("web"): the manager completes them with ".service".
+
+enum class Verb : std::uint8_t { Start, Stop, Restart, TryRestart, Reload, ReloadOrRestart, TryReloadOrRestart, Isolate };
+
+struct InfoRequest {};
+struct ListRequest {
+    bool all = true; ///< also units that only others name (inactive, not found)
+};
+struct StatusRequest {
+    std::string unit; ///< empty: by pid
+    int pid = 0;      ///< the unit this process belongs to
+};
+struct PropertiesRequest {
+    std::string unit; ///< empty: the manager's own
+    Names only;       ///< empty: all
+};
+struct DependenciesRequest {
+    std::string unit;
+    Names kinds;      ///< "Requires", "Wants", "WantedBy", "Before" …; empty: all
+};
+struct JobsRequest {};
+/// The environment a unit's commands get (unit set), or the manager's own block.
+struct EnvironmentRequest {
+    std::string unit;
+};
+struct OperateRequest {
+    Verb verb = Verb::Start;
+    Names units;
+    std::string mode = "replace"; ///< job mode
+    bool no_block = false;        ///< answer when the jobs are queued
+};
+struct KillRequest {
+    Names units;
+    std::string who = "all"; ///< "main", "control", "all"
+    int signal = 15;
+};
+struct ResetFailedRequest {
+    Names units; ///< empty: all
+};
+struct CancelRequest {
+    std::vector<std::uint32_t> jobs; ///< empty: all
+};
+struct DaemonReloadRequest {};
+struct DaemonReexecRequest {};
+struct ExitRequest {
+    std::optional<int> status;
+    bool force = false; ///< now, without the units' own timeouts
+};
+struct WaitRequest {
+    std::string condition = "ready"; ///< "ready", "healthy", "active", "inactive", "failed"
+    Names units;                     ///< empty: the boot target
+    bool any = false;
+    std::optional<Duration> timeout;
+};
+/// Keeps units' lines off stdout (they still reach the store), or lets them through again.
+struct MuteRequest {
+    Names units; ///< empty: all
+    bool muted = true;
+};
+struct SetEnvironmentRequest {
+    Names assign; ///< "NAME=value"
+    Names unset;
+};
+struct SubscribeRequest {
+    Names units; ///< globs; empty: all
+};
+
+using Request = std::variant<InfoRequest, ListRequest, StatusRequest, PropertiesRequest, DependenciesRequest, JobsRequest,
+                             EnvironmentRequest, OperateRequest, KillRequest, ResetFailedRequest, CancelRequest,
+                             DaemonReloadRequest, DaemonReexecRequest, ExitRequest, WaitRequest, MuteRequest,
+                             SetEnvironmentRequest, SubscribeRequest>;
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+/// Nothing to say but "done".
+struct Empty {};
+struct ListReply { std::vector<UnitSummary> units; };
+struct StatusReply { UnitDetail unit; };
+struct PropertiesReply { PropertyList properties; };
+struct DependenciesReply { std::vector<Dependency> dependencies; };
+struct JobsReply { std::vector<JobInfo> jobs; };
+struct EnvironmentReply { Names variables; };
+
+/// How the job of one unit ended, or why there was none.
+struct JobOutcome {
+    std::string unit;
+    std::string result;  ///< "done", "failed", "dependency", "timeout", "canceled", "skipped" …; "queued"; "refused"
+    std::string refusal; ///< with "refused": "not-found", "masked", "bad-setting", "load-error", "not-applicable", …
+    std::uint32_t job_id = 0;
+    Duration took{};
+    int pid = 0;         ///< main pid afterwards
+    std::string active_state, sub_state;
+    std::string text;    ///< for people, where it is not simply done: the cause
+    bool changed = true; ///< false: it was so already
+};
+/// With `more`, a reply per outcome as it comes (one element), and the last reply holds all.
+struct OperateReply { std::vector<JobOutcome> outcomes; };
+
+struct WaitState {
+    std::string unit;
+    bool reached = false;
+    std::string state; ///< "running", "failed" …
+    std::string text;  ///< why it can no longer happen, or what it waits for
+};
+struct WaitReply {
+    std::string result; ///< "reached", "failed", "timeout", "unknown"; "waiting" in progress replies
+    std::vector<WaitState> units;
+    Duration took{};
+};
+/// Streamed to subscribers.
+struct UnitEvent {
+    std::string unit;
+    std::string before, active_state, sub_state;
+    Moment when;
+    std::string text; ///< in words, where there are some
+};
+
+using Reply = std::variant<Empty, ManagerInfo, ListReply, StatusReply, PropertiesReply, DependenciesReply, JobsReply,
+                           EnvironmentReply, OperateReply, WaitReply, UnitEvent>;
+
+} // namespace monoinit::control
