@@ -1,0 +1,218 @@
+#!/bin/bash
+# shellcheck disable=SC2034  # what is set here is used by the stories
+# Sourced by the stories: an engine, the images, containers, and ways to wait for what is to be true.
+#
+# The engine is podman with runc, from Debian's packages, under a configuration of the tests' own; the base image
+# is made by mmdebstrap, so that no image registry is needed. Both stay in place from one run to the next.
+# Nothing here sleeps in the hope that something has happened by then: `expect` asks until it is so, or it fails.
+set -eu -o pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+support=$root/tests/container/support
+scratch=$root/build/container
+story=$(basename "$0")
+labels=(--label "monoinit-story=$story")
+mkdir -p "$scratch"
+
+die() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "SKIPPED: $*"
+    exit 77
+}
+
+# need_packages PACKAGE…: installs those that are missing.
+need_packages() {
+    local package missing=()
+    for package; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo -n"
+    echo "installing ${missing[*]}"
+    { $sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q \
+        --no-install-recommends "${missing[@]}"; } >"$scratch/apt.log" 2>&1 ||
+        { tail -5 "$scratch/apt.log" >&2; return 1; }
+}
+
+# The engine, and localhost/debian:12. Returns 1 where no container can run.
+engine() {
+    need_packages podman runc catatonit netavark iptables mmdebstrap ca-certificates curl python3 || return 1
+    # runc and low limits: what works also in a container and on a machine with both kinds of cgroups.
+    cat >"$scratch/containers.conf" <<-'CONF'
+	[containers]
+	default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+	[engine]
+	runtime = "runc"
+	CONF
+    export CONTAINERS_CONF=$scratch/containers.conf
+    if ! podman image exists localhost/debian:12; then
+        echo "making the base image"
+        {
+            mmdebstrap --quiet --variant=minbase bookworm "$scratch/base.tar" &&
+                podman import --quiet --change 'CMD ["bash"]' \
+                    --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+                    "$scratch/base.tar" localhost/debian:12
+        } >"$scratch/base.log" 2>&1 || { tail -5 "$scratch/base.log" >&2; return 1; }
+        rm -f "$scratch/base.tar"
+    fi
+    podman run --rm localhost/debian:12 true >"$scratch/trial.log" 2>&1 || { tail -5 "$scratch/trial.log" >&2; return 1; }
+}
+
+# The binary under test; nothing happens when it is up to date.
+binary() {
+    need_packages g++ cmake ninja-build libfmt-dev libtomlplusplus-dev nlohmann-json3-dev
+    (cd "$root" && cmake --preset release && cmake --build --preset release) >"$scratch/build.log" 2>&1 ||
+        { tail -20 "$scratch/build.log" >&2; die "the binary does not build"; }
+}
+
+# image TARGET: builds localhost/mono-TARGET, unless the runner has just done so; sets $image.
+image() {
+    image=localhost/mono-$1
+    [ "${MONOINIT_IMAGES_BUILT:-}" != yes ] || return 0
+    binary
+    # The Dockerfile's npm must trust what this machine trusts.
+    "$support/bin/docker" build -q --build-arg PREBUILT=build/release/monoinit \
+        --target "$1" -t "$image" -f "$root/Dockerfile.example" "$root" >"$scratch/image-$1.log" 2>&1 ||
+        { tail -20 "$scratch/image-$1.log" >&2; die "the image $1 does not build"; }
+}
+
+# start [OPTION…] IMAGE [ARG…]: a container in the background; sets $c, and $pid (its PID 1 seen from here).
+start() {
+    c=$(podman run -d "${labels[@]}" "$@")
+    pid=$(podman inspect -f '{{.State.Pid}}' "$c")
+}
+
+in_c() { podman exec "$c" "$@"; }
+
+# as USER COMMAND…: the same as another user.
+as() {
+    local user=$1
+    shift
+    podman exec --user "$user" "$c" "$@"
+}
+
+logs() { podman logs "$c" 2>&1; }
+
+# logged REGEX: a line of the container's output matches.
+logged() { logs | grep -Eq -- "$1"; }
+
+# in_order REGEX…: the first line that matches each comes after the first that matches the one before.
+in_order() {
+    local regex at last=0
+    for regex; do
+        at=$(logs | grep -nEm1 -- "$regex" | cut -d: -f1) || true
+        if [ "${at:-0}" -le "$last" ]; then
+            echo "not in order: $regex is line ${at:-none}, the one before it $last"
+            return 1
+        fi
+        last=$at
+    done
+}
+
+# addr PORT: where the container's port is reached from outside of it.
+addr() { podman port "$c" "$1/tcp" | head -1 | sed 's/^0\.0\.0\.0/127.0.0.1/'; }
+
+# get PORT PATH: an HTTP request from outside, the body on stdout; fails unless 2xx or 3xx.
+get() { curl -fsS -m 5 "http://$(addr "$1")$2"; }
+answers() { get "$1" "$2" >/dev/null 2>&1; }
+
+# prop UNIT PROPERTY
+prop() { in_c initctl show -p "$2" --value "$1"; }
+prop_is() { [ "$(prop "$1" "$2" 2>/dev/null)" = "$3" ]; }
+prop_is_not() { [ "$(prop "$1" "$2" 2>/dev/null)" != "$3" ]; }
+exited() { [ "$(podman inspect -f '{{.State.Status}}' "$c")" = exited ]; }
+exit_code() { podman inspect -f '{{.State.ExitCode}}' "$c"; }
+exit_code_is() { exited && [ "$(exit_code)" = "$1" ]; }
+
+# expect WHAT SECONDS COMMAND…: asks until the command succeeds; SECONDS 0: asks once.
+expect() {
+    local what=$1 end=$((SECONDS + $2)) output
+    shift 2
+    until output=$("$@" 2>&1); do
+        if ((SECONDS >= end)); then
+            echo "  not ok: $what"
+            echo "FAILED: $* said: ${output:0:2000}" >&2
+            exit 1
+        fi
+        sleep 0.05
+    done
+    echo "  ok: $what"
+}
+
+not() { ! "$@"; }
+
+# ends_with STATUS COMMAND…
+ends_with() {
+    local want=$1 status=0
+    shift
+    "$@" || status=$?
+    echo "exit status $status"
+    [ "$status" = "$want" ]
+}
+
+# Zombies are looked for all the time below $pid, from outside.
+watch_zombies() {
+    python3 "$support/zombie-watch" "$pid" >"$scratch/$story.zombies" &
+    watcher=$!
+}
+
+no_zombies() {
+    kill "$watcher" 2>/dev/null || true
+    wait "$watcher" 2>/dev/null || true
+    [ ! -s "$scratch/$story.zombies" ] || cat "$scratch/$story.zombies"
+    [ ! -s "$scratch/$story.zombies" ]
+}
+
+# stops [UNIT…]: podman stop, and what is to be seen of an ordered end; the units end in this order.
+stops() {
+    local lines unit before start took
+    before=$(logs | wc -l)
+    start=$(date +%s%N)
+    podman stop -t 10 "$c" >/dev/null 2>&1
+    took=$((($(date +%s%N) - start) / 1000000))
+    lines=$(logs | tail -n "+$((before + 1))")
+    expect "the container stops within its budget: $took ms" 0 test "$took" -lt 9000
+    expect "with exit status 0" 0 exit_code_is 0
+    expect "says that it stops" 0 grep -Eq '^\[monoinit\] SIGTERM: stopping [0-9]+ units?' <<<"$lines"
+    expect "says that all stopped" 0 grep -Eq '^\[monoinit\] all stopped in [0-9.]+ s' <<<"$lines"
+    expect "nothing was killed" 0 not grep -E '^\[monoinit\].*(SIGKILL|killed)' <<<"$lines"
+    before=0
+    for unit; do
+        at=$(grep -nEm1 "^\[monoinit\] $unit: stopped" <<<"$lines" | cut -d: -f1) || true
+        expect "$unit stopped in its turn" 0 test "${at:-0}" -gt "$before"
+        before=$at
+    done
+    if [ -n "${watcher:-}" ]; then expect "no zombie was left at any time" 0 no_zombies; fi
+}
+
+# However a story ends, its containers and volumes go; when it failed, what they said is shown first.
+leave() {
+    local status=$? id
+    trap - EXIT
+    if [ -n "${watcher:-}" ]; then kill "$watcher" 2>/dev/null || true; fi
+    for id in $(podman ps -aq --filter "label=monoinit-story=$story"); do
+        if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+            echo "--- output of container ${id:0:12}"
+            podman logs --tail 60 "$id" 2>&1 || true
+        fi
+        podman rm -f -v -t 0 "$id" >/dev/null 2>&1 || true
+    done
+    podman volume ls -q --filter "label=monoinit-story=$story" | xargs -r podman volume rm -f >/dev/null 2>&1 || true
+    exit "$status"
+}
+
+# volume: makes an empty volume that goes with the story; sets $volume.
+volume() { volume=$(podman volume create "${labels[@]}"); }
+
+if [ "${MONOINIT_STORY:-yes}" = yes ]; then
+    if [ "${MONOINIT_ENGINE_READY:-}" = yes ]; then
+        export CONTAINERS_CONF=$scratch/containers.conf
+    else
+        engine || skip "no container can run here"
+    fi
+    trap leave EXIT
+fi
