@@ -1,0 +1,106 @@
+#pragma once
+// Everything a guard needs to run one command, as PID 1 resolved it without touching a path that a unit names (those may
+// lie on a hung mount: the guard opens them). Made by exec/build_plan.hpp, used up by exec/spawn.hpp.
+
+#include "base/ids.hpp"
+#include "unit/config.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <utility>
+#include <vector>
+
+namespace monoinit::exec {
+
+using base::GuardId;
+
+/// Where standard input, output or error comes from. `fd` is borrowed: open in PID 1 while the guard is forked.
+struct StreamPlan {
+    enum class Kind : std::uint8_t {
+        Null,      ///< /dev/null
+        Fd,        ///< dup of `fd`: log pipe, fd:NAME, socket, or PID 1's own 0/1/2 for CMD
+        Terminal,  ///< `path`; becomes the controlling terminal (standard input only)
+        Data,      ///< `text` (StandardInputText=)
+        File,      ///< `path`, `flags` of open(2); a Unix socket at the path is connected to
+        SameAsStdin,
+        SameAsStdout,
+    } kind = Kind::Null;
+    int fd = -1;
+    int flags = 0;
+    std::string path;
+    std::string text;
+    bool force_terminal = false; ///< tty-force: take it from whoever has it
+};
+
+/// One RuntimeDirectory= … entry: `root`/`path`, with symlinks to it at `root`/`links`.
+struct DirectoryPlan {
+    unit::DirectoryKind kind = unit::DirectoryKind::Runtime;
+    std::string root; ///< exists or is made (mode 0755)
+    std::string path; ///< relative, no ".."
+    std::vector<std::string> links;
+    mode_t mode = 0755;
+};
+
+struct CredentialsPlan {
+    std::optional<uid_t> uid;
+    std::optional<gid_t> gid;
+    std::optional<std::vector<gid_t>> groups; ///< unset: leave as they are
+    std::optional<std::uint64_t> bounding;    ///< capabilities kept
+    std::uint64_t ambient = 0;
+    std::optional<int> secure_bits;
+    bool no_new_privileges = false;
+    bool ambient_fallback = false; ///< "!!": where ambient capabilities exist, change the user here
+};
+
+/// Which pid-valued variables the child fills in with its own pid.
+struct PidVariables {
+    bool listen = false;   ///< LISTEN_PID
+    bool watchdog = false; ///< WATCHDOG_PID
+    bool systemd = true;   ///< SYSTEMD_EXEC_PID
+};
+
+struct Plan {
+    // identity
+    GuardId guard;
+    std::string unit;
+    std::array<std::uint8_t, 16> invocation{};
+    unit::ExecList list = unit::ExecList::Start;
+    std::uint16_t index = 0;
+
+    // the command
+    std::string path;              ///< absolute, or a name to look up
+    std::vector<std::string> argv; ///< unexpanded unless `expand` is false
+    bool expand = true;
+    std::string fallback_path;     ///< the container's PATH, tried after the unit's
+
+    // environment
+    std::vector<std::string> environment; ///< merged, later wins: manager, ours, PassEnvironment=, Environment=
+    std::vector<unit::EnvironmentFile> environment_files; ///< read by the guard, on top of it
+    std::vector<std::string> unset_environment;           ///< names or NAME=value, last
+    PidVariables pids;
+
+    // streams and descriptors
+    StreamPlan input, output, error;
+    std::vector<int> listen_fds; ///< borrowed; become 3, 4, …
+    bool non_blocking = false;
+    bool foreground_terminal = false; ///< CMD: keep 0, 1, 2 and take the terminal they are
+    bool tty_reset = false, tty_vhangup = false;
+
+    // files
+    std::vector<DirectoryPlan> directories;
+    std::string working_directory = "/";
+    bool working_directory_optional = false;
+    std::string root_directory; ///< chroot, empty = none
+    mode_t umask = 0022;
+
+    // the process
+    CredentialsPlan credentials;
+    std::vector<unit::ResourceLimit> limits;
+    unit::Shared<unit::SchedulingSection> scheduling;
+    bool ignore_sigpipe = true;
+};
+
+} // namespace monoinit::exec

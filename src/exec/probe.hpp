@@ -1,0 +1,56 @@
+#pragma once
+// Work that touches paths named by units, done in a forked child so that a hung mount hangs the child and not PID 1.
+// The caller watches `fd` in its loop, sets a timer, and calls take_answer() when the descriptor is readable (end of file
+// included); at the deadline it calls abandon(). The child is reaped like any child of PID 1 (a process stuck in the
+// kernel dies when the kernel lets it). Tested by tests/unit/exec/probe_test.cpp.
+
+#include "base/result.hpp"
+#include "exec/conditions.hpp"
+#include "sys/unique_fd.hpp"
+
+#include <functional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace monoinit::exec {
+
+class Probe {
+  public:
+    /// Forks; `work` runs in the child and returns the answer's bytes. It may allocate and block, nothing else.
+    static base::Result<Probe> start(const std::function<std::string()>& work);
+
+    int fd() const { return answer_.get(); }
+    pid_t pid() const { return pid_; }
+    /// Reads what there is without blocking. True when the child is done: answer() is then complete, or empty when it died.
+    bool take_answer();
+    const std::string& answer() const { return bytes_; }
+    void abandon(); ///< SIGKILL and close
+
+  private:
+    Probe(pid_t pid, sys::UniqueFd answer) : pid_(pid), answer_(std::move(answer)) {}
+    pid_t pid_ = 0;
+    sys::UniqueFd answer_;
+    std::string bytes_;
+};
+
+// The kinds of work, and how to read their answers.
+
+base::Result<Probe> probe_conditions(const std::vector<unit::Condition>& conditions, const std::vector<std::string>& files,
+                                     const ConditionContext& context);
+base::Result<ConditionsAnswer> conditions_answer(const std::string& bytes);
+
+struct PidFileAnswer {
+    int pid = 0;
+    std::string error;       ///< when pid is 0
+    bool trusted = true;     ///< written by root or by our own uid; else the pid must be below the unit's guard
+};
+base::Result<Probe> probe_pid_file(const std::string& path);
+PidFileAnswer pid_file_answer(const std::string& bytes);
+
+/// Removes trees (RuntimeDirectory=) without following symlinks or crossing mounts. The answer is empty or an error text.
+base::Result<Probe> probe_remove_trees(const std::vector<std::string>& paths);
+/// Removes one file (PIDFile= after the service is down).
+base::Result<Probe> probe_remove_file(const std::string& path);
+
+} // namespace monoinit::exec

@@ -1,0 +1,14 @@
+#pragma once
+// What ps(1) shows of us. Guards and the logger overwrite the argument area they inherited.
+// Tested by tests/unit/sys/process_title_test.cpp.
+
+#include <string_view>
+
+namespace monoinit::sys {
+
+/// Once, first thing in main(): remembers where the kernel looks for the command line.
+void remember_title_area(int argc, char** argv);
+/// Sets comm (15 bytes) and, where the area is known, the command line. Does not allocate.
+void set_title(std::string_view title);
+
+} // namespace monoinit::sys

@@ -1,0 +1,78 @@
+#pragma once
+// The system-call seam. Calls by which runtime/ and exec/ act on the world go through these thin functions, so that a
+// test can make each of them fail (fork: EAGAIN, pipe: EMFILE …) and switch off what an old kernel or a seccomp filter
+// lacks. They behave like the calls they stand for: -1 and errno. Newer calls carry a fall-back each (kernel >= 4.18);
+// EPERM counts as ENOSYS there, since container engines answer so for calls they do not know.
+// Usable between fork and exec: no allocation, no locks. Tested by tests/unit/sys/syscalls_test.cpp.
+
+#include <cstdint>
+#include <string_view>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+namespace monoinit::sys {
+
+enum class Call : std::uint8_t {
+    Fork, Vfork, SocketPair, Socket, Pipe, Open, OpenAt2, PidfdOpen, PidfdSendSignal, CloseRange, Clone3, Children, Kill,
+    Memfd, EpollCreate, EpollCtl, Timerfd, Signalfd, Inotify, Bind, Listen, Accept, Send, Receive, Write, Dup, Stat, Wait,
+};
+inline constexpr std::size_t call_count = static_cast<std::size_t>(Call::Wait) + 1;
+
+/// After `skip` good calls, the next `times` fail with `error`.
+struct Fault {
+    int error = 0;
+    std::uint32_t skip = 0;
+    std::uint32_t times = ~0U;
+};
+
+/// Makes a call fail from now on (tests only). Inherited by fork, as everything is.
+void inject(Call call, Fault fault);
+void clear_faults();
+/// "fork=EAGAIN,pidfd-open=ENOSYS:2,…": name, error, optionally how often. For MONOINIT_TEST_FAULTS in test builds.
+bool inject_from(std::string_view text);
+
+class ScopedFault {
+  public:
+    ScopedFault(Call call, Fault fault) : call_(call) { inject(call, fault); }
+    ~ScopedFault() { inject(call_, Fault{0, 0, 0}); }
+    ScopedFault(const ScopedFault&) = delete;
+    ScopedFault& operator=(const ScopedFault&) = delete;
+
+  private:
+    Call call_;
+};
+
+/// fork() without atfork handlers: PID 1 has a single thread. The caller blocks signals.
+pid_t fork_process();
+int socket_pair(int type, int pair[2]); ///< AF_UNIX, CLOEXEC; `type` may hold SOCK_NONBLOCK
+int open_socket(int domain, int type);  ///< CLOEXEC
+int make_pipe(int pair[2], int flags);  ///< CLOEXEC
+int open_file(const char* path, int flags, mode_t mode = 0); ///< CLOEXEC and NOCTTY always
+int open_file_at(int dir, const char* path, int flags, mode_t mode = 0);
+/// openat2(2); `resolve` as there. ENOSYS where the kernel has none: the caller walks by hand.
+int open_at2(int dir, const char* path, int flags, std::uint64_t resolve);
+int memory_file(const char* name, unsigned flags = 0); ///< CLOEXEC
+int duplicate(int fd, int at_least); ///< CLOEXEC
+
+/// A pidfd, or -1 (ENOSYS: not supported; ESRCH: no such process).
+int pidfd_open(pid_t pid);
+int pidfd_send_signal(int pidfd, int signal);
+int send_signal(pid_t pid, int signal); ///< kill(2)
+
+/// Closes every descriptor >= `first`: close_range, else /proc/self/fd, else one by one.
+void close_from(unsigned first);
+void close_between(unsigned first, unsigned last); ///< both inclusive
+
+/// wait4(-1, …, WNOHANG) and its kin.
+pid_t wait_for(pid_t pid, int* status, int flags, rusage* usage);
+
+ssize_t send_bytes(int fd, const void* data, std::size_t size, int flags);
+ssize_t receive_bytes(int fd, void* data, std::size_t size, int flags);
+ssize_t write_bytes(int fd, const void* data, std::size_t size);
+
+/// True when the test has made this call fail now; sets errno. For wrappers elsewhere in sys/.
+bool fails(Call call);
+
+} // namespace monoinit::sys
