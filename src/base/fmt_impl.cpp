@@ -1,2 +1,19 @@
 // The only instantiation of fmt: its header-only mode costs 4.9 s a file, Debian ships no libfmt.a.
+// fmt declares these templates `extern`; the ones for char are instantiated here (we print no wide characters).
 #include <fmt/format-inl.h>
+
+namespace fmt {
+inline namespace v9 {
+namespace detail {
+
+template dragonbox::decimal_fp<float> dragonbox::to_decimal(float) noexcept;
+template dragonbox::decimal_fp<double> dragonbox::to_decimal(double) noexcept;
+template thousands_sep_result<char> thousands_sep_impl(locale_ref);
+template char decimal_point_impl(locale_ref);
+template void buffer<char>::append(const char*, const char*);
+template void vformat_to(buffer<char>&, basic_string_view<char>,
+                         basic_format_args<FMT_BUFFER_CONTEXT(type_identity_t<char>)>, locale_ref);
+
+} // namespace detail
+} // namespace v9
+} // namespace fmt
