@@ -1,0 +1,82 @@
+#pragma once
+// monoinit's own settings: command line, then MONOINIT_… in the environment, then monoinit.toml, then defaults. What
+// cannot be used is reported and costs that setting only: PID 1 never refuses to start over its configuration.
+// Tested by tests/unit/config/config_test.cpp.
+
+#include "base/files.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monoinit::config {
+
+enum class LogFormat : std::uint8_t { Text, Json };
+/// Where services' lines go while CMD has the terminal. Auto: to the store then, to stdout otherwise.
+enum class LogsTo : std::uint8_t { Auto, Stdout, Store };
+enum class Color : std::uint8_t { Auto, Always, Never };
+
+inline constexpr std::string_view default_config_path = "/etc/monoinit/monoinit.toml";
+
+struct InitConfig {
+    std::string unit;      ///< boot target; empty: default.target
+    std::string unit_path; ///< empty: systemd's search path
+    std::string config{default_config_path};
+    std::string log_dir;   ///< empty: volatile
+    std::optional<std::uint64_t> log_max; ///< bytes a unit; unset: by the place
+    std::string socket;    ///< empty: "control" in the runtime directory
+    LogFormat log_format = LogFormat::Text;
+    LogsTo logs = LogsTo::Auto;
+    Color log_color = Color::Auto;
+    bool default_backoff = true;
+    bool inherit_environment = true;
+    bool strict_credentials = false;
+    base::Duration shutdown_timeout = std::chrono::seconds(8);
+    base::Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
+    std::string comm = "monoinit";
+    std::vector<std::string> masked_units; ///< globs added to the list of machine units; "!name" takes one off it
+};
+
+struct Problem {
+    base::SourcePos at; ///< file and line; or the variable or flag as `file`, with line 0
+    std::string text;   ///< "unknown key log_dri; did you mean log_dir?"
+    bool usage = false; ///< on the command line: a person typed it
+};
+
+/// `monoinit [options] [[--] CMD ARGS…]`, or one of its three verbs.
+struct CommandLine {
+    enum class Mode : std::uint8_t { Run, Help, Version, Install } mode = Mode::Run;
+    std::vector<std::pair<std::string, std::string>> settings; ///< key, value
+    std::vector<std::string> arguments; ///< CMD and its arguments; for Install what follows the verb
+    std::vector<Problem> problems;
+};
+
+/// `arguments` without argv[0]. The first one that is no option begins CMD.
+CommandLine parse_command_line(std::span<const std::string> arguments);
+
+struct Loaded {
+    InitConfig config;
+    std::vector<Problem> problems;
+};
+
+/// Puts all sources together. `environment` holds "NAME=value" strings. Never fails.
+Loaded load(const base::FileSource& files, const CommandLine& command_line, std::span<const std::string> environment);
+
+/// "file:line: text".
+std::string to_string(const Problem& problem);
+
+/// One setting of a configuration file, flattened; `values` has one element unless it is an array.
+struct FileSetting {
+    std::string key;
+    std::vector<std::string> values;
+    bool is_array = false;
+    std::uint32_t line = 0;
+};
+/// Reads TOML (toml.cpp is the only file that knows the library); settings in the order of their lines.
+base::Result<std::vector<FileSetting>> parse_toml(std::string_view text, std::string_view file);
+
+} // namespace monoinit::config

@@ -1,0 +1,225 @@
+// The table of settings and what is printed from it. Tested by tests/unit/config/options_test.cpp.
+#include "config/options.hpp"
+
+#include "base/enum_names.hpp"
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace monoinit::config {
+
+using base::Errc;
+using base::fail;
+using base::Result;
+
+namespace {
+
+// ---- codecs: text <-> value of one kind -----------------------------------------------------------------------------
+
+struct Text {
+    using Type = std::string;
+    static constexpr Kind kind = Kind::Text;
+    static Result<Type> parse(std::string_view text) { return std::string(text); }
+    static std::string show(const Type& value) { return value; }
+};
+
+struct Bool {
+    using Type = bool;
+    static constexpr Kind kind = Kind::Bool;
+    static Result<Type> parse(std::string_view text) {
+        for (std::string_view yes : {"yes", "true", "on", "1", "y", "t"})
+            if (text == yes)
+                return true;
+        for (std::string_view no : {"no", "false", "off", "0", "n", "f"})
+            if (text == no)
+                return false;
+        return fail(Errc::Invalid, "not yes or no");
+    }
+    static std::string show(const Type& value) { return value ? "yes" : "no"; }
+};
+
+struct Span {
+    using Type = base::Duration;
+    static constexpr Kind kind = Kind::Span;
+    static Result<Type> parse(std::string_view text) { return base::parse_time_span(text); }
+    static std::string show(const Type& value) { return base::format_time_span(value); }
+};
+
+struct Size {
+    using Type = std::optional<std::uint64_t>;
+    static constexpr Kind kind = Kind::Size;
+    static Result<Type> parse(std::string_view text) {
+        std::uint64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{})
+            return fail(Errc::Invalid, "not a size such as 16M");
+        std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+        if (unit.ends_with("B"))
+            unit.remove_suffix(1);
+        if (unit.empty())
+            return Type(number);
+        const std::size_t power = std::string_view("KMGT").find(unit.front());
+        if (unit.size() != 1 || power == std::string_view::npos)
+            return fail(Errc::Invalid, "not a size such as 16M");
+        const unsigned shift = 10U * static_cast<unsigned>(power + 1);
+        if (number > (~std::uint64_t{0} >> shift))
+            return fail(Errc::Invalid, "too large");
+        return Type(number << shift);
+    }
+    static std::string show(const Type& value) { return value ? std::to_string(*value) : ""; }
+};
+
+struct List {
+    using Type = std::vector<std::string>;
+    static constexpr Kind kind = Kind::List;
+    static Result<Type> parse(std::string_view text) {
+        Type list;
+        while (!text.empty()) {
+            const std::size_t end = std::min(text.find_first_of(" ,\n"), text.size());
+            if (end != 0)
+                list.emplace_back(text.substr(0, end));
+            text.remove_prefix(std::min(end + 1, text.size()));
+        }
+        return list;
+    }
+    static std::string show(const Type& value) { return base::join(value, " "); }
+};
+
+template <class E> struct EnumTable;
+template <> struct EnumTable<LogFormat> {
+    static constexpr auto names = base::enum_names<LogFormat>({{LogFormat::Text, "text"}, {LogFormat::Json, "json"}});
+};
+template <> struct EnumTable<LogsTo> {
+    static constexpr auto names = base::enum_names<LogsTo>(
+        {{LogsTo::Auto, "auto"}, {LogsTo::Stdout, "stdout"}, {LogsTo::Store, "store"}});
+};
+template <> struct EnumTable<Color> {
+    static constexpr auto names = base::enum_names<Color>(
+        {{Color::Auto, "auto"}, {Color::Always, "always"}, {Color::Never, "never"}});
+};
+
+template <class E> struct Choice {
+    using Type = E;
+    static constexpr Kind kind = Kind::Choice;
+    static Result<Type> parse(std::string_view text) {
+        if (const auto found = base::value_of(EnumTable<E>::names, text))
+            return *found;
+        std::string known;
+        for (const auto& row : EnumTable<E>::names)
+            known += (known.empty() ? "" : ", ") + std::string(row.second);
+        return fail(Errc::Invalid, "not one of " + known);
+    }
+    static std::string show(const Type& value) { return std::string(base::name_of(EnumTable<E>::names, value)); }
+};
+
+template <class Codec, auto Member>
+constexpr Option row(std::string_view key, std::string_view value, std::string_view doc, bool in_file = true) {
+    return Option{key, value, Codec::kind, in_file, doc,
+                  [](InitConfig& config, std::string_view text) -> Result<void> {
+                      config.*Member = TRY(Codec::parse(text));
+                      return {};
+                  },
+                  [](const InitConfig& config) { return Codec::show(config.*Member); }};
+}
+
+// clang-format off
+constexpr auto table = std::to_array<Option>({
+    row<Text, &InitConfig::unit>("unit", "TARGET", "Unit to start at boot instead of default.target."),
+    row<Text, &InitConfig::unit_path>("unit_path", "DIR[:DIR…]", "Where unit files are looked for; a trailing ':' adds systemd's places. SYSTEMD_UNIT_PATH is honoured too."),
+    row<Text, &InitConfig::config>("config", "FILE", "The configuration file; it may be missing.", false),
+    row<Text, &InitConfig::log_dir>("log_dir", "DIR", "Where logs are kept; without it they are volatile."),
+    row<Size, &InitConfig::log_max>("log_max", "SIZE", "Most that is kept of each unit's log (16M); by default 16 MB in all, on a volume 256 MB or a tenth of it."),
+    row<Text, &InitConfig::socket>("socket", "PATH", "The control socket, instead of `control` in the runtime directory."),
+    row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json", "Form of the lines on stdout."),
+    row<Choice<LogsTo>, &InitConfig::logs>("logs", "auto|stdout|store", "Where services' lines go; auto: to the store only while CMD has the terminal."),
+    row<Choice<Color>, &InitConfig::log_color>("log_color", "auto|always|never", "Colours in the lines on stdout; auto: on a terminal, unless NO_COLOR or TERM=dumb."),
+    row<Bool, &InitConfig::default_backoff>("default_backoff", "yes|no", "Services with Restart= and no timing of their own wait 100 ms, doubling to 30 s; no: systemd's rule."),
+    row<Bool, &InitConfig::inherit_environment>("inherit_environment", "yes|no", "Services get the container's environment; no: systemd's rule."),
+    row<Bool, &InitConfig::strict_credentials>("strict_credentials", "yes|no", "Without root, a Group= that cannot be had fails with 216/GROUP instead of being degraded."),
+    row<Span, &InitConfig::shutdown_timeout>("shutdown_timeout", "SPAN", "Time in all for an ordered stop after SIGTERM; keep it below the container's own stop timeout."),
+    row<Span, &InitConfig::default_timeout_start>("default_timeout_start", "SPAN", "TimeoutStartSec= of units that do not set it."),
+    row<Span, &InitConfig::default_timeout_stop>("default_timeout_stop", "SPAN", "TimeoutStopSec= of units that do not set it."),
+    row<Text, &InitConfig::comm>("comm", "NAME", "Name of PID 1 in /proc/1/comm (Ansible's service_facts looks for `systemd`)."),
+    row<List, &InitConfig::masked_units>("masked_units", "GLOB,…", "Units masked besides those of the machine; !NAME takes one off that list."),
+});
+// clang-format on
+
+constexpr bool well_formed() {
+    for (std::size_t i = 0; i < table.size(); i++) {
+        if (!table[i].doc.ends_with(".") || table[i].value.empty())
+            return false;
+        for (std::size_t j = 0; j < i; j++)
+            if (table[i].key == table[j].key)
+                return false;
+    }
+    return true;
+}
+static_assert(well_formed(), "each setting has a unique key, a value name and a sentence");
+
+} // namespace
+
+std::span<const Option> options() { return table; }
+
+const Option* find_option(std::string_view key) {
+    const auto* found = std::find_if(table.begin(), table.end(), [&](const Option& o) { return o.key == key; });
+    return found == table.end() ? nullptr : found;
+}
+
+std::string flag_of(const Option& option) {
+    std::string flag = "--" + std::string(option.key);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    return flag;
+}
+
+std::string environment_of(const Option& option) {
+    std::string name(option.key);
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return "MONOINIT_" + name;
+}
+
+std::vector<std::string_view> option_keys() {
+    std::vector<std::string_view> keys;
+    for (const Option& option : table)
+        if (option.in_file)
+            keys.push_back(option.key);
+    return keys;
+}
+
+std::string help_text() {
+    std::string text = "monoinit [OPTIONS] [[--] CMD ARGS…]   the init of a container (PID 1)\n"
+                       "monoinit install [--systemctl]        link the tools beside the binary\n"
+                       "monoinit --help | --version\n\n"
+                       "Starts default.target, then CMD, if given, in the foreground: its exit status becomes the\n"
+                       "container's. The first argument that is no option begins CMD. See also: initctl help\n\n"
+                       "Options (each also as MONOINIT_NAME=… in the environment and as name = … in the file):\n";
+    for (const Option& option : table) {
+        const std::string dflt = option.show(InitConfig{});
+        text += fmt::format("  {}={}\n      {}{}\n", flag_of(option), option.value, option.doc,
+                            dflt.empty() ? "" : " [" + dflt + "]");
+    }
+    return text;
+}
+
+std::string reference_text() {
+    std::string text = "| key | flag | environment | default | what it does |\n|---|---|---|---|---|\n";
+    for (const Option& option : table) {
+        const std::string dflt = option.show(InitConfig{});
+        std::string value(option.value);
+        for (std::size_t at = value.find('|'); at != std::string::npos; at = value.find('|', at + 2))
+            value.insert(at, "\\");
+        text += fmt::format("| {} | `{}={}` | `{}` | {} | {} |\n",
+                            option.in_file ? fmt::format("`{}`", option.key) : "–",
+                            flag_of(option),
+                            value,
+                            environment_of(option),
+                            dflt.empty() ? "–" : "`" + dflt + "`",
+                            option.doc);
+    }
+    return text;
+}
+
+} // namespace monoinit::config
