@@ -10,6 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 support=$root/tests/container/support
 scratch=$root/build/container
 story=$(basename "$0")
+garbage=()
 labels=(--label "monoinit-story=$story")
 mkdir -p "$scratch"
 
@@ -189,7 +190,8 @@ stops() {
     if [ -n "${watcher:-}" ]; then expect "no zombie was left at any time" 0 no_zombies; fi
 }
 
-# However a story ends, its containers and volumes go; when it failed, what they said is shown first.
+# However a story ends, its containers, volumes and $garbage go; when it failed, what they said is shown first.
+# A story may define before_leaving STATUS for what else there is to do.
 leave() {
     local status=$? id
     trap - EXIT
@@ -201,6 +203,8 @@ leave() {
         fi
         podman rm -f -v -t 0 "$id" >/dev/null 2>&1 || true
     done
+    if declare -F before_leaving >/dev/null; then before_leaving "$status"; fi
+    rm -rf "${garbage[@]}"
     podman volume ls -q --filter "label=monoinit-story=$story" | xargs -r podman volume rm -f >/dev/null 2>&1 || true
     exit "$status"
 }
