@@ -20,6 +20,7 @@ enum class ServiceState : std::uint8_t {
 std::string_view name(ServiceState state);          ///< SubState: "stop-sigterm"
 ActiveState active_state(ServiceState state);
 bool is_legal(ServiceState from, ServiceState to);   ///< declared edges
+std::string states_dot();                            ///< the diagram, from the edges (`initctl help states`)
 
 /// Options of the manager that change how services behave (EXPERIENCE: Defaults).
 struct Policy {
@@ -28,8 +29,9 @@ struct Policy {
                    backoff_reset = std::chrono::seconds(60);
 };
 
-/// Answer to a start request.
-enum class StartVerdict : std::uint8_t { Started, AlreadyActive, Busy, StartLimitHit };
+/// Answer to a start request. Started: it is on its way, StateChanged tells the end. Busy: it is still stopping, ask again
+/// when it is down. StartLimitHit, LeftoversRemain: refused, said why, and the unit is now failed.
+enum class StartVerdict : std::uint8_t { Started, AlreadyActive, Busy, StartLimitHit, LeftoversRemain };
 
 class Service {
   public:
@@ -40,11 +42,15 @@ class Service {
 
     // Requests. Each appends to `out` what has to be done.
     StartVerdict start(Moment now, std::vector<Action>& out);
-    void stop(Moment now, std::vector<Action>& out); ///< cancels a pending restart too
+    /// Cancels a pending restart too. `for_restart`: a restart job stops it (RestartKillSignal=).
+    void stop(Moment now, std::vector<Action>& out, bool for_restart = false);
     bool can_reload() const;
     void reload(Moment now, std::vector<Action>& out);
     void reset_failed(Moment now, std::vector<Action>& out); ///< also clears restart and start-limit counters
-    void clear_restart_counter();               ///< a person asked for a start
+    void clear_restart_counter();               ///< a person asked for a start: counters and the start limit begin anew
+    /// Type=idle: the command waits until no other job is left, 5 s at most. The engine looks and tells.
+    bool waits_for_idle() const;
+    void release_idle(Moment now, std::vector<Action>& out);
     /// `initctl kill`: to main, control or all processes.
     enum class KillWho : std::uint8_t { Main, Control, All };
     void kill(KillWho who, int signal, std::vector<Action>& out);
@@ -86,18 +92,101 @@ class Service {
         std::vector<Instant> recent_starts;   ///< within StartLimitIntervalSec=
         std::string last_failure;             ///< for people: "killed (SIGKILL) after 14 s"
         Moment state_entered;
+        Moment start_began;                   ///< of the latest start request that was let through
+        Instant retry_deadline = base::never; ///< when PIDFile= is read again
+        base::Duration reload_begin{};        ///< boot time at which the reload signal went out, 0 = answered or none
+        bool main_known = false;              ///< the main process of this run is, or was, identified
+        bool main_alien = false;              ///< it is not the guard's own command (MAINPID=, PIDFile=, guessed)
+        bool main_recheck = false;            ///< it ended, but PIDFile= may name its successor
+        bool start_succeeded = false;         ///< this run was up, so ExecStop= applies
+        bool flush_restarts = false;          ///< the next start clears the restart counters
+        bool stop_for_restart = false;
+        bool said_notify_ignored = false, said_fd_store = false;
     };
     const Data& data() const { return data_; }
     /// After a re-exec: continue from what the checkpoint held; the shell then reports what guards say.
     void restore(Data data);
 
   private:
+    /// One call's time and output, passed along.
+    struct Step {
+        Moment now;
+        std::vector<Action>& out;
+    };
+
+    // service.cpp: the only writer of the state, timers, commands.
+    void enter(ServiceState next, Step& step);
+    void arm_state_timer(Step& step);
+    Instant capped(ServiceState state, Instant wanted, Instant now) const;
+    void arm_watchdog(Step& step);
+    void spawn(unit::ExecList list, std::uint32_t index, bool is_main, Step& step);
+    bool run_control(unit::ExecList list, std::uint32_t index, Step& step);
+    void main_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step);
+    void act_on_main_exit(ServiceResult f, Step& step);
+    void control_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step);
+    void act_on_control_exit(ServiceResult f, Step& step);
+    void all_empty(Step& step);
+    void forget_guard(GuardId guard);
+
+    // service_start.cpp: from the request to running, and reload.
+    StartVerdict refuse_start(StartVerdict why, Step& step);
+    void reset_run(Step& step);
+    void enter_condition(Step& step);
+    void enter_start_pre(Step& step);
+    void enter_start(Step& step);
+    void spawn_main(std::uint32_t index, Step& step);
+    void spawn_failed(const SpawnResult& event, Step& step);
+    void main_spawned(Step& step);
+    void enter_start_post(Step& step);
+    void finish_start_post(Step& step);
+    void enter_running(ServiceResult f, Step& step);
+    void find_main(Step& step);
+    void set_main(int pid, GuardId guard, Step& step);
+    void finish_reload(ServiceResult f, Step& step);
+    void reload_commands_done(Step& step);
+    bool good() const;
+
+    // service_stop.cpp: from there to dead, failed or auto-restart.
+    void enter_stop(ServiceResult f, Step& step);
+    void enter_signal(ServiceState state, ServiceResult f, Step& step);
+    void enter_stop_post(ServiceResult f, Step& step);
+    void enter_dead(ServiceResult f, Step& step);
+    void enter_auto_restart(base::Duration delay, Step& step);
+    void after_stop_phase(Step& step);
+    void send_signals(ServiceState state, Step& step);
+    void signal_main(int signal, Step& step);
+    void kill_control(Step& step);
+    bool waits(ServiceState state, Instant now) const;
+    unit::KillMode kill_mode(Instant now) const;
+    bool may_sigkill(Instant now) const;
+    void start_timed_out(Step& step);
+    void stop_timed_out(Step& step);
+    void emergency(Step& step);
+
+    // service_notify.cpp
+    bool accepts(const Notified& event, Step& step);
+    void notified_main_pid(const Notified& event, int pid, Step& step);
+    void notified_reloading(const Notified& event, std::optional<base::Duration> monotonic, Step& step);
+    void notified_ready(Step& step);
+    void extend_timeout(base::Duration span, Step& step);
+
+    // service_words.cpp: what people read.
+    void say(Severity severity, std::string text, Step& step) const;
+    void note_failure(ServiceResult f, std::string text);
+    std::string exit_words(const base::ExitInfo& exit, const std::string& text) const;
+    std::string command_words(unit::ExecList list) const;
+    void say_started(Step& step) const;
+    void say_end(bool restart, base::Duration delay, Step& step) const;
+
+    ServiceResult classify(const std::optional<base::ExitInfo>& exit, bool control) const;
+    const unit::ServiceSection& service() const { return *config_->service; }
+    base::Duration watchdog_span() const;
+
     std::shared_ptr<const unit::UnitConfig> config_;
     Policy policy_;
     std::function<GuardId()> next_guard_;
     Data data_;
     Instant sigkill_at_ = base::never;
-    // The implementation adds its private methods here.
 };
 
 } // namespace monoinit::supervise

@@ -53,12 +53,18 @@ struct Signal {
     int signal = 15;
     bool then_sighup = false;
 };
-struct WatchPid { GuardId guard; int pid = 0; };  ///< report this pid's exit as CommandExited
+struct WatchPid { GuardId guard; int pid = 0; };  ///< report this pid's exit as CommandExited, also if it is gone already
 struct QueryTree { GuardId guard; };              ///< answered by TreeListed
 struct ReadPidFile { std::string path; };         ///< in a probe; answered by PidFileRead
 struct RemoveDirectories { bool runtime = true; };///< RuntimeDirectory= of the unit, when it is down (Preserve= decided here)
 struct RemovePidFile { std::string path; };
-struct StateChanged { ActiveState before = ActiveState::Inactive, after = ActiveState::Inactive; bool reload_failed = false; };
+/// Emitted on every transition; before == after when only the sub-state changed. `will_restart`: this inactive or failed
+/// state is only passed through on the way to auto-restart (OnFailure= and kin do not fire).
+struct StateChanged {
+    ActiveState before = ActiveState::Inactive, after = ActiveState::Inactive;
+    bool reload_failed = false;
+    bool will_restart = false;
+};
 enum class Severity : std::uint8_t { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
 /// One line "[monoinit] <unit>: <text>" in the words of EXPERIENCE.md.
 struct Say { Severity severity = Severity::Info; std::string text; };
@@ -82,14 +88,18 @@ struct SpawnResult {
     int errnum = 0;
     std::string text;
     bool resources = false; ///< the guard itself could not be made (EAGAIN, EMFILE …)
-};
+}; // not ok: nothing ran below this guard, so the machine forgets it at once; a CommandExited or TreeEmpty is then harmless
 /// The command of a guard, or a watched pid, ended.
 struct CommandExited { GuardId guard; int pid = 0; base::ExitInfo exit; };
 /// Nothing is left below this guard; the guard is gone.
 struct TreeEmpty { GuardId guard; };
 /// The guard died without saying so (killed); its tree is being ended or claimed by the shell, TreeEmpty follows.
 struct GuardLost { GuardId guard; };
-struct TreeListed { GuardId guard; std::vector<int> pids; }; ///< direct children of the guard first
+struct TreeListed {
+    GuardId guard;
+    std::vector<int> pids; ///< direct children of the guard first
+    std::size_t direct = 1; ///< how many of them are direct children; the main process is guessed only when it is one
+};
 struct PidFileRead { int pid = 0; GuardId guard; std::string error; }; ///< pid 0 = not usable; guard = whose tree it is in
 /// A notify datagram whose sender the shell has placed: which relation it has to this unit.
 struct Notified {
@@ -98,6 +108,8 @@ struct Notified {
     std::string text;      ///< newline-separated VARIABLE=value
     int descriptors = 0;   ///< that came with it
     GuardId mainpid_guard; ///< the guard below which MAINPID= lives, 0 if it is not one of this unit's
+    /// CLOCK_BOOTTIME minus CLOCK_MONOTONIC at receipt, so that MONOTONIC_USEC= can be compared with our time.
+    std::optional<base::Duration> boottime_offset;
 };
 
 } // namespace monoinit::supervise
