@@ -1,0 +1,103 @@
+#pragma once
+// PID 1 <-> logger, over a SOCK_SEQPACKET pair: one message a packet, a fixed header and a payload. The logger outlives
+// PID 1's re-exec and PID 1 outlives every logger, so the two may be of different versions: types and fields are only
+// ever appended, unknown types are skipped, missing appended fields keep their defaults.
+//
+//   PID 1  Config, Mute, AddStream(+fd), EofAck, Message, Shutdown, Drain, Sync
+//   logger Ready, Ack, Refused, StreamEof, Output, Configured, Drained
+//
+// A stream's life: AddStream -> Ack (or Refused, tried again) -> StreamEof -> EofAck. PID 1 keeps a duplicate of the read
+// end from before AddStream until StreamEof. AddStream of a known id is answered by Ack again; Sync (PID 1 has
+// re-executed) makes the logger repeat every StreamEof that has not been acknowledged.
+// Tested by tests/unit/log/protocol_test.cpp.
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace monoinit::log {
+
+using StreamId = base::Id<struct StreamTag, std::uint64_t>; ///< never used twice in the life of a container
+
+inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::size_t max_packet = 16 * 1024;
+inline constexpr std::size_t max_name = 256;         ///< unit, identifier: longer ones are cut
+inline constexpr std::size_t max_message_text = 12 * 1024;
+
+enum class StreamKind : std::uint8_t { Output, Error, Both };
+enum class Format : std::uint8_t { Short, Json, Plain };
+enum class ColorMode : std::uint8_t { Auto, Never, Always }; ///< Auto: on a terminal, unless NO_COLOR or TERM=dumb
+enum class Console : std::uint8_t { Output, Nowhere };       ///< where whole lines go: PID 1's stdout, or only the store
+
+struct StreamInfo {
+    std::string unit;       ///< full name, "code-server.service"
+    std::string identifier; ///< SyslogIdentifier=, else the command's name; empty: the unit's short name
+    std::uint8_t default_priority = 6; ///< SyslogLevel=
+    bool level_prefix = true;          ///< SyslogLevelPrefix=: "<3>text" sets the priority
+    std::uint8_t level_max = 7;        ///< LogLevelMax=: less important lines are dropped
+    StreamKind kind = StreamKind::Both;
+    bool to_console = true;
+    bool to_store = true;
+
+    bool operator==(const StreamInfo&) const = default;
+};
+
+struct Config {
+    std::uint32_t sequence = 0; ///< set by the link; echoed by Configured
+    Format format = Format::Short;
+    ColorMode color = ColorMode::Auto;
+    Console console = Console::Output;
+    /// CMD has the terminal: lines go to the store only, after one line that says so.
+    bool command_has_terminal = false;
+
+    bool operator==(const Config&) const = default;
+};
+
+namespace to_logger {
+struct Configure { Config config; };
+struct AddStream { StreamId stream; StreamInfo info; }; ///< with one descriptor
+struct EofAck { StreamId stream; };
+/// A line of monoinit's own; `unit` empty = about no unit. `dropped`: messages lost before this one (queue full).
+struct Message { std::uint8_t priority = 6; std::string unit, text; std::uint64_t dropped = 0; };
+struct Mute { std::string unit; bool muted = true; }; ///< unit empty = all
+/// The ordered stop has begun: pipes are read whatever stdout does.
+struct Shutdown {};
+/// Everything has ended: write what is there, at most until `deadline`, answer Drained and leave.
+struct Drain { base::Instant deadline; };
+struct Sync {};
+} // namespace to_logger
+
+namespace from_logger {
+struct Ready { std::uint32_t pid = 0; };
+struct Ack { StreamId stream; };
+struct Refused { StreamId stream; int errnum = 0; }; ///< out of descriptors: try later
+struct StreamEof { StreamId stream; };
+/// Sent when `stalled` changes, and when lines could not be written: for `status`.
+struct Output { bool stalled = false; std::uint64_t lines_lost = 0; int errnum = 0; };
+/// The configuration is in force, and what was to be written before it is written (or one second has passed).
+struct Configured { std::uint32_t sequence = 0; };
+struct Drained { std::uint64_t lines_not_written = 0; };
+} // namespace from_logger
+
+using ToLogger = std::variant<to_logger::Configure, to_logger::AddStream, to_logger::EofAck, to_logger::Message,
+                              to_logger::Mute, to_logger::Shutdown, to_logger::Drain, to_logger::Sync>;
+using FromLogger = std::variant<from_logger::Ready, from_logger::Ack, from_logger::Refused, from_logger::StreamEof,
+                                from_logger::Output, from_logger::Configured, from_logger::Drained>;
+
+std::string encode(const ToLogger& message);
+std::string encode(const FromLogger& message);
+
+/// Unsupported: a type of a later version, to be skipped. Protocol: garbage.
+base::Result<ToLogger> decode_to_logger(std::string_view packet);
+base::Result<FromLogger> decode_from_logger(std::string_view packet);
+
+/// A StreamInfo by itself: in checkpoints too.
+std::string encode_stream_info(const StreamInfo& info);
+base::Result<StreamInfo> decode_stream_info(std::string_view bytes);
+
+} // namespace monoinit::log
