@@ -28,7 +28,7 @@ std::string_view short_name(std::string_view name);
 
 std::string escape(std::string_view text);
 base::Result<std::string> unescape(std::string_view text);
-std::string escape_path(std::string_view path);
+std::string escape_path(std::string_view path); ///< empty if a component is ".."
 base::Result<std::string> unescape_path(std::string_view text);
 
 } // namespace monoinit::unit
