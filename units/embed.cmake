@@ -1,9 +1,14 @@
-# Writes OUT: a C++ file that holds every unit file of UNITS as text (see unit/embedded.hpp).
+# Writes OUT: a C++ file that holds every unit file of UNITS as text; a symlink becomes an alias (see unit/embedded.hpp).
 set(body "#include \"unit/embedded.hpp\"\n\nnamespace monoinit::unit {\n\nstatic constexpr EmbeddedUnit units[] = {\n")
 foreach(path IN LISTS UNITS)
   get_filename_component(name "${path}" NAME)
-  file(READ "${path}" text)
-  string(APPEND body "    {\"${name}\", R\"unit(${text})unit\"},\n")
+  if(IS_SYMLINK "${path}")
+    file(READ_SYMLINK "${path}" target)
+    string(APPEND body "    {\"${name}\", {}, \"${target}\"},\n")
+  else()
+    file(READ "${path}" text)
+    string(APPEND body "    {\"${name}\", R\"unit(${text})unit\", {}},\n")
+  endif()
 endforeach()
 string(APPEND body "};\n\nstd::span<const EmbeddedUnit> embedded_units() { return units; }\n\n} // namespace monoinit::unit\n")
 file(WRITE "${OUT}" "${body}")

@@ -60,6 +60,14 @@ Text file_name(const Subject& subject) {
     return text;
 }
 
+/// %d: each unit has a directory of its own below the root.
+Text credentials(const Subject& subject) {
+    const Environment& place = subject.place;
+    const std::string root =
+        place.credentials_root.empty() ? place.runtime_directory_root + "/credentials" : place.credentials_root;
+    return root + "/" + std::string(subject.name);
+}
+
 Text fragment_path(const Subject& subject) {
     return known(std::string(subject.fragment), "the unit's file");
 }
@@ -77,7 +85,7 @@ constexpr auto specifiers = std::to_array<Specifier>({
     {'b', [](const Subject& s) { return known(s.place.boot_id, "the boot ID"); }},
     {'B', place<&Environment::os_build_id>},
     {'C', place<&Environment::cache_root>},
-    {'d', [](const Subject& s) { return known(s.place.credentials_root, "the credentials directory"); }},
+    {'d', credentials},
     {'D', [](const Subject& s) -> Text { return s.place.user_defaults && s.place.uid != 0 ? s.place.home + "/.local/share" : "/usr/share"; }},
     {'E', place<&Environment::configuration_root>},
     {'f', file_name},

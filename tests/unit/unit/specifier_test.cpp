@@ -40,7 +40,10 @@ TEST_CASE("specifiers that speak of the place") {
     CHECK(expand("%o%w[%B%M%A%W]") == "debian12[]");
     CHECK(expand("%t %S %C %L %E %T %V") == "/run /var/lib /var/cache /var/log /etc /tmp /var/tmp");
     CHECK(expand("%u %U %g %G %h %s") == "root 0 root 0 /root /bin/sh");
-    CHECK(expand("%d").starts_with("error"));
+    CHECK(expand("%d", "a.service") == "/run/credentials/a.service");
+    Environment unknown = place();
+    unknown.machine_id.clear();
+    CHECK_FALSE(expand_specifiers(unknown, "a.service", "", "%m"));
 }
 
 TEST_CASE("percent signs") {

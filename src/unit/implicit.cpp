@@ -1,0 +1,246 @@
+// See implicit.hpp. Dependencies on slices are left out: they order nothing here. Tested by tests/unit/unit/loader_test.cpp.
+
+#include "unit/implicit.hpp"
+
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace monoinit::unit {
+
+namespace {
+
+using Kind = DependencyKind;
+
+/// What DefaultDependencies= means for a type. One row each; empty = nothing of that sort.
+struct DefaultRow {
+    UnitType type;
+    bool needs_sysinit;             ///< Requires=, After=sysinit.target
+    std::string_view after;         ///< After=
+    std::string_view before;        ///< Before=: what waits for units of this type
+    std::string_view conflicts;     ///< Conflicts=, Before=: what ends them
+};
+
+// clang-format off
+constexpr DefaultRow default_rows[] = {
+    {UnitType::Service,   true,  "basic.target",        "",                "shutdown.target"},
+    {UnitType::Socket,    true,  "",                    "sockets.target",  "shutdown.target"},
+    {UnitType::Target,    false, "",                    "",                "shutdown.target"},
+    {UnitType::Device,    false, "",                    "",                ""},
+    {UnitType::Mount,     false, "local-fs-pre.target", "local-fs.target", "umount.target"},
+    {UnitType::Automount, false, "local-fs-pre.target", "local-fs.target", "umount.target"},
+    {UnitType::Swap,      false, "",                    "swap.target",     "umount.target"},
+    {UnitType::Timer,     true,  "",                    "timers.target",   "shutdown.target"},
+    {UnitType::Path,      true,  "",                    "paths.target",    "shutdown.target"},
+    {UnitType::Slice,     false, "",                    "",                "shutdown.target"},
+    {UnitType::Scope,     false, "",                    "",                "shutdown.target"},
+};
+// clang-format on
+constexpr bool in_order() {
+    for (std::size_t i = 0; i < std::size(default_rows); i++)
+        if (static_cast<std::size_t>(default_rows[i].type) != i)
+            return false;
+    return true;
+}
+static_assert(in_order() && std::size(default_rows) == static_cast<std::size_t>(UnitType::Scope) + 1);
+
+constexpr std::string_view network_file_systems[] = {"nfs",  "nfs4", "cifs",      "smb3",           "smbfs", "sshfs",
+                                                     "ceph", "afs",  "glusterfs", "fuse.glusterfs", "gfs2",  "9p"};
+
+void add(UnitConfig& unit, Origin origin, Kind kind, std::string_view name) {
+    if (name != unit.name)
+        unit.unit.dependencies.push_back({kind, origin, 0, 0, std::string(name)});
+}
+
+bool is_network_mount(const MountSection& mount) {
+    return std::ranges::find(network_file_systems, mount.type) != std::end(network_file_systems) ||
+           mount.options.find("_netdev") != std::string::npos;
+}
+
+void add_default_dependencies(UnitConfig& unit) {
+    const DefaultRow& row = default_rows[static_cast<std::size_t>(unit.type)];
+    std::string_view after = row.after, before = row.before;
+    if (unit.type == UnitType::Mount && is_network_mount(*unit.mount)) {
+        add(unit, Origin::Default, Kind::After, "network.target");
+        add(unit, Origin::Default, Kind::After, "network-online.target");
+        add(unit, Origin::Default, Kind::Wants, "network-online.target");
+        after = "remote-fs-pre.target";
+        before = "remote-fs.target";
+    }
+    if (row.needs_sysinit) {
+        add(unit, Origin::Default, Kind::Requires, "sysinit.target");
+        add(unit, Origin::Default, Kind::After, "sysinit.target");
+    }
+    if (!after.empty())
+        add(unit, Origin::Default, Kind::After, after);
+    if (!before.empty())
+        add(unit, Origin::Default, Kind::Before, before);
+    if (!row.conflicts.empty()) {
+        add(unit, Origin::Default, Kind::Conflicts, row.conflicts);
+        add(unit, Origin::Default, Kind::Before, row.conflicts);
+    }
+}
+
+/// Mount units that exist for this path and those above it; where there is none, the path is simply there.
+void require_mounts(const UnitIndex& index, UnitConfig& unit, Kind need, Origin origin, std::string_view path) {
+    if (!index.has_mounts() || !path.starts_with('/'))
+        return;
+    for (std::size_t end = 1; end != std::string_view::npos && end <= path.size();) {
+        end = path.find('/', end);
+        const std::string mount = escape_path(path.substr(0, end)) + ".mount";
+        if (end != std::string_view::npos)
+            end++;
+        if (mount == ".mount" || mount == unit.name || index.locate(mount).kind != Located::Kind::File)
+            continue;
+        add(unit, origin, need, mount);
+        add(unit, origin, Kind::After, mount);
+    }
+}
+
+void resolve_mount_dependencies(const UnitIndex& index, UnitConfig& unit) {
+    std::vector<Dependency> named = std::move(unit.unit.dependencies);
+    unit.unit.dependencies.clear();
+    std::vector<Dependency> paths;
+    for (Dependency& dependency : named) {
+        const bool is_path = dependency.kind == Kind::RequiresMountsFor || dependency.kind == Kind::WantsMountsFor;
+        (is_path ? paths : unit.unit.dependencies).push_back(std::move(dependency));
+    }
+    for (const Dependency& path : paths)
+        require_mounts(index, unit, path.kind == Kind::RequiresMountsFor ? Kind::Requires : Kind::Wants, path.origin, path.name);
+    if (unit.exec.is_default() || !index.has_mounts())
+        return;
+    constexpr std::string_view roots[] = {"/run/", "/var/lib/", "/var/cache/", "/var/log/", "/etc/"};
+    for (std::size_t kind = 0; kind < directory_kinds; kind++)
+        for (const std::string& path : unit.exec->directories[kind].paths)
+            require_mounts(index, unit, Kind::Requires, Origin::Implicit, std::string(roots[kind]) + path);
+    require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->root_directory);
+    if (!unit.exec->working_directory_optional)
+        require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->working_directory);
+}
+
+void add_service_dependencies(const UnitIndex& index, UnitConfig& unit) {
+    for (const std::string& socket : unit.service->sockets) {
+        add(unit, Origin::Implicit, Kind::Wants, socket);
+        add(unit, Origin::Implicit, Kind::After, socket);
+    }
+    if (unit.service->type != ServiceType::Dbus)
+        return;
+    // Without a bus in the image the service may still work, and it says so itself if it does not.
+    if (index.locate("dbus.socket").kind == Located::Kind::File)
+        add(unit, Origin::Implicit, Kind::Requires, "dbus.socket");
+    add(unit, Origin::Implicit, Kind::After, "dbus.socket");
+}
+
+/// Sockets, timers and paths start a unit: the one they name, else the service of their own name.
+void add_trigger(UnitConfig& unit) {
+    std::vector<std::string> triggered;
+    for (const Dependency& dependency : unit.unit.dependencies)
+        if (dependency.kind == Kind::Triggers)
+            triggered.push_back(dependency.name);
+    if (triggered.empty()) {
+        const std::string stem = unit.name.substr(0, unit.name.rfind('.'));
+        triggered.push_back(stem + ".service");
+        add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
+    }
+    for (const std::string& name : triggered)
+        add(unit, Origin::Implicit, Kind::Before, name);
+}
+
+bool is_pull(Kind kind) {
+    return kind == Kind::Wants || kind == Kind::Requires || kind == Kind::Requisite || kind == Kind::BindsTo ||
+           kind == Kind::Upholds;
+}
+
+void refuse(UnitConfig& unit, std::uint16_t file, std::uint32_t line, std::string why) {
+    unit.load_state = LoadState::BadSetting;
+    unit.load_error = why;
+    const std::string path = file < unit.files.size() ? unit.files[file] : unit.name;
+    unit.problems.push_back({Problem::Kind::BadValue, path, line, std::move(why), {}, {}, "The unit cannot be started."});
+}
+
+} // namespace
+
+void fill_defaults(const Environment& environment, UnitConfig& unit) {
+    if (unit.type != UnitType::Service)
+        return;
+    ServiceSection& service = unit.service.edit();
+    if (!service.type_set) {
+        if (!service.bus_name.empty())
+            service.type = ServiceType::Dbus;
+        else if (service.list(ExecList::Start).empty())
+            service.type = ServiceType::Oneshot;
+        else
+            service.type = ServiceType::Simple;
+    }
+    const bool notifies = service.type == ServiceType::Notify || service.type == ServiceType::NotifyReload;
+    if (service.notify_access == NotifyAccess::None && (notifies || service.watchdog.count() > 0))
+        service.notify_access.reset(); // it must be heard to work at all
+    if (!service.timeout_start && service.type != ServiceType::Oneshot &&
+        environment.default_timeout_start != std::chrono::seconds(90))
+        service.timeout_start = environment.default_timeout_start;
+}
+
+void check_settings(UnitConfig& unit) {
+    if (unit.type != UnitType::Service || unit.load_state != LoadState::Loaded || unit.builtin)
+        return;
+    const ServiceSection& service = *unit.service;
+    const auto& starts = service.list(ExecList::Start);
+    const bool oneshot = service.type == ServiceType::Oneshot;
+    const bool acts_on_success = unit.unit.success_action != EmergencyAction::None;
+    if (starts.empty() && service.list(ExecList::Stop).empty() && !acts_on_success)
+        refuse(unit, 0, 0, "no ExecStart=, ExecStop= or SuccessAction=: the service has nothing to do");
+    else if (starts.empty() && !oneshot && !acts_on_success)
+        refuse(unit, 0, 0, "no ExecStart=: only Type=oneshot may leave it out");
+    else if (starts.empty() && !service.remain_after_exit && !acts_on_success)
+        refuse(unit, 0, 0, "no ExecStart=: then RemainAfterExit=yes or SuccessAction= must be set");
+    else if (starts.size() > 1 && !oneshot)
+        refuse(unit, starts[1].file, starts[1].line, "a second ExecStart=: only Type=oneshot may have several");
+    else if (oneshot && (service.restart == RestartPolicy::Always || service.restart == RestartPolicy::OnSuccess))
+        refuse(unit, 0, 0, "Restart=always and on-success do not go with Type=oneshot: it would never end");
+    else if (oneshot && service.exit_type == ExitType::Cgroup)
+        refuse(unit, 0, 0, "ExitType=cgroup does not go with Type=oneshot");
+    else if (service.type == ServiceType::Dbus && service.bus_name.empty())
+        refuse(unit, 0, 0, "Type=dbus needs BusName=");
+}
+
+void add_dependencies(const UnitIndex& index, UnitConfig& unit) {
+    resolve_mount_dependencies(index, unit);
+    if (unit.type == UnitType::Service)
+        add_service_dependencies(index, unit);
+    else if (unit.type == UnitType::Socket || unit.type == UnitType::Timer || unit.type == UnitType::Path)
+        if (!unit.builtin)
+            add_trigger(unit);
+    if (unit.unit.default_dependencies)
+        add_default_dependencies(unit);
+    unit.unit.dependencies.shrink_to_fit();
+}
+
+void order_target(UnitConfig& target, const UnitsByName& units) {
+    if (target.type != UnitType::Target || target.load_state != LoadState::Loaded || !target.unit.default_dependencies)
+        return;
+    std::unordered_set<std::string> ordered; // already, or the other way round
+    std::vector<std::string> pulled;
+    for (const Dependency& dependency : target.unit.dependencies) {
+        if (dependency.kind == Kind::Before || dependency.kind == Kind::After)
+            ordered.insert(dependency.name);
+        else if (is_pull(dependency.kind))
+            pulled.push_back(dependency.name);
+    }
+    const auto is_own_name = [&](const std::string& name) { return std::ranges::find(target.names, name) != target.names.end(); };
+    for (const std::string& name : pulled) {
+        const auto found = units.find(name);
+        if (found == units.end() || found->second.get() == &target)
+            continue;
+        const UnitConfig& other = *found->second;
+        if (other.load_state != LoadState::Loaded || !other.unit.default_dependencies)
+            continue;
+        const bool waits = std::ranges::any_of(other.unit.dependencies, [&](const Dependency& dependency) {
+            return dependency.kind == Kind::After && is_own_name(dependency.name);
+        });
+        if (!waits && !ordered.contains(other.name) && ordered.insert(name).second)
+            add(target, Origin::Default, Kind::After, name);
+    }
+}
+
+} // namespace monoinit::unit

@@ -1,0 +1,282 @@
+// From a name to a UnitConfig: find the file (index.cpp), parse it and its drop-ins (parse.cpp), add what links and
+// defaults say (implicit.cpp). Whatever is wrong with a file becomes the load state of that one unit.
+// Tested by tests/unit/unit/loader_test.cpp.
+
+#include "unit/loader.hpp"
+
+#include "base/strings.hpp"
+#include "unit/implicit.hpp"
+#include "unit/index.hpp"
+#include "unit/name.hpp"
+#include "unit/parse.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+namespace monoinit::unit {
+
+namespace {
+
+using UnitPtr = std::shared_ptr<UnitConfig>;
+
+void give_up(UnitConfig& unit, LoadState state, std::string why, std::string file = {}) {
+    unit.load_state = state;
+    unit.load_error = why;
+    if (state == LoadState::Error)
+        unit.problems.push_back({Problem::Kind::File, std::move(file), 0, std::move(why), {}, {}, "Only this unit is lost."});
+}
+
+std::string describe_read_error(const base::Error& error) {
+    if (error.code == base::Errc::TooLarge)
+        return "larger than " + std::to_string(file_size_limit >> 20) + " MB";
+    if (error.code == base::Errc::NotFound)
+        return "a link to something that does not exist";
+    return error.what.empty() ? "cannot be read" : error.what;
+}
+
+} // namespace
+
+struct Loader::Impl {
+    Impl(const FileSource& source, Environment place)
+        : files(source), environment(std::move(place)), index(std::in_place, files, environment.unit_path) {}
+
+    const FileSource& files;
+    Environment environment;
+    std::optional<UnitIndex> index;
+
+    UnitPtr load_one(std::string_view name, const Located& located) const;
+    void load_file(UnitConfig& unit, const Located& located) const;
+    void load_drop_ins(UnitConfig& unit) const;
+    void add_links(UnitConfig& unit) const;
+    void resolve_names(UnitConfig& unit) const;
+    void finish(UnitConfig& unit) const;
+    std::optional<std::string> machine_reason(const Located& located) const;
+    UnitPtr load_with(std::string_view name, UnitsByName& loaded) const;
+    bool is_installable(const std::string& name) const;
+};
+
+/// Why a unit of the machine is left alone; nothing if it is not on the list, or the administrator wants it.
+std::optional<std::string> Loader::Impl::machine_reason(const Located& located) const {
+    if (located.kind != Located::Kind::File || located.by_admin)
+        return std::nullopt;
+    for (const std::string& pattern : environment.masked_patterns) {
+        if (!base::glob_match(pattern, located.name))
+            continue;
+        for (const auto& [glob, reason] : default_machine_masks())
+            if (glob == pattern)
+                return reason;
+        return "on the configured list of machine units";
+    }
+    return std::nullopt;
+}
+
+void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
+    unit.load_state = LoadState::Stub;
+    if (unit.type == UnitType::Service && environment.default_timeout_stop != ServiceSection{}.timeout_stop)
+        unit.service.edit().timeout_stop = environment.default_timeout_stop;
+    if (located.kind == Located::Kind::Embedded) {
+        unit.builtin = true;
+        unit.files.emplace_back();
+        parse_unit_text(environment, unit, located.embedded->text);
+        return;
+    }
+    unit.files.push_back(located.path);
+    auto text = files.read(located.path, file_size_limit);
+    if (!text)
+        return give_up(unit, LoadState::Error, describe_read_error(text.error()), located.path);
+    if (text->empty())
+        return give_up(unit, LoadState::Masked, "masked by the empty file " + located.path);
+    parse_unit_text(environment, unit, *text);
+}
+
+void Loader::Impl::load_drop_ins(UnitConfig& unit) const {
+    for (std::string& path : index->drop_ins(unit.names)) {
+        auto text = files.read(path, file_size_limit);
+        if (!text) {
+            unit.problems.push_back({Problem::Kind::File, path, 0, describe_read_error(text.error()), {}, {}, "This drop-in is left out."});
+            continue;
+        }
+        unit.files.push_back(std::move(path));
+        parse_unit_text(environment, unit, *text);
+    }
+}
+
+void Loader::Impl::add_links(UnitConfig& unit) const {
+    for (DependencyLink& link : index->links(unit.names))
+        unit.unit.dependencies.push_back({link.kind, Origin::Link, 0, 0, std::move(link.name)});
+}
+
+/// A template named as a dependency means its instance for this unit; nothing depends on itself.
+void Loader::Impl::resolve_names(UnitConfig& unit) const {
+    for (Dependency& dependency : unit.unit.dependencies)
+        if (is_template(dependency.name)) {
+            const bool instance = is_instance(unit.name);
+            dependency.name = with_instance(dependency.name, instance ? instance_of(unit.name) : prefix_of(unit.name));
+        }
+    std::erase_if(unit.unit.dependencies, [&](const Dependency& dependency) {
+        return std::ranges::find(unit.names, dependency.name) != unit.names.end();
+    });
+}
+
+void Loader::Impl::finish(UnitConfig& unit) const {
+    if (unit.load_state == LoadState::Stub)
+        unit.load_state = LoadState::Loaded;
+    if (is_template(unit.name))
+        return; // nothing runs under this name; `enable` and `cat` look at it
+    add_links(unit);
+    resolve_names(unit);
+    fill_defaults(environment, unit);
+    check_settings(unit);
+    add_dependencies(*index, unit);
+}
+
+UnitPtr Loader::Impl::load_one(std::string_view name, const Located& located) const {
+    auto unit = std::make_shared<UnitConfig>();
+    const auto type = type_of(name);
+    unit->name = located.name;
+    unit->type = type.value_or(UnitType::Service);
+    if (!is_valid_name(name)) {
+        give_up(*unit, LoadState::Error, "not a valid unit name");
+        return unit;
+    }
+    unit->names = {located.name};
+    for (std::string& alias : index->aliases_of(located.name))
+        unit->names.push_back(std::move(alias));
+    if (std::ranges::find(unit->names, name) == unit->names.end())
+        unit->names.emplace_back(name);
+    if (const auto reason = machine_reason(located)) {
+        unit->builtin = unit->machine_masked = true;
+        unit->files = {located.path};
+        give_up(*unit, LoadState::Masked, *reason);
+        return unit;
+    }
+    switch (located.kind) {
+    case Located::Kind::Nothing:
+        if (unit->type != UnitType::Slice) {
+            give_up(*unit, LoadState::NotFound, "there is no unit file of this name");
+            return unit;
+        }
+        unit->builtin = true; // any slice is there when asked for
+        unit->files.emplace_back();
+        break;
+    case Located::Kind::Masked:
+        unit->files = {located.path};
+        give_up(*unit, LoadState::Masked, "masked by " + located.why);
+        return unit;
+    case Located::Kind::Broken:
+        unit->files = {located.path};
+        give_up(*unit, LoadState::Error, located.why, located.path);
+        return unit;
+    case Located::Kind::File:
+    case Located::Kind::Embedded:
+        load_file(*unit, located);
+        break;
+    }
+    if (unit->load_state == LoadState::Error || unit->load_state == LoadState::Masked)
+        return unit;
+    // A stand-in is not the unit that a package's drop-ins were written for.
+    if (!unit->builtin || unit->type == UnitType::Target || unit->type == UnitType::Slice)
+        load_drop_ins(*unit);
+    finish(*unit);
+    return unit;
+}
+
+/// Loads into `loaded`, which has every unit under its main name and those asked for.
+UnitPtr Loader::Impl::load_with(std::string_view name, UnitsByName& loaded) const {
+    const std::string key(name);
+    if (const auto known = loaded.find(key); known != loaded.end())
+        return known->second;
+    const Located located = index->locate(name);
+    UnitPtr unit;
+    if (const auto known = loaded.find(located.name); known != loaded.end()) {
+        unit = known->second;
+        if (std::ranges::find(unit->names, key) == unit->names.end())
+            unit->names.push_back(key);
+    } else {
+        unit = load_one(name, located);
+        loaded.emplace(unit->name, unit);
+    }
+    loaded.emplace(key, unit);
+    return unit;
+}
+
+Loader::Loader(const FileSource& files, Environment environment)
+    : impl_(std::make_unique<Impl>(files, std::move(environment))) {}
+Loader::~Loader() = default;
+Loader::Loader(Loader&&) noexcept = default;
+
+void Loader::rescan() {
+    impl_->index.emplace(impl_->files, impl_->environment.unit_path);
+}
+
+std::shared_ptr<const UnitConfig> Loader::load(std::string_view name) const {
+    UnitsByName loaded;
+    const UnitPtr unit = impl_->load_with(name, loaded);
+    if (unit->type == UnitType::Target && unit->load_state == LoadState::Loaded) {
+        for (const Dependency& dependency : unit->unit.dependencies)
+            if (dependency.kind == DependencyKind::Wants || dependency.kind == DependencyKind::Requires ||
+                dependency.kind == DependencyKind::Requisite || dependency.kind == DependencyKind::BindsTo ||
+                dependency.kind == DependencyKind::Upholds)
+                impl_->load_with(dependency.name, loaded);
+        order_target(*unit, loaded);
+    }
+    return unit;
+}
+
+std::vector<std::shared_ptr<const UnitConfig>> Loader::load_closure(const std::vector<std::string>& roots) const {
+    UnitsByName loaded;
+    std::vector<UnitPtr> units;
+    std::unordered_set<const UnitConfig*> seen;
+    const auto visit = [&](const std::string& name) {
+        UnitPtr unit = impl_->load_with(name, loaded);
+        if (seen.insert(unit.get()).second)
+            units.push_back(std::move(unit));
+    };
+    for (const std::string& root : roots)
+        visit(root);
+    for (std::size_t next = 0; next < units.size(); next++) {
+        const UnitPtr unit = units[next];
+        for (const Dependency& dependency : unit->unit.dependencies)
+            visit(dependency.name);
+    }
+    for (const UnitPtr& unit : units)
+        order_target(*unit, loaded);
+    return {units.begin(), units.end()};
+}
+
+std::vector<std::string> Loader::all_names() const {
+    return impl_->index->all_names();
+}
+
+std::string Loader::fragment_path(std::string_view name) const {
+    const Located located = impl_->index->locate(name);
+    return located.kind == Located::Kind::Nothing || located.kind == Located::Kind::Embedded ? std::string{} : located.path;
+}
+
+bool Loader::Impl::is_installable(const std::string& name) const {
+    const Located located = index->locate(name);
+    if (located.kind != Located::Kind::File || located.name != name || machine_reason(located))
+        return false;
+    const auto text = files.read(located.path, file_size_limit);
+    return text && text->find("[Install]") != std::string::npos && !load_one(name, located)->install->empty();
+}
+
+std::vector<std::string> Loader::not_enabled() const {
+    std::unordered_set<std::string> pulled;
+    for (const DependencyLink& link : impl_->index->all_links()) {
+        pulled.insert(link.name);
+        pulled.insert(impl_->index->locate(link.name).name);
+    }
+    std::vector<std::string> names;
+    for (const std::string& name : impl_->index->all_names())
+        if (!pulled.contains(name) && !is_template(name) && impl_->index->aliases_of(name).empty() && impl_->is_installable(name))
+            names.push_back(name);
+    return names;
+}
+
+const Environment& Loader::environment() const {
+    return impl_->environment;
+}
+
+} // namespace monoinit::unit
