@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 support=$root/tests/container/support
 scratch=$root/build/container
 story=$(basename "$0")
-garbage=()
+garbage=("$scratch/$story.units")
 labels=(--label "monoinit-story=$story")
 mkdir -p "$scratch"
 
@@ -41,13 +41,15 @@ need_packages() {
 
 # The engine, and localhost/debian:12. Returns 1 where no container can run.
 engine() {
-    need_packages podman runc catatonit netavark iptables mmdebstrap ca-certificates curl python3 || return 1
+    need_packages podman runc catatonit netavark aardvark-dns iptables mmdebstrap ca-certificates curl python3 || return 1
     # runc and low limits: what works also in a container and on a machine with both kinds of cgroups.
     cat >"$scratch/containers.conf" <<-'CONF'
 	[containers]
 	default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
 	[engine]
 	runtime = "runc"
+	[network]
+	network_backend = "netavark"
 	CONF
     export CONTAINERS_CONF=$scratch/containers.conf
     if ! podman image exists localhost/debian:12; then
@@ -85,6 +87,28 @@ image() {
 start() {
     c=$(podman run -d "${labels[@]}" "$@")
     pid=$(podman inspect -f '{{.State.Pid}}' "$c")
+}
+
+# start_bare DIR [OPTION…] [-- ARG…]: the binary alone in Debian's smallest image, DIR as its unit directory.
+start_bare() {
+    local dir=$1 options=()
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    binary
+    start -v "$root/build/release/monoinit:/usr/local/sbin/monoinit:ro" \
+        -v "$root/build/release/monoinit:/usr/local/sbin/initctl:ro" \
+        -v "$dir:/etc/systemd/system" --entrypoint monoinit "${options[@]}" localhost/debian:12 "$@"
+}
+
+# unit NAME: a unit file from standard input, enabled, in $units.
+units=$scratch/$story.units
+unit() {
+    mkdir -p "$units/multi-user.target.wants"
+    cat >"$units/$1"
+    ln -sf "../$1" "$units/multi-user.target.wants/$1"
 }
 
 in_c() { podman exec "$c" "$@"; }
