@@ -25,5 +25,30 @@ enum class RefusalReason : std::uint8_t {
 std::string_view name(JobType type);     ///< "start"
 std::string_view name(JobState state);   ///< "waiting"
 std::string_view name(JobResult result); ///< "done"
+std::string_view name(RefusalReason reason); ///< "not-found"
+
+/// What one job does that does the work of both; nothing when they contradict each other (start and stop). Only the
+/// five basic types; ReloadOrStart may come out.
+std::optional<JobType> merge(JobType a, JobType b);
+/// `b` changes nothing about `a`.
+bool is_superset(JobType a, JobType b);
+bool is_conflicting(JobType a, JobType b);
+
+/// A unit's activity as jobs see it; the same words and order as supervise::ActiveState (engine/ asserts that).
+enum class Activity : std::uint8_t { Inactive, Activating, Active, Reloading, Deactivating, Failed };
+constexpr bool is_up(Activity a) { return a == Activity::Active || a == Activity::Reloading; }
+constexpr bool is_up_or_coming(Activity a) { return is_up(a) || a == Activity::Activating; }
+constexpr bool is_down(Activity a) { return a == Activity::Inactive || a == Activity::Failed; }
+constexpr bool is_down_or_going(Activity a) { return is_down(a) || a == Activity::Deactivating; }
+
+/// The basic type (or Nop) that a type means for a unit in this state.
+JobType collapse(JobType type, Activity activity, bool can_reload);
+/// The unit is already where the job would bring it.
+bool is_redundant(JobType type, Activity activity);
+
+/// Of two jobs whose units are ordered, `first` before `second`: which goes first. Stopping goes before everything,
+/// and stops go in reverse order.
+enum class Order : std::uint8_t { Any, FirstUnit, SecondUnit };
+Order order_of(JobType first, JobType second);
 
 } // namespace monoinit::graph
