@@ -1,6 +1,7 @@
 #pragma once
 // enable, disable, reenable, mask, unmask, preset, is-enabled, link, set-default: changes to the links in the unit
-// directories; works without an init (docker build), with --root. systemctl(1), [Install] of systemd.unit(5).
+// directories; works without an init (docker build). systemctl(1), [Install] of systemd.unit(5). With --root the tree and
+// the loader already see the world below the root; InstallOptions::root only stands before the paths that are told.
 // Tested by tests/unit/unit/install_test.cpp.
 
 #include "unit/loader.hpp"
@@ -12,13 +13,14 @@
 namespace monoinit::unit {
 
 struct InstallChange {
-    enum class Kind : unsigned char { Symlink, Removed, Note } kind;
-    std::string path;   ///< the link made or removed; for Note the text
+    /// Failed: one of several things could not be done (exit status 1), the others were.
+    enum class Kind : unsigned char { Symlink, Removed, Note, Failed } kind;
+    std::string path;   ///< the link made or removed; for Note and Failed the text
     std::string target; ///< of the link made
 };
 
 struct InstallOptions {
-    std::string root;     ///< prefix of all paths, empty = /
+    std::string root;     ///< for messages: what to put before paths; empty = /
     bool runtime = false; ///< in /run/systemd/system instead of /etc/systemd/system
     bool force = false;   ///< replace conflicting links
     std::string config_directory = "/etc/systemd/system", runtime_directory = "/run/systemd/system";

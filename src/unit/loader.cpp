@@ -46,6 +46,8 @@ struct Loader::Impl {
     std::optional<UnitIndex> index;
 
     UnitPtr load_one(std::string_view name, const Located& located) const;
+    UnitPtr begin(std::string_view name, const Located& located) const;
+    void load_fragment(UnitConfig& unit, const Located& located) const;
     void load_file(UnitConfig& unit, const Located& located) const;
     void load_drop_ins(UnitConfig& unit) const;
     void add_links(UnitConfig& unit) const;
@@ -131,54 +133,62 @@ void Loader::Impl::finish(UnitConfig& unit) const {
     add_dependencies(*index, unit);
 }
 
-UnitPtr Loader::Impl::load_one(std::string_view name, const Located& located) const {
+/// A unit that has its names and nothing else.
+UnitPtr Loader::Impl::begin(std::string_view name, const Located& located) const {
     auto unit = std::make_shared<UnitConfig>();
-    const auto type = type_of(name);
     unit->name = located.name;
-    unit->type = type.value_or(UnitType::Service);
+    unit->type = type_of(name).value_or(UnitType::Service);
+    unit->names = {located.name};
     if (!is_valid_name(name)) {
         give_up(*unit, LoadState::Error, "not a valid unit name");
         return unit;
     }
-    unit->names = {located.name};
     for (std::string& alias : index->aliases_of(located.name))
         unit->names.push_back(std::move(alias));
     if (std::ranges::find(unit->names, name) == unit->names.end())
         unit->names.emplace_back(name);
+    return unit;
+}
+
+/// The file and its drop-ins; load_state stays Stub when there is nothing against them.
+void Loader::Impl::load_fragment(UnitConfig& unit, const Located& located) const {
+    switch (located.kind) {
+    case Located::Kind::Nothing:
+        if (unit.type != UnitType::Slice)
+            return give_up(unit, LoadState::NotFound, "there is no unit file of this name");
+        unit.builtin = true; // any slice is there when asked for
+        unit.files.emplace_back();
+        break;
+    case Located::Kind::Masked:
+        unit.files = {located.path};
+        return give_up(unit, LoadState::Masked, "masked by " + located.why);
+    case Located::Kind::Broken:
+        unit.files = {located.path};
+        return give_up(unit, LoadState::Error, located.why, located.path);
+    case Located::Kind::File:
+    case Located::Kind::Embedded:
+        load_file(unit, located);
+        break;
+    }
+    // A stand-in is not the unit that a package's drop-ins were written for.
+    const bool stand_in = unit.builtin && unit.type != UnitType::Target && unit.type != UnitType::Slice;
+    if (!stand_in && unit.load_state != LoadState::Error && unit.load_state != LoadState::Masked)
+        load_drop_ins(unit);
+}
+
+UnitPtr Loader::Impl::load_one(std::string_view name, const Located& located) const {
+    UnitPtr unit = begin(name, located);
+    if (unit->load_state != LoadState::Stub)
+        return unit;
     if (const auto reason = machine_reason(located)) {
         unit->builtin = unit->machine_masked = true;
         unit->files = {located.path};
         give_up(*unit, LoadState::Masked, *reason);
         return unit;
     }
-    switch (located.kind) {
-    case Located::Kind::Nothing:
-        if (unit->type != UnitType::Slice) {
-            give_up(*unit, LoadState::NotFound, "there is no unit file of this name");
-            return unit;
-        }
-        unit->builtin = true; // any slice is there when asked for
-        unit->files.emplace_back();
-        break;
-    case Located::Kind::Masked:
-        unit->files = {located.path};
-        give_up(*unit, LoadState::Masked, "masked by " + located.why);
-        return unit;
-    case Located::Kind::Broken:
-        unit->files = {located.path};
-        give_up(*unit, LoadState::Error, located.why, located.path);
-        return unit;
-    case Located::Kind::File:
-    case Located::Kind::Embedded:
-        load_file(*unit, located);
-        break;
-    }
-    if (unit->load_state == LoadState::Error || unit->load_state == LoadState::Masked)
-        return unit;
-    // A stand-in is not the unit that a package's drop-ins were written for.
-    if (!unit->builtin || unit->type == UnitType::Target || unit->type == UnitType::Slice)
-        load_drop_ins(*unit);
-    finish(*unit);
+    load_fragment(*unit, located);
+    if (unit->load_state == LoadState::Stub || unit->load_state == LoadState::BadSetting)
+        finish(*unit);
     return unit;
 }
 
@@ -221,6 +231,16 @@ std::shared_ptr<const UnitConfig> Loader::load(std::string_view name) const {
                 impl_->load_with(dependency.name, loaded);
         order_target(*unit, loaded);
     }
+    return unit;
+}
+
+std::shared_ptr<const UnitConfig> Loader::load_as_written(std::string_view name) const {
+    const Located located = impl_->index->locate(name);
+    const UnitPtr unit = impl_->begin(name, located);
+    if (unit->load_state == LoadState::Stub)
+        impl_->load_fragment(*unit, located);
+    if (unit->load_state == LoadState::Stub)
+        unit->load_state = LoadState::Loaded;
     return unit;
 }
 

@@ -46,6 +46,9 @@ class Loader {
     void rescan();
     /// Loads one unit by any of its names; never fails: the state is in load_state. Aliases resolve to the main name.
     std::shared_ptr<const UnitConfig> load(std::string_view name) const;
+    /// What the files of a unit say and nothing more: no list of machine units, no links, no default dependencies. For
+    /// `enable`, `cat`, `verify`; knows templates, too.
+    std::shared_ptr<const UnitConfig> load_as_written(std::string_view name) const;
     /// Loads `roots` and, transitively, every unit their dependencies name (units not found included, as Stub/NotFound).
     std::vector<std::shared_ptr<const UnitConfig>> load_closure(const std::vector<std::string>& roots) const;
     /// Every unit file name in the search path and among the built-ins (templates included), sorted, once each.

@@ -1,0 +1,423 @@
+// See install.hpp. Each verb collects what it changed; what it could not do for one of several names is told beside it.
+// Messages are systemctl's, so that scripts and people recognise them. Tested by tests/unit/unit/install_test.cpp
+// (expected values: systemctl 252 --root).
+
+#include "unit/install.hpp"
+
+#include "unit/index.hpp"
+#include "unit/install_links.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace monoinit::unit {
+
+namespace {
+
+using base::Errc;
+using Kind = InstallChange::Kind;
+using UnitPtr = std::shared_ptr<const UnitConfig>;
+using NameSet = std::unordered_set<std::string>;
+
+/// One run of one verb.
+class Installer {
+  public:
+    Installer(FileTree& tree, const Loader& loader, const InstallOptions& options)
+        : tree_(tree), loader_(loader), options_(options) {}
+
+    void enable(const Names& names);
+    void disable(const Names& names, bool keep_linked);
+    void mask(const std::string& name);
+    void unmask(const std::string& name);
+    void preset(const std::string& name, const Presets& presets, bool enable_only);
+    void link(const std::string& path);
+    void set_default(const std::string& target);
+    InstallResult result();
+
+  private:
+    const std::string& directory() const {
+        return options_.runtime ? options_.runtime_directory : options_.config_directory;
+    }
+    std::string shown(const std::string& path) const { return options_.root + path; }
+    void fail(Errc code, std::string text);
+    void note(std::string text) { changes_.push_back({Kind::Note, std::move(text), {}}); }
+
+    UnitPtr find(const std::string& name, bool auxiliary);
+    bool is_alias_link(const std::string& name, const UnitConfig& unit) const;
+    void enable_one(const std::string& name, bool auxiliary, Names& queue);
+    void make_aliases(const std::string& name, const UnitConfig& unit);
+    void make_dependency_links(const std::string& name, const UnitConfig& unit);
+    void make_link(const std::string& path, const std::string& target);
+    void remove_path(const std::string& path);
+    void add_also(const std::string& name, NameSet& names) const;
+    bool same_file(const std::string& a, const std::string& b) const;
+
+    FileTree& tree_;
+    const Loader& loader_;
+    const InstallOptions& options_;
+    std::vector<InstallChange> changes_;
+    NameSet done_;
+    std::optional<base::Error> first_error_;
+    bool carries_install_ = false;
+};
+
+void Installer::fail(Errc code, std::string text) {
+    if (!first_error_)
+        first_error_ = base::fail(code, text);
+    changes_.push_back({Kind::Failed, std::move(text), {}});
+}
+
+/// The changes; an error only where nothing at all was done.
+InstallResult Installer::result() {
+    const bool did_something = std::ranges::any_of(changes_, [](const InstallChange& change) {
+        return change.kind == Kind::Symlink || change.kind == Kind::Removed;
+    });
+    if (first_error_ && !did_something)
+        return *first_error_;
+    return std::move(changes_);
+}
+
+/// /lib and /usr/lib are one on a merged-/usr system.
+bool Installer::same_file(const std::string& a, const std::string& b) const {
+    if (a == b)
+        return true;
+    const auto lib = tree_.kind("/lib");
+    if (!lib || *lib != DirEntry::Kind::Symlink)
+        return false;
+    return "/usr" + a == b || a == "/usr" + b;
+}
+
+void Installer::make_link(const std::string& path, const std::string& target) {
+    const auto present = tree_.kind(path);
+    if (present) {
+        std::string old_target;
+        if (*present == DirEntry::Kind::Symlink)
+            if (const auto link = tree_.read_link(path))
+                old_target = normalize_path(std::string_view(path).substr(0, path.rfind('/')), *link);
+        if (same_file(old_target, target))
+            return;
+        if (!options_.force || *present == DirEntry::Kind::Directory)
+            return fail(Errc::Exists, "File '" + shown(path) + "' already exists" +
+                                          (old_target.empty() ? "." : " and is a symlink to " + old_target + "."));
+        if (const auto removed = tree_.remove(path); !removed)
+            return fail(removed.error().code, removed.error().what);
+        changes_.push_back({Kind::Removed, shown(path), {}});
+    }
+    if (const auto made = tree_.make_directory(path.substr(0, path.rfind('/'))); !made)
+        return fail(made.error().code, made.error().what);
+    if (const auto made = tree_.symlink(target, path); !made)
+        return fail(made.error().code, made.error().what);
+    changes_.push_back({Kind::Symlink, shown(path), target});
+}
+
+void Installer::remove_path(const std::string& path) {
+    const auto removed = tree_.remove(path);
+    if (!removed)
+        return fail(removed.error().code, removed.error().what);
+    changes_.push_back({Kind::Removed, shown(path), {}});
+}
+
+bool Installer::is_alias_link(const std::string& name, const UnitConfig& unit) const {
+    const auto kind = tree_.kind(directory() + "/" + name);
+    return kind && *kind == DirEntry::Kind::Symlink && unit.name != name;
+}
+
+/// A unit file that may be enabled; says what is against it.
+UnitPtr Installer::find(const std::string& name, bool auxiliary) {
+    UnitPtr unit = loader_.load_as_written(name);
+    switch (unit->load_state) {
+    case LoadState::NotFound:
+        if (auxiliary)
+            note("Failed to enable auxiliary unit " + name + ", ignoring.");
+        else
+            fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+        return nullptr;
+    case LoadState::Masked:
+        if (auxiliary)
+            note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
+        else
+            fail(Errc::Denied, "Unit file " + shown(unit->files.front()) + " is masked.");
+        return nullptr;
+    case LoadState::Error:
+        fail(Errc::Invalid, (unit->files.empty() ? name : shown(unit->files.front())) + ": " + unit->load_error + ".");
+        return nullptr;
+    case LoadState::Loaded:
+    case LoadState::BadSetting: // may be enabled all the same, as systemctl does
+    case LoadState::Stub:
+        break;
+    }
+    if (is_alias_link(name, *unit)) {
+        fail(Errc::Denied, "Refusing to operate on alias name or linked unit file: " + name);
+        return nullptr;
+    }
+    return unit;
+}
+
+void Installer::make_aliases(const std::string& name, const UnitConfig& unit) {
+    for (const std::string& alias : unit.install->alias) {
+        if (!is_valid_name(alias)) {
+            fail(Errc::Invalid, "\"" + alias + "\" is not a valid unit name.");
+        } else if (type_of(alias) != type_of(name) || is_template(alias) != is_template(name) ||
+                   (is_instance(alias) && is_instance(name) && instance_of(alias) != instance_of(name))) {
+            fail(Errc::Invalid, "Cannot alias " + name + " as " + alias + ".");
+        } else if (alias != name) {
+            make_link(directory() + "/" + alias, unit.files.front());
+        }
+    }
+}
+
+void Installer::make_dependency_links(const std::string& name, const UnitConfig& unit) {
+    const std::pair<const std::vector<std::string>*, std::string_view> lists[] = {{&unit.install->wanted_by, ".wants"},
+                                                                                  {&unit.install->required_by, ".requires"},
+                                                                                  {&unit.install->upheld_by, ".upholds"}};
+    for (const auto& [list, side] : lists)
+        for (const std::string& other : *list) {
+            if (!is_valid_name(other)) {
+                fail(Errc::Invalid, "\"" + other + "\" is not a valid unit name.");
+                continue;
+            }
+            if (is_template(name) && !is_template(other)) {
+                fail(Errc::Invalid, "Failed to enable " + name + ", destination unit " + other + " is a non-template unit.");
+                continue;
+            }
+            make_link(directory() + "/" + other + std::string(side) + "/" + name, unit.files.front());
+            if (loader_.load_as_written(other)->load_state == LoadState::NotFound)
+                note("Unit " + shown(unit.files.front()) + " is added as a dependency to a non-existent unit " + other + ".");
+        }
+}
+
+void Installer::enable_one(const std::string& name, bool auxiliary, Names& queue) {
+    UnitPtr unit = find(name, auxiliary);
+    if (!unit || unit->builtin)
+        return;
+    const std::string& default_instance = unit->install->default_instance;
+    carries_install_ = carries_install_ || !unit->install->empty() || !default_instance.empty();
+    const std::string main_name = unit->name;
+    if (!is_template(main_name) || default_instance.empty()) {
+        make_aliases(main_name, *unit);
+        make_dependency_links(main_name, *unit);
+    } else {
+        make_aliases(main_name, *unit);
+        const std::string instance = with_instance(main_name, default_instance);
+        unit = loader_.load_as_written(instance); // specifiers speak of the instance
+        make_dependency_links(instance, *unit);
+    }
+    queue.insert(queue.end(), unit->install->also.begin(), unit->install->also.end());
+}
+
+void Installer::enable(const Names& names) {
+    Names queue;
+    for (const std::string& name : names) {
+        if (!name.starts_with('/')) {
+            queue.push_back(name);
+            continue;
+        }
+        link(name);
+        if (!first_error_)
+            queue.push_back(name.substr(name.rfind('/') + 1));
+    }
+    const std::size_t asked = queue.size();
+    for (std::size_t i = 0; i < queue.size(); i++)
+        if (done_.insert(queue[i]).second) {
+            const std::string name = queue[i];
+            enable_one(name, i >= asked, queue);
+        }
+    if (!carries_install_ && !first_error_ && changes_.empty() && asked != 0)
+        note("The unit files have no installation config (WantedBy=, RequiredBy=, UpheldBy=, Also= or Alias= in [Install], "
+             "or DefaultInstance= for templates). They are not meant to be enabled: other units, or people, start them.");
+}
+
+void Installer::add_also(const std::string& name, NameSet& names) const {
+    if (!names.insert(name).second)
+        return;
+    const UnitPtr unit = loader_.load_as_written(name);
+    if (unit->load_state == LoadState::NotFound || is_alias_link(name, *unit))
+        return;
+    names.insert(unit->name);
+    for (const std::string& also : unit->install->also)
+        add_also(also, names);
+}
+
+/// Removes every link by one of these names, or to one of them; instances with their template.
+void Installer::disable(const Names& names, bool keep_linked) {
+    NameSet gone;
+    for (const std::string& name : names)
+        add_also(name.substr(name.rfind('/') + 1), gone);
+    const auto is_gone = [&](std::string_view name) {
+        return gone.contains(std::string(name)) || gone.contains(template_of(name));
+    };
+    const std::vector<InstalledLink> links = installed_links(tree_, directory());
+    std::vector<bool> removed(links.size());
+    NameSet touched;
+    for (bool again = true; again;) {
+        again = false;
+        for (std::size_t i = 0; i < links.size(); i++) {
+            const InstalledLink& link = links[i];
+            const bool beside = link.directory.empty();
+            if (removed[i] || !(is_gone(link.name) || (!link.is_mask() && gone.contains(std::string(link.target_name())))))
+                continue;
+            if (beside && link.is_mask()) {
+                if (touched.insert(link.path).second)
+                    note("Unit " + shown(link.path) + " is masked, ignoring.");
+                continue;
+            }
+            if (beside && keep_linked && link.target_name() == link.name)
+                continue;
+            removed[i] = again = true;
+            remove_path(link.path);
+            if (beside)
+                gone.insert(link.name); // links by this alias go, too
+            else
+                touched.insert(link.directory);
+        }
+    }
+    for (const std::string& side : touched)
+        if (side.ends_with(".wants") || side.ends_with(".requires") || side.ends_with(".upholds"))
+            (void)tree_.remove_directory(side); // stays when something is left in it
+    if (changes_.empty())
+        for (const std::string& name : names)
+            if (loader_.load_as_written(name.substr(name.rfind('/') + 1))->load_state == LoadState::NotFound)
+                fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+}
+
+void Installer::mask(const std::string& name) {
+    if (!is_valid_name(name))
+        return fail(Errc::Invalid, "\"" + name + "\" is not a valid unit name.");
+    if (loader_.load_as_written(name)->load_state == LoadState::NotFound)
+        note("Unit " + name + " does not exist, proceeding anyway.");
+    const std::string path = directory() + "/" + name;
+    // What unmask() put there to overrule the list of machine units may go without force.
+    if (const auto target = tree_.read_link(path); target && is_vendor_directory(*target)) {
+        const std::string target_name = target->substr(target->rfind('/') + 1);
+        if (target_name == name || target_name == template_of(name))
+            remove_path(path);
+    }
+    make_link(path, "/dev/null");
+}
+
+void Installer::unmask(const std::string& name) {
+    if (!is_valid_name(name))
+        return fail(Errc::Invalid, "\"" + name + "\" is not a valid unit name.");
+    const std::string path = directory() + "/" + name;
+    const auto kind = tree_.kind(path);
+    const auto target = tree_.read_link(path);
+    const bool null_link = target && normalize_path(directory(), *target) == "/dev/null";
+    const auto text = kind && *kind == DirEntry::Kind::Regular ? tree_.read(path, 1 << 20) : base::Result<std::string>("x");
+    if (null_link || (text && text->empty()))
+        return remove_path(path);
+    const UnitPtr unit = loader_.load(name);
+    if (unit->machine_masked)
+        make_link(directory() + "/" + unit->name, unit->files.front());
+}
+
+void Installer::preset(const std::string& name, const Presets& presets, bool enable_only) {
+    const UnitPtr unit = loader_.load_as_written(name);
+    if (unit->load_state == LoadState::Masked)
+        return note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
+    if (unit->load_state == LoadState::NotFound)
+        return fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+    if (unit->name != name)
+        return; // an alias follows its unit
+    Names instances;
+    const auto verdict = presets.verdict(name, &instances);
+    if (verdict == Presets::Verdict::Disable && !enable_only)
+        return disable({name}, false);
+    if (verdict != Presets::Verdict::Enable || unit->install->empty())
+        return;
+    if (instances.empty())
+        return enable({name});
+    for (std::string& instance : instances)
+        instance = with_instance(name, instance);
+    enable(instances);
+}
+
+void Installer::link(const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (!path.starts_with('/') || !is_valid_name(name) || normalize_path("/", path) != path)
+        return fail(Errc::Invalid, "\"" + path + "\" is not the absolute path of a unit file.");
+    const auto kind = tree_.kind(path);
+    if (!kind)
+        return fail(Errc::NotFound, "Unit file " + path + " does not exist.");
+    if (*kind != DirEntry::Kind::Regular)
+        return fail(Errc::Invalid, path + " is not a regular file.");
+    make_link(directory() + "/" + name, path);
+}
+
+void Installer::set_default(const std::string& target) {
+    const std::string name = with_suffix(target, ".target");
+    if (!is_valid_name(name) || type_of(name) != UnitType::Target || name == "default.target" || is_template(name))
+        return fail(Errc::Invalid, "\"" + target + "\" is not the name of a target.");
+    const UnitPtr unit = find(name, false);
+    if (!unit)
+        return;
+    const std::string path = options_.config_directory + "/default.target";
+    if (const auto kind = tree_.kind(path); kind && *kind == DirEntry::Kind::Symlink) {
+        const auto old_target = tree_.read_link(path);
+        // A built-in target has no file; the name is what counts, and systemd would find its own there.
+        if (old_target && old_target->ends_with("/" + unit->name))
+            return;
+        remove_path(path);
+    }
+    const bool has_file = !unit->files.empty() && !unit->files.front().empty();
+    make_link(path, has_file ? unit->files.front() : "/usr/lib/systemd/system/" + unit->name);
+}
+
+} // namespace
+
+InstallResult enable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    run.enable(names);
+    return run.result();
+}
+
+InstallResult disable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    run.disable(names, false);
+    return run.result();
+}
+
+InstallResult reenable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    run.disable(names, true);
+    run.enable(names);
+    return run.result();
+}
+
+InstallResult mask(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    for (const std::string& name : names)
+        run.mask(name);
+    return run.result();
+}
+
+InstallResult unmask(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    for (const std::string& name : names)
+        run.unmask(name);
+    return run.result();
+}
+
+InstallResult
+preset(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options, bool enable_only) {
+    Installer run(tree, loader, options);
+    const Presets presets(tree);
+    for (const std::string& name : names)
+        run.preset(name, presets, enable_only);
+    return run.result();
+}
+
+InstallResult link(FileTree& tree, const Loader& loader, const Names& paths, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    for (const std::string& path : paths)
+        run.link(path);
+    return run.result();
+}
+
+InstallResult set_default(FileTree& tree, const Loader& loader, const std::string& target, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    run.set_default(target);
+    return run.result();
+}
+
+} // namespace monoinit::unit
