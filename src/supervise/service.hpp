@@ -98,6 +98,7 @@ class Service {
         bool main_known = false;              ///< the main process of this run is, or was, identified
         bool main_alien = false;              ///< it is not the guard's own command (MAINPID=, PIDFile=, guessed)
         bool main_recheck = false;            ///< it ended, but PIDFile= may name its successor
+        int last_main_pid = 0;                ///< of the main process that ended last
         bool start_succeeded = false;         ///< this run was up, so ExecStop= applies
         bool flush_restarts = false;          ///< the next start clears the restart counters
         bool stop_for_restart = false;
@@ -114,73 +115,86 @@ class Service {
         std::vector<Action>& out;
     };
 
-    // service.cpp: the only writer of the state, timers, commands.
+    // service.cpp: the only writer of the state, timers, commands, what processes do.
     void enter(ServiceState next, Step& step);
-    void arm_state_timer(Step& step);
-    Instant capped(ServiceState state, Instant wanted, Instant now) const;
-    void arm_watchdog(Step& step);
+    void arm_state_timer(Instant now);
+    Instant capped(Instant wanted) const;
+    void arm_watchdog(Instant now);
+    base::Duration watchdog_span() const;
     void spawn(unit::ExecList list, std::uint32_t index, bool is_main, Step& step);
-    bool run_control(unit::ExecList list, std::uint32_t index, Step& step);
+    const unit::Command* command(unit::ExecList list, std::uint32_t index) const;
+    bool owns(GuardId guard) const;
+    void forget_guard(GuardId guard);
+    void all_empty(Step& step);
     void main_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step);
+    bool recheck_pid_file(Step& step);
+    void main_gone(const std::string& text, Step& step);
     void act_on_main_exit(ServiceResult f, Step& step);
     void control_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step);
     void act_on_control_exit(ServiceResult f, Step& step);
-    void all_empty(Step& step);
-    void forget_guard(GuardId guard);
 
     // service_start.cpp: from the request to running, and reload.
-    StartVerdict refuse_start(StartVerdict why, Step& step);
-    void reset_run(Step& step);
+    bool start_limit_applies() const;
+    void refuse_start(ServiceResult f, std::string text, Step& step);
+    void reset_run(Moment now);
     void enter_condition(Step& step);
     void enter_start_pre(Step& step);
     void enter_start(Step& step);
-    void spawn_main(std::uint32_t index, Step& step);
     void spawn_failed(const SpawnResult& event, Step& step);
+    void no_process(bool main, const std::string& text, Step& step);
     void main_spawned(Step& step);
     void enter_start_post(Step& step);
     void finish_start_post(Step& step);
-    void enter_running(ServiceResult f, Step& step);
-    void find_main(Step& step);
+    void enter_running(Step& step);
+    void main_exited_in_start(ServiceResult f, Step& step);
+    void find_main(GuardId start_guard, Step& step);
+    void pid_file_unusable(const std::string& why, Step& step);
     void set_main(int pid, GuardId guard, Step& step);
     void finish_reload(ServiceResult f, Step& step);
-    void reload_commands_done(Step& step);
+    void reload_commands_done(ServiceResult f, Step& step);
     bool good() const;
 
     // service_stop.cpp: from there to dead, failed or auto-restart.
-    void enter_stop(ServiceResult f, Step& step);
-    void enter_signal(ServiceState state, ServiceResult f, Step& step);
-    void enter_stop_post(ServiceResult f, Step& step);
-    void enter_dead(ServiceResult f, Step& step);
-    void enter_auto_restart(base::Duration delay, Step& step);
-    void after_stop_phase(Step& step);
+    void enter_stop(Step& step);
+    void enter_signal(ServiceState state, Step& step);
+    void enter_stop_post(Step& step);
+    void enter_dead(Step& step);
+    base::Duration restart_delay();
+    void tidy_up(bool restart, Step& step);
+    void after_signal(ServiceState state, Step& step);
     void send_signals(ServiceState state, Step& step);
+    void signal_all(int signal, bool then_sighup, Step& step);
     void signal_main(int signal, Step& step);
     void kill_control(Step& step);
     bool waits(ServiceState state, Instant now) const;
+    bool main_lost() const;
+    bool past_kill(Instant now) const;
     unit::KillMode kill_mode(Instant now) const;
     bool may_sigkill(Instant now) const;
+    bool has_leftovers(Instant now) const;
     void start_timed_out(Step& step);
     void stop_timed_out(Step& step);
-    void emergency(Step& step);
+    void signal_timed_out(Step& step);
+    void emergency(Step& step) const;
 
     // service_notify.cpp
     bool accepts(const Notified& event, Step& step);
     void notified_main_pid(const Notified& event, int pid, Step& step);
     void notified_reloading(const Notified& event, std::optional<base::Duration> monotonic, Step& step);
     void notified_ready(Step& step);
-    void extend_timeout(base::Duration span, Step& step);
+    void notified_stopping(Step& step);
+    void notified_watchdog(bool trigger, Step& step);
+    void extend_timeout(base::Duration span, Instant now);
 
     // service_words.cpp: what people read.
-    void say(Severity severity, std::string text, Step& step) const;
+    static void say(Severity severity, std::string text, Step& step);
     void note_failure(ServiceResult f, std::string text);
-    std::string exit_words(const base::ExitInfo& exit, const std::string& text) const;
-    std::string command_words(unit::ExecList list) const;
-    void say_started(Step& step) const;
-    void say_end(bool restart, base::Duration delay, Step& step) const;
+    std::string main_exit_words(const std::string& text) const;
+    std::string control_exit_words(const std::optional<base::ExitInfo>& exit, const std::string& text) const;
+    void say_up(Step& step) const;
+    void say_end(std::optional<base::Duration> restart_in, Step& step) const;
 
-    ServiceResult classify(const std::optional<base::ExitInfo>& exit, bool control) const;
     const unit::ServiceSection& service() const { return *config_->service; }
-    base::Duration watchdog_span() const;
 
     std::shared_ptr<const unit::UnitConfig> config_;
     Policy policy_;
