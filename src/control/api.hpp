@@ -40,6 +40,7 @@ struct UnitSummary {
     std::string note;        ///< "exit 0 after 12 s (Restart=always)", "203/EXEC: /opt/api/run not found", "0.31 s"
     bool machine_masked = false;            ///< on the list of units of the machine; `note` says why
     bool builtin = false;                   ///< embedded in the binary
+    bool finished = false;                  ///< a oneshot that ran to its good end: "done", also when it is inactive
 };
 
 struct Dependency {

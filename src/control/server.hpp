@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "control/api.hpp"
 #include "control/peer.hpp"
+#include "sys/unique_fd.hpp"
 
 #include <functional>
 #include <memory>
@@ -65,20 +66,19 @@ class Manager {
 struct ServerOptions {
     Domain domain;
     std::string vendor = "monoinit", product = "monoinit", version, url;
-    std::size_t max_request = 1 << 20;  ///< bytes of one message
-    std::size_t max_depth = 16;         ///< nesting of its JSON
-    std::size_t max_output = 16 << 20;  ///< bytes a client may leave unread
+    std::size_t max_request = 128 << 10; ///< bytes of one message
+    std::size_t max_output = 16 << 20;   ///< bytes a client (strangers: all of them together) may leave unread
     std::size_t max_clients = 256, max_clients_of_uid = 48, kept_for_privileged = 32;
     base::Duration request_time = std::chrono::seconds(5);  ///< for a message to become complete
     base::Duration output_time = std::chrono::seconds(10);  ///< without the client reading anything
-    /// Closes descriptors that may block in close(): clients' connections and what they sent. Default: close here.
-    std::function<void(std::vector<int> descriptors)> closer;
+    /// Closes descriptors that may block in close(): clients' connections and what they sent. Default: close_elsewhere().
+    std::function<void(std::vector<sys::UniqueFd> descriptors)> closer;
 };
 
 class Server {
   public:
     /// Takes over `listener` (bound, listening, nonblocking; see listen()).
-    static base::Result<std::unique_ptr<Server>> create(int listener, Manager& manager, ServerOptions options);
+    static base::Result<std::unique_ptr<Server>> create(sys::UniqueFd listener, Manager& manager, ServerOptions options);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -110,6 +110,6 @@ class Server {
 
 /// Makes the listening socket at `path`: 0666 (rights are checked for each call) in a directory of ours; a stale socket
 /// of an earlier start is removed, a living one is Exists.
-base::Result<int> listen_at(const std::string& path);
+base::Result<sys::UniqueFd> listen_at(const std::string& path);
 
 } // namespace monoinit::control
