@@ -14,8 +14,8 @@
 
 namespace monoinit::unit {
 
-/// The globs of default_machine_masks().
-std::vector<std::string> default_masked_patterns();
+/// The globs of default_machine_masks() and the configured ones; "!glob" among those takes units off the list.
+std::vector<std::string> machine_masks(const std::vector<std::string>& configured = {});
 
 /// What specifiers and defaults need to know of the place we run in; gathered once by runtime/ or cli/.
 struct Environment {
@@ -27,7 +27,7 @@ struct Environment {
     std::string host_name, machine_id, boot_id, kernel_release, architecture, pretty_host_name;
     std::string os_id, os_version_id, os_build_id, os_variant_id, os_image_id, os_image_version;
     bool user_defaults = true;                 ///< false: `systemctl --root` style work, no place known
-    std::vector<std::string> masked_patterns = default_masked_patterns(); ///< machine units (globs); empty: none
+    std::vector<std::string> masked_patterns = machine_masks(); ///< machine units; empty: none
     Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
 };
 

@@ -113,10 +113,11 @@ const std::vector<std::pair<std::string, std::string>>& default_machine_masks() 
     return masks;
 }
 
-std::vector<std::string> default_masked_patterns() {
+std::vector<std::string> machine_masks(const std::vector<std::string>& configured) {
     std::vector<std::string> globs;
     for (const auto& [glob, reason] : default_machine_masks())
         globs.push_back(glob);
+    globs.insert(globs.end(), configured.begin(), configured.end());
     return globs;
 }
 
