@@ -3,8 +3,9 @@
 // Guards outlive binaries, so this is append-only: message numbers are never reused, structs only grow at their end. A
 // receiver ignores what it does not know and reads fields that an older sender did not have as zero.
 //
-// Life of a guard, guard -> PID 1:   StartResult, Exit*, …, TreeEmpty, (exits after Leave)
-//            PID 1 -> guard:   (Watch | Unwatch | Signal | Query)*, AckExit for each Exit, Leave after TreeEmpty
+// Life of a guard, guard -> PID 1:   StartResult, Exit*, …, TreeEmpty; it ends after Leave
+//            PID 1 -> guard:   (Watch | Unwatch | Signal | Query)*, AckExit for Exits, Leave after TreeEmpty (acknowledges all)
+// SIGKILL for the whole tree holds until nothing is left: what still appears below the guard is killed as well.
 // After its re-exec PID 1 sends Query to every guard; the answer is Hello, StartResult (if it was sent before), Tree, every
 // Exit that was not acknowledged, and TreeEmpty if it is: nothing PID 1 forgot is lost.
 // Tested by tests/unit/exec/guard_protocol_test.cpp.
@@ -118,7 +119,7 @@ struct SignalMessage {
     std::int32_t pid = 0; ///< for One
 };
 
-/// What became of a Signal.
+/// Sent after a Signal only when somebody could not be reached.
 struct SignalResultMessage {
     MessageHeader header{MessageType::SignalResult};
     std::int32_t signal = 0;

@@ -52,7 +52,6 @@ struct CredentialsPlan {
     std::uint64_t ambient = 0;
     std::optional<int> secure_bits;
     bool no_new_privileges = false;
-    bool ambient_fallback = false; ///< "!!": where ambient capabilities exist, change the user here
 };
 
 /// Which pid-valued variables the child fills in with its own pid.

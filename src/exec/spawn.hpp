@@ -22,7 +22,8 @@ base::Result<GuardChannel> make_guard_channel();
 /// Forks the guard; `channel.guards` is closed here in either case. EAGAIN and kin come back as an error (nothing runs).
 base::Result<pid_t> spawn_guard(const Plan& plan, GuardChannel& channel);
 
-/// Once at boot: what guards have to know about this process's heap in order to give it back.
-void remember_heap();
+/// Once at boot, before anything big is allocated: keeps this process's memory in one piece, so that a guard can give all
+/// of it back with one call (spawn_guard() does it otherwise, later).
+void prepare_heap();
 
 } // namespace monoinit::exec
