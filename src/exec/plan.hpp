@@ -70,10 +70,8 @@ struct Plan {
     std::uint16_t index = 0;
 
     // the command
-    std::string path;              ///< absolute, or a name to look up
-    std::vector<std::string> argv; ///< unexpanded unless `expand` is false
-    bool expand = true;
-    std::string fallback_path;     ///< the container's PATH, tried after the unit's
+    unit::Command command;     ///< variables not yet put in
+    std::string fallback_path; ///< the container's PATH, tried after the unit's
 
     // environment
     std::vector<std::string> environment; ///< merged, later wins: manager, ours, PassEnvironment=, Environment=

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -135,6 +136,10 @@ pid_t fork_process() {
     if (fails(Call::Fork))
         return -1;
     return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+}
+
+pid_t vfork_process(int (*entry)(void*), void* stack_top, void* argument) {
+    return fails(Call::Vfork) ? -1 : ::clone(entry, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
 }
 
 int socket_pair(int type, int pair[2]) {

@@ -46,6 +46,8 @@ class ScopedFault {
 
 /// fork() without atfork handlers: PID 1 has a single thread. The caller blocks signals.
 pid_t fork_process();
+/// vfork() on a stack of its own: shares all memory, and the caller stands still until `entry` has executed or exited.
+pid_t vfork_process(int (*entry)(void*), void* stack_top, void* argument);
 int socket_pair(int type, int pair[2]); ///< AF_UNIX, CLOEXEC; `type` may hold SOCK_NONBLOCK
 int open_socket(int domain, int type);  ///< CLOEXEC
 int make_pipe(int pair[2], int flags);  ///< CLOEXEC

@@ -1,0 +1,106 @@
+// From fork to the guard's loop: become a guard, start the command, report, forget PID 1's memory. Up to drop_heap() this
+// may allocate and read, since PID 1 has a single thread. Tested by tests/unit/exec/guard_test.cpp.
+#include "exec/guard.hpp"
+
+#include "sys/process_title.hpp"
+#include "sys/signals.hpp"
+#include "sys/syscalls.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <climits>
+#include <cstring>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <vector>
+
+namespace monoinit::exec {
+
+namespace {
+
+/// Closes everything but 0, 1, 2 and what the plan names: a run of numbers between two kept ones a call.
+void close_all_but(std::vector<int> kept) {
+    std::sort(kept.begin(), kept.end());
+    unsigned first = 3;
+    for (const int fd : kept) {
+        if (fd < static_cast<int>(first))
+            continue;
+        sys::close_between(first, static_cast<unsigned>(fd) - 1);
+        first = static_cast<unsigned>(fd) + 1;
+    }
+    sys::close_from(first);
+}
+
+std::vector<int> descriptors_of(const Plan& plan, int socket) {
+    std::vector<int> kept = plan.listen_fds;
+    kept.push_back(socket);
+    for (const StreamPlan* stream : {&plan.input, &plan.output, &plan.error})
+        if (stream->fd >= 0)
+            kept.push_back(stream->fd);
+    return kept;
+}
+
+void set_guard_title(GuardId guard) {
+    char title[32] = "guard: ";
+    const char* const end = std::to_chars(title + 7, title + sizeof title, guard.value).ptr;
+    sys::set_title(std::string_view(title, static_cast<std::size_t>(end - title)));
+}
+
+template <std::size_t N>
+void copy_text(char (&target)[N], std::string_view text) {
+    std::memcpy(target, text.data(), std::min(text.size(), N - 1));
+}
+
+HelloMessage hello_of(const Plan& plan) {
+    HelloMessage hello;
+    hello.header.guard = plan.guard.value;
+    std::copy(plan.invocation.begin(), plan.invocation.end(), hello.invocation);
+    hello.list = static_cast<std::uint8_t>(plan.list);
+    hello.index = plan.index;
+    copy_text(hello.unit, plan.unit);
+    return hello;
+}
+
+StartResultMessage result_of(const Plan& plan, const StartOutcome& outcome) {
+    StartResultMessage result;
+    result.header.guard = plan.guard.value;
+    result.pid = outcome.pid;
+    if (outcome.pid != 0)
+        return result;
+    const Stage stage = outcome.failure.stage;
+    result.stage = static_cast<std::uint8_t>(stage);
+    result.error = outcome.failure.error;
+    result.exit_status = exit_status_of(stage);
+    std::string detail = outcome.detail;
+    if (detail.empty()) {
+        detail = "failed while " + std::string(traits(stage).doing) + ": ";
+        const char* const reason = ::strerrordesc_np(outcome.failure.error);
+        detail += reason != nullptr ? reason : "unknown error";
+    }
+    copy_text(result.detail, detail);
+    return result;
+}
+
+} // namespace
+
+void run_guard(const Plan& plan, int socket) {
+    sys::reset_signal_handlers();
+    close_all_but(descriptors_of(plan, socket));
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    HelloMessage hello = hello_of(plan);
+    StartResultMessage start;
+    {
+        const StartOutcome outcome = start_command(plan);
+        start = result_of(plan, outcome);
+    }
+    set_guard_title(plan.guard);
+    // Pipes above all: whoever reads the log has to see their end when the command is gone.
+    sys::close_between(0, static_cast<unsigned>(socket) - 1);
+    sys::close_from(static_cast<unsigned>(socket) + 1);
+    // Changing the user in the vfork child made our memory "not dumpable" too; /proc/PID of a guard stays readable.
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    drop_heap();
+    guard_loop(socket, hello, start);
+}
+
+} // namespace monoinit::exec

@@ -1,0 +1,273 @@
+// What the guard does between its fork and the command's exec: everything that may touch paths the unit names. It builds
+// the child's plain pointers, so that the vfork child has nothing to compute. Tested by tests/unit/exec/guard_test.cpp.
+#include "exec/guard.hpp"
+
+#include "exec/build_plan.hpp"
+#include "exec/directories.hpp"
+#include "exec/environment.hpp"
+#include "exec/lookup.hpp"
+#include "exec/streams.hpp"
+#include "sys/syscalls.hpp"
+#if __has_include("unit/command_line.hpp")
+#include "unit/command_line.hpp"
+#endif
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace monoinit::exec {
+
+namespace {
+
+StartOutcome failed(Stage stage, const base::Error& error) {
+    return StartOutcome{0, {stage, error.errnum}, error.what};
+}
+
+constexpr Stage directory_stages[unit::directory_kinds] = {Stage::RuntimeDirectory, Stage::StateDirectory,
+                                                           Stage::CacheDirectory, Stage::LogsDirectory,
+                                                           Stage::ConfigurationDirectory};
+
+std::optional<StartOutcome> make_directories(const Plan& plan) {
+    const uid_t uid = plan.credentials.uid.value_or(::geteuid());
+    const gid_t gid = plan.credentials.gid.value_or(::getegid());
+    for (const DirectoryPlan& directory : plan.directories)
+        if (const base::Result<void> made = make_directory(directory, uid, gid); !made)
+            return failed(directory_stages[static_cast<std::size_t>(directory.kind)], made.error());
+    return std::nullopt;
+}
+
+/// Everything the child points into. Lives until execve().
+struct Prepared {
+    std::vector<std::string> environment, arguments, programs;
+    std::vector<std::string_view> search_paths;
+    std::vector<char*> envp, argv;
+    std::vector<const char*> candidates;
+    std::vector<int> listen_fds;
+    std::vector<sys::UniqueFd> moved_fds;
+    std::vector<ChildLimit> limits;
+    Streams streams;
+    std::string oom_score_adjust;
+    ChildSpec spec;
+};
+
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+    std::vector<char*> pointers;
+    pointers.reserve(strings.size() + 1);
+    for (std::string& each : strings)
+        pointers.push_back(each.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+/// The child's pid is known only in the child: it writes the digits over these.
+constexpr std::string_view pid_placeholder = "0000000000";
+
+void add_pid_variables(const Plan& plan, Prepared& prepared) {
+    const std::pair<bool, const char*> variables[] = {
+        {plan.pids.listen, "LISTEN_PID"}, {plan.pids.watchdog, "WATCHDOG_PID"}, {plan.pids.systemd, "SYSTEMD_EXEC_PID"}};
+    for (const auto& [wanted, name] : variables)
+        if (wanted)
+            set_variable(prepared.environment, std::string(name) + "=" + std::string(pid_placeholder));
+}
+
+void find_pid_digits(Prepared& prepared) {
+    std::size_t used = 0;
+    for (std::string& each : prepared.environment)
+        if (used < std::size(prepared.spec.pid_digits) && each.ends_with(pid_placeholder) &&
+            (each.starts_with("LISTEN_PID=") || each.starts_with("WATCHDOG_PID=") || each.starts_with("SYSTEMD_EXEC_PID=")))
+            prepared.spec.pid_digits[used++] = each.data() + each.size() - pid_placeholder.size();
+}
+
+base::Result<void> prepare_environment(const Plan& plan, Prepared& prepared) {
+    prepared.environment = plan.environment;
+    add_pid_variables(plan, prepared);
+    TRY(add_environment_files(prepared.environment, plan.environment_files));
+    unset_variables(prepared.environment, plan.unset_environment);
+    find_pid_digits(prepared);
+    prepared.envp = pointers_to(prepared.environment);
+    prepared.spec.envp = prepared.envp.data();
+    return {};
+}
+
+void prepare_command(const Plan& plan, Prepared& prepared) {
+#if __has_include("unit/command_line.hpp")
+    prepared.arguments = unit::expand_argv(
+        plan.command, [&](std::string_view name) { return find_variable(prepared.environment, name); });
+#else
+    prepared.arguments = plan.command.argv;
+#endif
+    prepared.argv = pointers_to(prepared.arguments);
+    prepared.search_paths = {find_variable(prepared.environment, "PATH").value_or(""), plan.fallback_path, default_path};
+    prepared.programs = find_program(plan.command.path, prepared.search_paths);
+    for (const std::string& program : prepared.programs)
+        prepared.candidates.push_back(program.c_str());
+    prepared.candidates.push_back(nullptr);
+    prepared.spec.argv = prepared.argv.data();
+    prepared.spec.candidates = prepared.candidates.data();
+}
+
+base::Result<void> prepare_descriptors(const Plan& plan, Prepared& prepared) {
+    const int above = 3 + static_cast<int>(plan.listen_fds.size());
+    for (const int fd : plan.listen_fds) {
+        prepared.moved_fds.emplace_back(fd >= above ? -1 : sys::duplicate(fd, above));
+        const int moved = fd >= above ? fd : prepared.moved_fds.back().get();
+        if (moved < 0)
+            return base::fail_errno(errno, "cannot duplicate a descriptor");
+        prepared.listen_fds.push_back(moved);
+    }
+    prepared.spec.listen_fds = prepared.listen_fds.data();
+    prepared.spec.listen_count = prepared.listen_fds.size();
+    prepared.spec.non_blocking = plan.non_blocking;
+    return {};
+}
+
+std::optional<StartOutcome> prepare_streams(const Plan& plan, Prepared& prepared) {
+    ChildSpec& spec = prepared.spec;
+    spec.take_terminal = plan.foreground_terminal || plan.input.kind == StreamPlan::Kind::Terminal;
+    spec.force_terminal = plan.input.force_terminal;
+    if (plan.foreground_terminal)
+        return std::nullopt; // 0, 1 and 2 stay what they are
+    const int above = 3 + static_cast<int>(plan.listen_fds.size());
+    if (const std::optional<StreamFailure> failure = open_streams(plan, above, prepared.streams))
+        return failed(failure->stage, failure->error);
+    for (std::size_t i = 0; i < 3; i++)
+        spec.streams[i] = prepared.streams.fds[i];
+    return std::nullopt;
+}
+
+void prepare_limits(const Plan& plan, Prepared& prepared) {
+    for (const unit::ResourceLimit& limit : plan.limits) {
+        rlimit value{limit.soft, limit.hard};
+        // Without the right to raise the hard limit, as far as it goes is better than not at all (systemd does the same).
+        rlimit now;
+        if (::getrlimit(static_cast<__rlimit_resource>(limit.resource), &now) == 0 && value.rlim_max > now.rlim_max &&
+            ::geteuid() != 0) {
+            value.rlim_max = now.rlim_max;
+            value.rlim_cur = std::min(value.rlim_cur, value.rlim_max);
+        }
+        prepared.limits.push_back({limit.resource, value});
+    }
+    prepared.spec.limits = prepared.limits.data();
+    prepared.spec.limit_count = prepared.limits.size();
+}
+
+template <class T>
+bool take(const std::optional<T>& wanted, T& target) {
+    if (wanted)
+        target = *wanted;
+    return wanted.has_value();
+}
+
+void prepare_scheduling(const Plan& plan, Prepared& prepared) {
+    if (plan.scheduling.is_default())
+        return;
+    const unit::SchedulingSection& wanted = *plan.scheduling;
+    ChildSpec& spec = prepared.spec;
+    if (wanted.oom_score_adjust) {
+        prepared.oom_score_adjust = std::to_string(*wanted.oom_score_adjust);
+        spec.oom_score_adjust = prepared.oom_score_adjust.c_str();
+    }
+    spec.set_nice = take(wanted.nice, spec.nice);
+    const bool has_priority = take(wanted.cpu_priority, spec.cpu_priority);
+    spec.set_policy = take(wanted.cpu_policy, spec.policy) || has_priority || wanted.reset_on_fork;
+    spec.reset_on_fork = wanted.reset_on_fork;
+    const bool has_io_class = take(wanted.io_class, spec.io_class);
+    const bool has_io_priority = take(wanted.io_priority, spec.io_priority);
+    constexpr int best_effort = 2, io_default = 4;
+    if (!has_io_class)
+        spec.io_class = best_effort;
+    if (!has_io_priority)
+        spec.io_priority = spec.io_class == best_effort || spec.io_class == 1 ? io_default : 0;
+    spec.set_io = has_io_class || has_io_priority;
+    spec.set_slack = take(wanted.timer_slack_nsec, spec.timer_slack);
+    for (const std::uint16_t cpu : wanted.cpu_affinity)
+        if (cpu < CPU_SETSIZE)
+            CPU_SET(cpu, &spec.affinity);
+    spec.set_affinity = !wanted.cpu_affinity.empty();
+}
+
+void prepare_credentials(const Plan& plan, ChildSpec& spec) {
+    const CredentialsPlan& wanted = plan.credentials;
+    spec.set_uid = take(wanted.uid, spec.uid);
+    spec.set_gid = take(wanted.gid, spec.gid);
+    spec.set_groups = wanted.groups.has_value();
+    if (wanted.groups) {
+        spec.groups = wanted.groups->data();
+        spec.group_count = wanted.groups->size();
+    }
+    spec.limit_bounding = take(wanted.bounding, spec.bounding);
+    spec.ambient = wanted.ambient;
+    spec.set_secure_bits = take(wanted.secure_bits, spec.secure_bits);
+    spec.no_new_privileges = wanted.no_new_privileges;
+}
+
+void prepare_rest(const Plan& plan, Prepared& prepared) {
+    ChildSpec& spec = prepared.spec;
+    spec.root_directory = plan.root_directory.empty() ? nullptr : plan.root_directory.c_str();
+    spec.working_directory = plan.working_directory.empty() ? "/" : plan.working_directory.c_str();
+    spec.working_directory_optional = plan.working_directory_optional;
+    spec.ignore_sigpipe = plan.ignore_sigpipe;
+    prepare_limits(plan, prepared);
+    prepare_scheduling(plan, prepared);
+    prepare_credentials(plan, spec);
+}
+
+std::string explain(const Plan& plan, const Prepared& prepared, const ChildFailure& failure) {
+    const std::string doing = "failed while " + std::string(traits(failure.stage).doing);
+    const char* const described = ::strerrordesc_np(failure.error);
+    const std::string reason = described != nullptr ? described : "unknown error";
+    if (failure.stage == Stage::Exec)
+        return explain_exec_failure(plan.command.path, prepared.programs, prepared.search_paths, failure.error);
+    if (failure.stage == Stage::WorkingDirectory)
+        return "WorkingDirectory=" + plan.working_directory + ": " + reason;
+    if (failure.stage == Stage::User)
+        return "cannot change to uid " + std::to_string(prepared.spec.uid) + ": " + reason;
+    if (failure.stage == Stage::Group)
+        return "cannot change to gid " + std::to_string(prepared.spec.gid) + ": " + reason;
+    if (failure.stage == Stage::Root)
+        return "RootDirectory=" + plan.root_directory + ": " + reason;
+    return doing + ": " + reason;
+}
+
+StartOutcome execute(const Plan& plan, Prepared& prepared) {
+    constexpr std::size_t stack_size = 32768;
+    const std::unique_ptr<char[]> stack(new char[stack_size]); // not cleared: only what the child uses becomes a page
+    ChildFailure failure;
+    ChildArguments arguments{&prepared.spec, &failure};
+    char* const top = stack.get() + stack_size;
+    const pid_t pid =
+        sys::vfork_process(run_child, top - reinterpret_cast<std::uintptr_t>(top) % 16, &arguments);
+    if (pid < 0)
+        return StartOutcome{0, {Stage::Fork, errno}, {}};
+    if (failure.stage == Stage::None)
+        return StartOutcome{pid, {}, {}};
+    while (sys::wait_for(pid, nullptr, 0, nullptr) < 0 && errno == EINTR) {
+    }
+    return StartOutcome{0, failure, explain(plan, prepared, failure)};
+}
+
+} // namespace
+
+StartOutcome start_command(const Plan& plan) {
+    Prepared prepared;
+    if (const base::Result<void> done = prepare_environment(plan, prepared); !done)
+        return failed(Stage::EnvironmentFile, done.error());
+    ::umask(0022);
+    if (std::optional<StartOutcome> failure = make_directories(plan))
+        return std::move(*failure);
+    ::umask(plan.umask); // for files opened as streams too; the child inherits it
+    prepare_command(plan, prepared);
+    if (prepared.arguments.empty())
+        return StartOutcome{0, {Stage::Expand, EINVAL}, "the command line is empty"};
+    if (const base::Result<void> done = prepare_descriptors(plan, prepared); !done)
+        return failed(Stage::Descriptors, done.error());
+    if (std::optional<StartOutcome> failure = prepare_streams(plan, prepared))
+        return std::move(*failure);
+    prepare_rest(plan, prepared);
+    return execute(plan, prepared);
+}
+
+} // namespace monoinit::exec
