@@ -170,9 +170,9 @@ void Planner::expand(std::uint32_t node) {
         return;
     if (type == JobType::Stop)
         propagate(node, Atom::PropagateStop, JobType::Stop, true);
-    if (type == JobType::Restart && (request_.propagate_restart || node != 0))
+    if (type == JobType::Restart)
         propagate(node, Atom::PropagateRestart, JobType::TryRestart, true);
-    if (node == 0 && request_.mode == JobMode::RestartDependencies && request_.propagate_restart)
+    if (node == 0 && request_.mode == JobMode::RestartDependencies)
         propagate(node, Atom::PropagateRestart, JobType::TryRestart, true);
     if (type == JobType::Reload)
         propagate(node, Atom::PropagateReload, JobType::TryReload, false);

@@ -40,7 +40,6 @@ struct PlanRequest {
     JobType type = JobType::Start;
     UnitId unit;
     unit::JobMode mode = unit::JobMode::Replace;
-    bool propagate_restart = true; ///< false: an auto-restart with RestartMode=direct, unseen by others
 };
 
 struct PlannedJob {

@@ -1,0 +1,167 @@
+#pragma once
+// The engine's inside. One event at a time: dispatch (dispatch.cpp), then settle() until nothing is left to do. What has
+// to be done next stands in queues, in this order: failures to pass on, state changes, runnable jobs, units that
+// StopWhenUnneeded= and kin must look at. So nothing is nested, and a job whose dependency has failed is gone before it
+// could run. Private to engine/; each group of methods has a .cpp of its own.
+
+#include "engine/job_table.hpp"
+#include "graph/transaction.hpp"
+
+#include <set>
+
+namespace monoinit::engine {
+
+struct Engine::Impl final : graph::World {
+    explicit Impl(EngineOptions options) : options_(options) {}
+
+    // graph::World
+    const graph::Graph& graph() const override { return graph_; }
+    graph::UnitFacts facts(UnitId id) const override;
+    std::vector<UnitId> occupied() const override;
+
+    // dispatch.cpp: events in, effects out
+    std::vector<Effect> handle(const Event& event, Moment now);
+    void on(const JobRequest& event);
+    void on(const CancelJob& event);
+    void on(const ResetFailed& event);
+    void on(const KillUnit& event);
+    void on(const ConditionsChecked& event);
+    void on(const GuardEvent& event);
+    void on(const PidFileEvent& event);
+    void on(const NotifyEvent& event);
+    void on(const MountState& event);
+    void on(const Tick& event);
+    void on(const Shutdown& event);
+    void on(const ShutdownNow& event);
+    void settle();
+    void release_idle();
+    void rearm();
+    Instant next_deadline() const;
+
+    // sync.cpp: what is loaded
+    void sync(const std::vector<ConfigPtr>& units, bool complete, Moment now);
+    void fresh_graph();           ///< rebuilds it if units changed
+    void forget_if_gone(Unit& unit);
+
+    // requests.cpp: from a request to installed jobs
+    struct Outcome {
+        graph::RefusalReason refusal = graph::RefusalReason::None;
+        std::string text;
+        JobId job;
+    };
+    Outcome request(const JobRequest& event);
+    Outcome carry_out(const graph::PlanRequest& request, const JobRequest* by);
+    Outcome refused_by_hand(const Unit& unit, graph::JobType type) const;
+    void install(const graph::PlannedJob& planned);
+    void note_dropped(const graph::Dropped& dropped);
+    /// A job of the engine's own: refusals go to the log.
+    void enqueue(graph::JobType type, UnitId unit, unit::JobMode mode, std::string_view why);
+    void restart_due(Unit& unit);
+
+    // run.cpp: jobs act on units
+    void run_job(Unit& unit);
+    void run_start(Unit& unit);
+    void run_stop(Unit& unit);
+    void run_reload(Unit& unit);
+    void run_verify(Unit& unit);
+    bool ask_conditions(Unit& unit);
+    bool bound_units_up(Unit& unit);
+    void start_service(Unit& unit);
+    void start_mount(Unit& unit);
+    supervise::Service& service(Unit& unit);
+    void apply(Unit& unit, std::vector<supervise::Action> actions);
+    void change(Unit& unit, ActiveState after, bool reload_failed = false, bool will_restart = false);
+    void emergency(unit::EmergencyAction action, std::optional<int> exit_status, bool failure, const std::string& reason);
+
+    // finish.cpp: jobs end
+    void finish(Unit& unit, graph::JobResult result, std::string reason = {}, bool recursive = true);
+    void pass_on(UnitId unit, graph::Atom atom);
+    void fail_dependents();
+    void say_end(const Unit& unit, const Job& job, graph::JobResult result, const std::string& reason);
+    void count_boot();
+
+    // changes.cpp: units change state
+    struct Change {
+        UnitId unit;
+        ActiveState before, after;
+        bool reload_failed = false, will_restart = false;
+    };
+    void take_change(const Change& change);
+    void stamp(Unit& unit, ActiveState before, ActiveState after);
+    bool judge_job(Unit& unit, const Change& change); ///< true: no job asked for this change
+    void retroactive(Unit& unit, const Change& change);
+    void start_handlers(Unit& unit, const Change& change);
+    void look_at_neighbours(Unit& unit);
+    void look_at(UnitId unit);
+    void steady(Unit& unit);
+    bool within_rate(Unit& unit);
+
+    // shutdown.cpp
+    void begin_shutdown(Shutdown::Kind kind, Duration budget, int exit_status, const std::string& reason);
+    void share_out_budget();
+    void install_stops();
+    void kill_all();
+    void check_shutdown();
+    void note_down(Unit& unit); ///< for the summary
+    std::string summary() const;
+
+    // words.cpp: what people read
+    std::string brief(const Unit& unit) const;   ///< "code-server"
+    std::string failure_words(const Unit& unit) const; ///< "failed (exit 3)"
+    std::string why(const Unit& unit) const;
+    std::string not_started(const Unit& unit) const;   ///< "code-server not started: …"
+    void log(supervise::Severity severity, UnitId unit, std::string text);
+    void report_slow(Unit& unit);
+
+    // checkpoint.cpp
+    std::string save(const Unit& unit) const;
+    std::string save_globals() const;
+    base::Result<void> restore(std::string_view bytes);
+    base::Result<void> restore_globals(std::string_view bytes);
+    void resume(); ///< first event after a restore: jobs are made consistent with their units
+
+    // helpers
+    Unit& touch(Unit& unit);
+    Instant now() const { return now_.mono; }
+    Instant deadline_of(const Unit& unit) const;
+    bool will_restart(const Unit& unit) const;
+    static bool supported(const Unit& unit);
+    GuardId next_guard() { return GuardId{++last_guard_}; }
+
+    EngineOptions options_;
+    UnitTable units_;
+    graph::Graph graph_;
+    JobTable jobs_{units_, graph_};
+    bool graph_stale_ = true, restored_ = false;
+    Moment now_;
+    std::vector<Effect> effects_;
+
+    struct Failure { UnitId unit; JobId job; Cause cause; };
+    std::deque<Failure> failures_;
+    std::deque<Change> changes_;
+    std::deque<UnitId> steady_;
+    std::set<std::pair<Instant, UnitId>> timers_;
+    std::set<UnitId> idle_; ///< Type=idle commands that wait for quiet
+    std::vector<UnitId> touched_, dirty_;
+
+    UnitId boot_target_;
+    bool boot_asked_ = false, boot_over_ = false;
+    std::uint32_t boot_jobs_ = 0;
+    std::size_t failed_ = 0; ///< units in failed state
+    std::uint32_t last_guard_ = 0;
+    std::uint64_t last_invocation_ = 0;
+
+    struct Stopping {
+        bool on = false, killed = false, over = false;
+        Shutdown::Kind kind = Shutdown::Kind::Signal;
+        Instant began{}, kill_at = base::never, leave_at = base::never;
+        Duration budget = base::infinity;
+        int exit_status = 0;
+        std::set<UnitId> up;          ///< what has to go down yet
+        UnitId slowest;
+        Duration slowest_took{};
+        std::vector<UnitId> killed_units;
+    } stopping_;
+};
+
+} // namespace monoinit::engine

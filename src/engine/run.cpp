@@ -1,0 +1,279 @@
+// Jobs act on units. Services have a machine (supervise/); other units are simply up or down, but for mounts, which are
+// looked at. Whatever a machine wants done becomes an effect here, or a state change to be worked off.
+// Tested by tests/unit/engine/run_test.cpp.
+
+#include "engine/impl.hpp"
+
+namespace monoinit::engine {
+
+using graph::JobResult;
+using graph::JobState;
+using graph::JobType;
+using supervise::Action;
+using supervise::Severity;
+using unit::UnitType;
+
+void Engine::Impl::run_job(Unit& unit) {
+    touch(unit);
+    Job& job = *unit.job;
+    jobs_.set_state(unit, JobState::Running);
+    if (job.began == base::never) {
+        job.began = now();
+        job.deadline = std::min(job.deadline, now() + unit.config->unit.job_running_timeout);
+        job.next_report = unit.config->builtin ? base::never : now() + options_.report_slow_job;
+    }
+    switch (job.type) {
+    case JobType::Start:
+        return run_start(unit);
+    case JobType::VerifyActive:
+        return run_verify(unit);
+    case JobType::Stop:
+    case JobType::Restart: // becomes a start when the unit is down
+        return run_stop(unit);
+    case JobType::Reload:
+        return run_reload(unit);
+    case JobType::ReloadOrStart:
+    case JobType::TryRestart:
+    case JobType::TryReload:
+    case JobType::ReloadOrRestart:
+    case JobType::TryReloadOrRestart:
+    case JobType::Nop: // the plan leaves none of these
+        return finish(unit, JobResult::Invalid, "internal error: job type was not collapsed");
+    }
+}
+
+// ---- start --------------------------------------------------------------------------------------------------------
+
+bool Engine::Impl::supported(const Unit& unit) {
+    switch (unit.config->type) {
+    case UnitType::Service:
+    case UnitType::Target:
+    case UnitType::Slice:
+    case UnitType::Mount:
+        return true;
+    case UnitType::Socket:
+    case UnitType::Device:
+    case UnitType::Automount:
+    case UnitType::Swap:
+    case UnitType::Timer:
+    case UnitType::Path:
+    case UnitType::Scope:
+        return unit.config->builtin;
+    }
+    return false;
+}
+
+void Engine::Impl::run_start(Unit& unit) {
+    if (graph::is_up(static_cast<graph::Activity>(unit.active)))
+        return finish(unit, JobResult::Done);
+    if (const auto unusable = graph::refusal_of(unit.config->load_state); unusable != graph::RefusalReason::None)
+        return finish(unit, JobResult::Invalid, graph::describe_unloadable(facts(unit.id)));
+    if (!supported(unit))
+        return finish(unit, JobResult::Unsupported,
+                      std::string(unit::suffix(unit.config->type)) + " units are not supported in a container");
+    if (unit.active != ActiveState::Activating && ask_conditions(unit))
+        return;
+    if (!bound_units_up(unit))
+        return;
+    unit.cause = {};
+    unit.failure.clear();
+    switch (unit.config->type) {
+    case UnitType::Service:
+        return start_service(unit);
+    case UnitType::Mount:
+        if (!unit.config->builtin)
+            return start_mount(unit);
+        break;
+    case UnitType::Target:
+    case UnitType::Slice:
+    case UnitType::Socket:
+    case UnitType::Device:
+    case UnitType::Automount:
+    case UnitType::Swap:
+    case UnitType::Timer:
+    case UnitType::Path:
+    case UnitType::Scope:
+        break;
+    }
+    unit.invocation = ++last_invocation_;
+    change(unit, ActiveState::Active);
+}
+
+/// True when the shell is asked (or has been): its answer goes on with the start.
+bool Engine::Impl::ask_conditions(Unit& unit) {
+    Job& job = *unit.job;
+    if (job.checks == Job::Checks::Passed)
+        return false;
+    if (unit.config->unit.conditions.empty()) {
+        job.checks = Job::Checks::Passed;
+        unit.condition_result = unit.assert_result = true;
+        unit.condition_failed.clear();
+        unit.condition_time = now_;
+        return false;
+    }
+    if (job.checks == Job::Checks::None) {
+        job.checks = Job::Checks::Asked;
+        unit.checks_pending++;
+        effects_.emplace_back(CheckConditions{unit.id});
+    }
+    return true;
+}
+
+/// BindsTo= with After=: what it is bound to must be up by now.
+bool Engine::Impl::bound_units_up(Unit& unit) {
+    bool up = true;
+    graph_.for_each(unit.id, graph::Atom::CannotBeActiveWithout, [&](const graph::Edge& edge) {
+        const Unit* other = units_.get(edge.to);
+        if (!up || other == nullptr || graph::is_up(static_cast<graph::Activity>(other->active)) ||
+            !graph_.has(unit.id, graph::Atom::After, edge.to))
+            return;
+        up = false;
+        unit.cause = {edge.to, graph_.describe(unit.id, edge)};
+    });
+    if (!up)
+        finish(unit, JobResult::Dependency);
+    return up;
+}
+
+supervise::Service& Engine::Impl::service(Unit& unit) {
+    if (!unit.service)
+        unit.service = std::make_unique<supervise::Service>(
+            unit.config, options_.policy, [this] { return next_guard(); });
+    return *unit.service;
+}
+
+void Engine::Impl::start_service(Unit& unit) {
+    std::vector<Action> actions;
+    const std::uint64_t before = unit.invocation;
+    unit.invocation = last_invocation_ + 1;
+    const auto verdict = service(unit).start(now_, actions);
+    if (verdict == supervise::StartVerdict::Started)
+        last_invocation_++;
+    else
+        unit.invocation = before;
+    const JobId job = unit.job->id;
+    apply(unit, std::move(actions));
+    if (!unit.job || unit.job->id != job)
+        return;
+    switch (verdict) {
+    case supervise::StartVerdict::Started:
+        return; // its state changes tell the end
+    case supervise::StartVerdict::AlreadyActive:
+        return finish(unit, JobResult::Done);
+    case supervise::StartVerdict::Busy:
+        return jobs_.set_state(unit, JobState::Waiting); // run again when its state changes
+    case supervise::StartVerdict::StartLimitHit:
+    case supervise::StartVerdict::LeftoversRemain:
+        return finish(unit, JobResult::Failed);
+    }
+}
+
+void Engine::Impl::start_mount(Unit& unit) {
+    if (unit.active == ActiveState::Activating)
+        return;
+    unit.invocation = ++last_invocation_;
+    change(unit, ActiveState::Activating);
+    effects_.emplace_back(CheckMount{unit.id});
+}
+
+// ---- stop, reload, verify -----------------------------------------------------------------------------------------
+
+void Engine::Impl::run_stop(Unit& unit) {
+    if (graph::is_down(static_cast<graph::Activity>(unit.active)))
+        return finish(unit, JobResult::Done);
+    if (!unit.service)
+        return change(unit, ActiveState::Inactive); // a mount stays: it is not ours
+    std::vector<Action> actions;
+    unit.service->stop(now_, actions, unit.job->type == JobType::Restart);
+    apply(unit, std::move(actions));
+}
+
+void Engine::Impl::run_reload(Unit& unit) {
+    if (unit.active == ActiveState::Reloading || unit.active == ActiveState::Activating)
+        return jobs_.set_state(unit, JobState::Waiting);
+    if (unit.active != ActiveState::Active || !unit.service || !unit.service->can_reload())
+        return finish(unit, JobResult::Invalid, "it is not running, so there is nothing to reload");
+    std::vector<Action> actions;
+    unit.service->reload(now_, actions);
+    apply(unit, std::move(actions));
+}
+
+void Engine::Impl::run_verify(Unit& unit) {
+    switch (unit.active) {
+    case ActiveState::Active:
+    case ActiveState::Reloading:
+        return finish(unit, JobResult::Done);
+    case ActiveState::Activating:
+        return jobs_.set_state(unit, JobState::Waiting);
+    case ActiveState::Inactive:
+    case ActiveState::Deactivating:
+    case ActiveState::Failed:
+        return finish(unit, JobResult::Skipped, "not running");
+    }
+}
+
+// ---- what machines want -------------------------------------------------------------------------------------------
+
+void Engine::Impl::change(Unit& unit, ActiveState after, bool reload_failed, bool will_restart) {
+    touch(unit);
+    changes_.push_back({unit.id, unit.active, after, reload_failed, will_restart});
+}
+
+void Engine::Impl::apply(Unit& unit, std::vector<Action> actions) {
+    for (Action& action : actions) {
+        if (const auto* changed = std::get_if<supervise::StateChanged>(&action)) {
+            touch(unit);
+            changes_.push_back({unit.id, changed->before, changed->after, changed->reload_failed, changed->will_restart});
+        } else if (const auto* say = std::get_if<supervise::Say>(&action)) {
+            log(say->severity, unit.id, brief(unit) + ": " + say->text);
+        } else if (std::holds_alternative<supervise::RestartDue>(action)) {
+            restart_due(unit);
+        } else if (const auto* fatal = std::get_if<supervise::Emergency>(&action)) {
+            emergency(fatal->action, fatal->exit_status, true, fatal->reason);
+        } else {
+            if (const auto* signal = std::get_if<supervise::Signal>(&action))
+                unit.killed = unit.killed || signal->signal == 9;
+            effects_.emplace_back(UnitAction{unit.id, std::move(action)});
+        }
+    }
+    if (unit.service && unit.service->waits_for_idle())
+        idle_.insert(unit.id);
+    else if (!idle_.empty())
+        idle_.erase(unit.id);
+}
+
+/// Every action there is ends the container: in order, or at once for the "force" forms.
+void Engine::Impl::emergency(
+    unit::EmergencyAction action, std::optional<int> exit_status, bool failure, const std::string& reason) {
+    using unit::EmergencyAction;
+    bool at_once = false;
+    switch (action) {
+    case EmergencyAction::None:
+        return;
+    case EmergencyAction::Exit:
+    case EmergencyAction::Reboot:
+    case EmergencyAction::Poweroff:
+    case EmergencyAction::SoftReboot:
+    case EmergencyAction::Kexec:
+    case EmergencyAction::Halt:
+        break;
+    case EmergencyAction::ExitForce:
+    case EmergencyAction::RebootForce:
+    case EmergencyAction::RebootImmediate:
+    case EmergencyAction::PoweroffForce:
+    case EmergencyAction::PoweroffImmediate:
+    case EmergencyAction::SoftRebootForce:
+    case EmergencyAction::KexecForce:
+    case EmergencyAction::HaltForce:
+    case EmergencyAction::HaltImmediate:
+        at_once = true;
+        break;
+    }
+    if (stopping_.on)
+        return; // on the way already
+    begin_shutdown(Shutdown::Kind::Emergency, base::infinity, exit_status.value_or(failure ? 1 : 0), reason);
+    if (at_once)
+        kill_all();
+}
+
+} // namespace monoinit::engine

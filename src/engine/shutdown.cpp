@@ -1,0 +1,270 @@
+// The end: every job that starts something is cancelled, everything that is up gets a stop job, and these run in reverse
+// order, in parallel. A budget is shared out along the order, so that a unit that does not stop is killed while there
+// is time left for those that must stop after it. Exit the moment nothing is up.
+// Tested by tests/unit/engine/shutdown_test.cpp.
+
+#include "engine/impl.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+
+#include <algorithm>
+
+namespace monoinit::engine {
+
+using graph::JobResult;
+using graph::JobType;
+using supervise::Severity;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What of the budget is kept for killing and reaping.
+Duration reserve_of(Duration budget) {
+    return std::min<Duration>(budget / 8, 250ms);
+}
+
+/// "0.04 s", "31 ms"
+std::string seconds(Duration span) {
+    return fmt::format("{:.2f} s", static_cast<double>(span.count()) / 1e6);
+}
+
+std::string plural(std::size_t count, std::string_view word) {
+    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+} // namespace
+
+void Engine::Impl::on(const Shutdown& event) {
+    if (!stopping_.on)
+        return begin_shutdown(event.kind, event.budget, event.exit_status, event.reason);
+    // Under way already: the tighter budget and the explicit status count.
+    if (event.exit_status != 0)
+        stopping_.exit_status = event.exit_status;
+    if (event.budget == base::infinity || now() + event.budget >= stopping_.leave_at)
+        return;
+    stopping_.budget = event.budget;
+    stopping_.leave_at = now() + event.budget;
+    stopping_.kill_at = stopping_.leave_at + -reserve_of(event.budget);
+    share_out_budget();
+}
+
+void Engine::Impl::on(const ShutdownNow&) {
+    if (!stopping_.on)
+        begin_shutdown(Shutdown::Kind::Emergency, 0us, 0, "killing everything");
+    kill_all();
+}
+
+void Engine::Impl::begin_shutdown(Shutdown::Kind kind, Duration budget, int exit_status, const std::string& reason) {
+    stopping_.on = true;
+    stopping_.kind = kind;
+    stopping_.began = now();
+    stopping_.budget = budget;
+    stopping_.exit_status = exit_status;
+    stopping_.leave_at = now() + budget;
+    stopping_.kill_at = budget == base::infinity ? base::never : stopping_.leave_at + -reserve_of(budget);
+    install_stops();
+
+    std::size_t services = 0;
+    for (const UnitId id : stopping_.up)
+        services += units_.get(id)->service && !units_.get(id)->config->builtin ? 1 : 0;
+    std::string text = reason.empty() ? "stopping " : reason + ": stopping ";
+    text += plural(services, "unit");
+    if (budget != base::infinity)
+        text += ", " + base::human_time_span(budget) + " at most";
+    log(Severity::Notice, {}, std::move(text));
+    share_out_budget();
+}
+
+void Engine::Impl::install_stops() {
+    failures_.clear(); // start jobs that would have failed are cancelled now
+    std::vector<UnitId> cancelled;
+    for (const auto& [id, unit] : jobs_.all())
+        if (units_.get(unit)->job->type != JobType::Stop)
+            cancelled.push_back(unit);
+    for (const UnitId id : cancelled) {
+        Unit& unit = *units_.get(id);
+        if (unit.job->type == JobType::Restart) // not to become a start
+            jobs_.change_type(unit, JobType::Stop);
+        else
+            finish(unit, JobResult::Canceled, "shutting down", false);
+    }
+    units_.each([&](Unit& unit) {
+        const ActiveState actual = unit.service ? supervise::active_state(unit.service->data().state) : unit.active;
+        if (graph::is_down(static_cast<graph::Activity>(actual)) && graph::is_down(static_cast<graph::Activity>(unit.active)))
+            return;
+        stopping_.up.insert(unit.id);
+        touch(unit);
+        unit.killed = false;
+        if (!unit.job)
+            jobs_.install(unit, JobType::Stop, false, now());
+        unit.job->irreversible = true;
+        unit.job->deadline = base::never; // the budget rules
+    });
+}
+
+/// When each unit is to be killed. On the longest chain through a unit each member that has something to stop gets an
+/// equal share, but no more than its own TimeoutStopSec=; then shares are stretched to fill the budget. Deadlines grow
+/// along each chain, so those after a stuck unit always have time left. A cycle is cut where it is met.
+void Engine::Impl::share_out_budget() {
+    struct Place {
+        std::vector<UnitId> after;      ///< stop when this one is down
+        std::uint32_t before_count = 0; ///< not placed yet
+        std::uint32_t levels_before = 0, levels_after = 0;
+        Duration weight{}, before{}, behind{};
+    };
+    std::map<UnitId, Place> places;
+    for (const UnitId id : stopping_.up)
+        places[id];
+    const auto link_all = [&] {
+        for (auto& [id, place] : places) {
+            const Unit& unit = *units_.get(id);
+            if (!unit.job)
+                continue;
+            jobs_.each_ordered(unit, [&](const Unit& other, bool other_first) {
+                if (!other_first && places.contains(other.id)) {
+                    place.after.push_back(other.id);
+                    places[other.id].before_count++;
+                }
+            });
+        }
+    };
+    link_all();
+
+    std::vector<UnitId> order, ready;
+    for (const auto& [id, place] : places)
+        if (place.before_count == 0)
+            ready.push_back(id);
+    std::set<UnitId> left(stopping_.up);
+    while (!left.empty()) {
+        if (ready.empty()) { // a cycle among running units: one of them does not wait
+            const UnitId victim = *std::min_element(left.begin(), left.end(), [&](UnitId a, UnitId b) {
+                return places[a].before_count < places[b].before_count;
+            });
+            Unit& unit = *units_.get(victim);
+            log(Severity::Warning, victim, brief(unit) + ": stopped out of order: its ordering is a cycle");
+            jobs_.ignore_order(unit);
+            places[victim].before_count = 0;
+            ready.push_back(victim);
+        }
+        const UnitId id = ready.back();
+        ready.pop_back();
+        if (left.erase(id) == 0)
+            continue;
+        order.push_back(id);
+        for (const UnitId next : places[id].after)
+            if (places[next].before_count > 0 && --places[next].before_count == 0)
+                ready.push_back(next);
+    }
+    if (stopping_.kill_at == base::never)
+        return;
+
+    const auto counts = [&](UnitId id) { return units_.get(id)->service ? 1U : 0U; };
+    const auto forward = [&](auto&& step) {
+        for (const UnitId id : order)
+            for (const UnitId next : places[id].after)
+                step(id, places[id], next, places[next]);
+    };
+    const auto backward = [&](auto&& step) {
+        for (auto id = order.rbegin(); id != order.rend(); ++id)
+            for (const UnitId next : places[*id].after)
+                step(*id, places[*id], next, places[next]);
+    };
+    forward([&](UnitId id, const Place& place, UnitId, Place& next) {
+        next.levels_before = std::max(next.levels_before, place.levels_before + counts(id));
+    });
+    backward([&](UnitId, Place& place, UnitId id, const Place& next) {
+        place.levels_after = std::max(place.levels_after, next.levels_after + counts(id));
+    });
+    const Duration span = std::max<Duration>(stopping_.kill_at - now(), 0us);
+    for (auto& [id, place] : places)
+        if (counts(id) > 0) {
+            const Duration share = span / (place.levels_before + 1 + place.levels_after);
+            place.weight = std::clamp<Duration>(units_.get(id)->config->service->timeout_stop, 1us, std::max<Duration>(share, 1us));
+        }
+    forward([&](UnitId, const Place& place, UnitId, Place& next) {
+        next.before = std::max(next.before, place.before + place.weight);
+    });
+    backward([&](UnitId, Place& place, UnitId, const Place& next) {
+        place.behind = std::max(place.behind, next.behind + next.weight);
+    });
+    for (const auto& [id, place] : places) {
+        Unit& unit = *units_.get(id);
+        if (!unit.service)
+            continue;
+        const double part = static_cast<double>((place.before + place.weight).count()) /
+                            static_cast<double>((place.before + place.weight + place.behind).count());
+        unit.service->set_stop_deadline(
+            now() + Duration(static_cast<Duration::rep>(static_cast<double>(span.count()) * part)));
+        touch(unit);
+    }
+}
+
+void Engine::Impl::kill_all() {
+    stopping_.killed = true;
+    // The kernel needs a moment to end them; what does not go even so (uninterruptible, another uid's) is left behind.
+    stopping_.leave_at = std::clamp(stopping_.leave_at, now() + 100ms, now() + 2s);
+    const std::set<UnitId> up = stopping_.up;
+    for (const UnitId id : up) {
+        Unit& unit = touch(*units_.get(id));
+        if (!unit.service)
+            continue;
+        unit.service->set_stop_deadline(now());
+        std::vector<supervise::Action> actions;
+        unit.service->force_kill(now_, actions);
+        apply(unit, std::move(actions));
+    }
+}
+
+void Engine::Impl::note_down(Unit& unit) {
+    if (stopping_.up.erase(unit.id) == 0 || !unit.service)
+        return;
+    // KillMode=mixed sends SIGKILL in the ordinary course of things: that is not worth a word.
+    if (unit.killed && (stopping_.killed || unit.service->data().result == supervise::ServiceResult::Timeout))
+        stopping_.killed_units.push_back(unit.id);
+    const Instant since = unit.active_exit.mono > stopping_.began ? unit.active_exit.mono : stopping_.began;
+    const Duration took = now() - since;
+    if (!stopping_.slowest || took > stopping_.slowest_took) {
+        stopping_.slowest = unit.id;
+        stopping_.slowest_took = took;
+    }
+}
+
+void Engine::Impl::check_shutdown() {
+    if (!stopping_.on || stopping_.over)
+        return;
+    if (!stopping_.up.empty()) {
+        if (!stopping_.killed && now() >= stopping_.kill_at)
+            kill_all();
+        if (now() < stopping_.leave_at || !stopping_.killed)
+            return;
+    }
+    stopping_.over = true;
+    log(Severity::Notice, {}, summary());
+    effects_.emplace_back(Exit{stopping_.exit_status});
+}
+
+/// "all stopped in 0.04 s (slowest: web 31 ms); exit 0"
+std::string Engine::Impl::summary() const {
+    const auto names = [&](const auto& ids) {
+        std::vector<std::string> list;
+        for (const UnitId id : ids)
+            if (const Unit* unit = units_.get(id))
+                list.push_back(brief(*unit));
+        return base::join(list, ", ");
+    };
+    std::string text = stopping_.up.empty() ? "all stopped in " : "leaving after ";
+    text += seconds(now() - stopping_.began);
+    std::string details;
+    if (const Unit* slowest = units_.get(stopping_.slowest))
+        details = "slowest: " + brief(*slowest) + " " + base::human_time_span(stopping_.slowest_took);
+    if (!stopping_.killed_units.empty())
+        details += (details.empty() ? "killed: " : "; killed: ") + names(stopping_.killed_units);
+    if (!stopping_.up.empty())
+        details += (details.empty() ? "still there: " : "; still there: ") + names(stopping_.up);
+    if (!details.empty())
+        text += " (" + details + ")";
+    return text + fmt::format("; exit {}", stopping_.exit_status);
+}
+
+} // namespace monoinit::engine
