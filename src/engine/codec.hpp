@@ -96,14 +96,15 @@ class Reader {
     bool ok() const { return ok_; }
 
     template <class T> void operator()(Tag tag, T& value) {
-        if (const std::string_view field = fields_[tag]; !field.empty()) {
-            std::string_view rest = field;
-            get(rest, value);
-            ok_ = ok_ && rest.empty();
-        }
+        reset(value);
+        std::string_view field = fields_[tag];
+        if (field.empty())
+            return;
+        get(field, value);
+        ok_ = ok_ && field.empty();
     }
     template <class E> void enumeration(Tag tag, E& value, E last) {
-        auto number = static_cast<std::uint64_t>(value);
+        std::uint64_t number = 0;
         (*this)(tag, number);
         if (number > static_cast<std::uint64_t>(last))
             ok_ = false;
@@ -119,6 +120,8 @@ class Reader {
     }
 
   private:
+    template <class T> static void reset(T& value) { value = T{}; }
+    static void reset(base::Instant& value) { value = base::never; }
     bool parse(std::string_view bytes) {
         if (bytes.empty() || bytes.front() != 1)
             return false;

@@ -89,6 +89,11 @@ void Engine::Impl::rearm() {
         if (unit == nullptr)
             continue; // its timer went with it
         unit->touched = false;
+        if (!unit->listed) {
+            forget_if_gone(*unit);
+            if (units_.get(id) == nullptr)
+                continue;
+        }
         const Instant next = deadline_of(*unit);
         if (next == unit->armed)
             continue;

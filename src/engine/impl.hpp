@@ -119,6 +119,7 @@ struct Engine::Impl final : graph::World {
     base::Result<void> restore(std::string_view bytes);
     base::Result<void> restore_globals(std::string_view bytes);
     void resume(); ///< first event after a restore: jobs are made consistent with their units
+    void resume_job(Unit& unit);
 
     // helpers
     Unit& touch(Unit& unit);
@@ -133,6 +134,8 @@ struct Engine::Impl final : graph::World {
     graph::Graph graph_;
     JobTable jobs_{units_, graph_};
     bool graph_stale_ = true, restored_ = false;
+    std::set<UnitId> restored_units_;
+    std::string restored_boot_target_;
     Moment now_;
     std::vector<Effect> effects_;
 
