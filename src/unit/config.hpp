@@ -106,6 +106,7 @@ struct UnitSection {
     std::string reboot_argument;
     Duration job_timeout = infinity;
     Duration job_running_timeout = infinity;
+    bool job_running_timeout_set = false; ///< else JobTimeoutSec= sets it too
     EmergencyAction job_timeout_action = EmergencyAction::None;
     EmergencyAction failure_action = EmergencyAction::None;
     EmergencyAction success_action = EmergencyAction::None;
@@ -259,6 +260,7 @@ struct ServiceSection {
     bool remain_after_exit = false;
     bool guess_main_pid = true;
     bool root_directory_start_only = false;
+    bool permissions_start_only = false; ///< old: all commands but ExecStart= then have full_privileges
     bool non_blocking = false;
     std::string pid_file; ///< absolute
     std::string bus_name;
@@ -306,6 +308,7 @@ struct Degraded {
 
 /// A complaint about a file. Never holds the file's contents beyond the directive's name (log); `excerpt` is for `verify`.
 struct Problem {
+    static constexpr std::uint16_t no_row = 0xffff;
     enum class Kind : std::uint8_t { Syntax, UnknownSection, UnknownDirective, BadValue, TrailingRemark, File, Note } kind;
     std::string file;
     std::uint32_t line = 0;
@@ -313,6 +316,7 @@ struct Problem {
     std::string excerpt;    ///< the line, for the user's own terminal
     std::string suggestion; ///< "RestartSec", or empty
     std::string consequence; ///< "Ignored: Restart=no applies, …", or empty
+    std::uint16_t row = no_row; ///< the directive meant (of an unknown one, the suggested), index into directives()
 };
 
 enum class LoadState : std::uint8_t { Loaded, NotFound, BadSetting, Error, Masked, Stub };

@@ -24,6 +24,8 @@ struct ParseContext {
     UnitConfig& unit;
     std::uint16_t file = 0;
     std::uint32_t line = 0;
+    bool refuse = false;    ///< set by a codec beside its error: systemd does not load such a unit
+    std::string suggestion; ///< set by a codec beside its error: what may have been meant
 };
 
 using ParseFn = base::Result<void> (*)(ParseContext&, std::string_view value);
@@ -35,7 +37,9 @@ struct Directive {
     Support support;
     std::string_view type, dflt, example, doc, note;
     ParseFn parse; ///< null for ignored rows
-    ShowFn show;   ///< null where nothing is kept
+    ShowFn show;   ///< null where nothing is kept, and for old names
+    std::uint16_t since = 0;      ///< systemd version that brought it, where newer than 252
+    std::string_view replaced_by; ///< of an old name or place: today's
 };
 
 std::span<const Directive> directives();
@@ -45,5 +49,9 @@ const Directive* find_directive(UnitType type, std::string_view section, std::st
 std::string property_name(const Directive& directive);
 /// Directive names valid in a section, for "did you mean".
 std::vector<std::string_view> names_in_section(UnitType type, std::string_view section);
+/// "Unit", "Install" and the type's own section, where it has one.
+std::vector<std::string_view> sections_of(UnitType type);
+std::string_view section_of(Group group); ///< "Service" for Exec, Kill and Cgroup
+std::uint16_t row_index(const Directive& directive); ///< into directives()
 
 } // namespace monoinit::unit

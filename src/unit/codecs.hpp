@@ -1,0 +1,414 @@
+#pragma once
+// Codecs of the directive table: each reads a value into a field and prints the field as a unit file would say it.
+// A codec has `type` (for the reference page), parse() and show(); parse() returns an error where systemd ignores the
+// whole setting, note()s where it ignores a part. Only the table files include this.
+// Tested by tests/unit/unit/directives_test.cpp, which runs every row.
+
+#include "base/enum_names.hpp"
+#include "unit/codec_tools.hpp"
+#include "unit/command_line.hpp"
+#include "unit/directives.hpp"
+#include "unit/enums.hpp"
+#include "unit/values.hpp"
+
+#include <limits>
+
+namespace monoinit::unit::codec {
+
+using base::Result;
+using Value = std::string_view;
+
+// ---- one value ------------------------------------------------------------------------------------------------------
+
+struct Bool {
+    static constexpr std::string_view type = "yes or no";
+    static Result<void> parse(ParseContext&, Value value, bool& field) {
+        field = TRY(parse_bool(value));
+        return {};
+    }
+    static std::string show(bool field) { return field ? "yes" : "no"; }
+};
+
+/// Text with specifiers; empty resets.
+struct Text {
+    static constexpr std::string_view type = "text";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+    static std::string show(const std::string& field) { return field; }
+};
+
+/// Absolute path; empty resets.
+struct Path {
+    static constexpr std::string_view type = "path";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+    static std::string show(const std::string& field) { return field; }
+};
+
+/// PIDFile=: a relative one is below the runtime directory.
+struct PidPath : Path {
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+};
+
+struct TimeSpan {
+    static constexpr std::string_view type = "time span";
+    static Result<void> parse(ParseContext&, Value value, Duration& field) {
+        field = TRY(base::parse_time_span(value));
+        return {};
+    }
+    static std::string show(Duration field) { return base::format_time_span(field); }
+};
+
+/// A time limit: 0 means none, as infinity does.
+struct Timeout : TimeSpan {
+    static Result<void> parse(ParseContext&, Value value, Duration& field) {
+        const Duration span = TRY(base::parse_time_span(value));
+        field = span.count() == 0 ? infinity : span;
+        return {};
+    }
+};
+
+struct NanoSpan {
+    static constexpr std::string_view type = "time span";
+    static Result<void> parse(ParseContext&, Value value, std::optional<std::uint64_t>& field);
+    static std::string show(const std::optional<std::uint64_t>& field);
+};
+
+struct Mode {
+    static constexpr std::string_view type = "mode";
+    static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
+        field = TRY(parse_mode(value, 07777));
+        return {};
+    }
+    static std::string show(std::uint32_t field) { return format_mode(field); }
+};
+
+struct SignalNumber {
+    static constexpr std::string_view type = "signal";
+    static Result<void> parse(ParseContext&, Value value, int& field);
+    static std::string show(int field) { return field == 0 ? std::string() : base::signal_name(field); }
+};
+
+template <std::int64_t Least, std::int64_t Most> struct Number {
+    static constexpr std::string_view type = "number";
+    template <class T> static Result<void> parse(ParseContext&, Value value, T& field) {
+        field = static_cast<T>(TRY(parse_integer(value, Least, Most)));
+        return {};
+    }
+    template <class T> static std::string show(T field) { return std::to_string(field); }
+};
+using Unsigned = Number<0, std::numeric_limits<std::uint32_t>::max()>;
+
+/// Unset until given; an empty value unsets.
+template <class Codec> struct Optional {
+    static constexpr std::string_view type = Codec::type;
+    template <class T> static Result<void> parse(ParseContext& context, Value value, std::optional<T>& field) {
+        if (value.empty()) {
+            field.reset();
+            return {};
+        }
+        T parsed{};
+        TRY(Codec::parse(context, value, parsed));
+        field = parsed;
+        return {};
+    }
+    template <class T> static std::string show(const std::optional<T>& field) {
+        return field ? Codec::show(*field) : std::string();
+    }
+};
+
+template <class E, std::size_t N> std::vector<std::string_view> words_of(const base::EnumNames<E, N>& names) {
+    std::vector<std::string_view> words;
+    for (const auto& row : names)
+        words.push_back(row.second);
+    return words;
+}
+
+template <const auto& Names> struct Enum {
+    static constexpr std::string_view type = "one of";
+    template <class E> static Result<void> parse(ParseContext& context, Value value, E& field) {
+        const auto found = base::value_of(Names, value);
+        if (!found)
+            return not_one_of(context, value, words_of(Names));
+        field = *found;
+        return {};
+    }
+    template <class E> static std::string show(E field) { return std::string(base::name_of(Names, field)); }
+};
+
+/// An enum whose numbers are accepted too (syslog levels, CPU policies).
+template <const auto& Names, int Most, int Step = 1> struct NumberedEnum : Enum<Names> {
+    static Result<void> parse(ParseContext& context, Value value, int& field) {
+        if (const auto number = parse_integer(value, 0, Most)) {
+            field = static_cast<int>(*number) * Step;
+            return {};
+        }
+        return Enum<Names>::parse(context, value, field);
+    }
+};
+
+/// Booleans or words: RuntimeDirectoryPreserve=.
+struct PreserveMode {
+    static constexpr std::string_view type = "yes, no or restart";
+    static Result<void> parse(ParseContext& context, Value value, Preserve& field);
+    static std::string show(Preserve field) { return std::string(base::name_of(preserve_names, field)); }
+};
+
+struct FailureJobModeFlag { ///< OnFailureIsolate=
+    static constexpr std::string_view type = "yes or no";
+    static Result<void> parse(ParseContext&, Value value, JobMode& field) {
+        field = TRY(parse_bool(value)) ? JobMode::Isolate : JobMode::Replace;
+        return {};
+    }
+    static std::string show(JobMode field) { return Bool::show(field == JobMode::Isolate); }
+};
+
+// ---- lists ------------------------------------------------------------------------------------------------------------
+
+/// Words, specifiers expanded; empty resets.
+struct Words {
+    static constexpr std::string_view type = "words";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+    static std::string show(const std::vector<std::string>& field);
+};
+
+/// Words as written: [Install] is expanded when a unit is enabled.
+struct InstallNames {
+    static constexpr std::string_view type = "unit names";
+    static Result<void> parse(ParseContext&, Value value, std::vector<std::string>& field);
+    static std::string show(const std::vector<std::string>& field);
+};
+
+struct RawText {
+    static constexpr std::string_view type = "text";
+    static Result<void> parse(ParseContext&, Value value, std::string& field) {
+        field = value;
+        return {};
+    }
+    static std::string show(const std::string& field) { return field; }
+};
+
+struct Urls : Words {
+    static constexpr std::string_view type = "addresses";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+struct Assignments : Words {
+    static constexpr std::string_view type = "NAME=value …";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+struct VariableNames : Words {
+    static constexpr std::string_view type = "variables";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+struct VariablesToUnset : Words {
+    static constexpr std::string_view type = "NAME or NAME=value …";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+struct EnvironmentFiles {
+    static constexpr std::string_view type = "path, \"-\" in front if it may be missing";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<EnvironmentFile>& field);
+    static std::string show(const std::vector<EnvironmentFile>& field);
+};
+
+Result<void> add_dependencies(ParseContext& context, Value value, DependencyKind kind, std::vector<Dependency>& field);
+std::string show_dependencies(const std::vector<Dependency>& field, DependencyKind kind);
+
+template <DependencyKind Kind> struct Dependencies {
+    static constexpr std::string_view type =
+        Kind == DependencyKind::RequiresMountsFor || Kind == DependencyKind::WantsMountsFor ? "paths" : "unit names";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<Dependency>& field) {
+        return add_dependencies(context, value, Kind, field);
+    }
+    static std::string show(const std::vector<Dependency>& field) { return show_dependencies(field, Kind); }
+};
+
+Result<void> add_condition(ParseContext& context, Value value, Condition condition, std::vector<Condition>& field);
+std::string show_conditions(const std::vector<Condition>& field, ConditionKind kind, bool assertion);
+
+template <ConditionKind Kind, bool Assertion> struct ConditionOf {
+    static constexpr std::string_view type = "condition";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<Condition>& field) {
+        return add_condition(context, value, Condition{Kind, Assertion}, field);
+    }
+    static std::string show(const std::vector<Condition>& field) { return show_conditions(field, Kind, Assertion); }
+};
+
+// ---- execution --------------------------------------------------------------------------------------------------------
+
+Result<void> add_commands(ParseContext& context, Value value, std::vector<Command>& commands);
+std::string show_commands(const std::vector<Command>& commands);
+
+template <ExecList List> struct Commands {
+    static constexpr std::string_view type = "command line";
+    static Result<void> parse(ParseContext& context, Value value, ServiceSection& section) {
+        return add_commands(context, value, section.commands[static_cast<std::size_t>(List)]);
+    }
+    static std::string show(const ServiceSection& section) { return show_commands(section.list(List)); }
+};
+
+Result<void> set_limit(Value value, int resource, std::vector<ResourceLimit>& limits);
+std::string show_limit(const std::vector<ResourceLimit>& limits, int resource);
+
+template <int Resource> struct Limit {
+    static constexpr std::string_view type = "limit";
+    static Result<void> parse(ParseContext&, Value value, std::vector<ResourceLimit>& field) {
+        return set_limit(value, Resource, field);
+    }
+    static std::string show(const std::vector<ResourceLimit>& field) { return show_limit(field, Resource); }
+};
+
+struct DirectoryNames : Words {
+    static constexpr std::string_view type = "relative paths";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+template <DirectoryKind Kind> struct DirectoriesOf {
+    static constexpr std::string_view type = DirectoryNames::type;
+    static constexpr auto index = static_cast<std::size_t>(Kind);
+    static Result<void> parse(ParseContext& context, Value value, ExecSection& section) {
+        return DirectoryNames::parse(context, value, section.directories[index].paths);
+    }
+    static std::string show(const ExecSection& section) { return Words::show(section.directories[index].paths); }
+};
+
+template <DirectoryKind Kind> struct DirectoryModeOf {
+    static constexpr std::string_view type = Mode::type;
+    static constexpr auto index = static_cast<std::size_t>(Kind);
+    static Result<void> parse(ParseContext& context, Value value, ExecSection& section) {
+        return Mode::parse(context, value, section.directories[index].mode);
+    }
+    static std::string show(const ExecSection& section) { return Mode::show(section.directories[index].mode); }
+};
+
+/// User=, Group=: a wrong one makes the unit unusable, as running as root instead would be worse.
+struct Account {
+    static constexpr std::string_view type = "name or number";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+    static std::string show(const std::string& field) { return field; }
+};
+
+struct Accounts : Words {
+    static constexpr std::string_view type = "names or numbers";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
+struct WorkingDirectory {
+    static constexpr std::string_view type = "path or ~, \"-\" in front if it may be missing";
+    static Result<void> parse(ParseContext& context, Value value, ExecSection& section);
+    static std::string show(const ExecSection& section);
+};
+
+struct Umask {
+    static constexpr std::string_view type = "mode";
+    static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
+        field = TRY(parse_mode(value, 0777));
+        return {};
+    }
+    static std::string show(std::uint32_t field) { return format_mode(field); }
+};
+
+struct Input {
+    static constexpr std::string_view type = "null, tty, tty-force, tty-fail, data, file:PATH, socket, fd:NAME";
+    static Result<void> parse(ParseContext& context, Value value, ExecSection& section);
+    static std::string show(const ExecSection& section);
+};
+
+struct InputText { ///< StandardInputText=: each line ends in a newline
+    static constexpr std::string_view type = "text";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+    static std::string show(const std::string& field);
+};
+
+struct InputData {
+    static constexpr std::string_view type = "Base64";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+    static std::string show(const std::string& field) { return encode_base64(field); }
+};
+
+struct OutputStream {
+    static constexpr std::string_view type =
+        "inherit, null, tty, journal, kmsg, journal+console, kmsg+console, file:, append:, truncate:PATH, socket, fd:NAME";
+    static Result<void> parse(ParseContext& context, Value value, Output& field);
+    static std::string show(const Output& field);
+};
+
+struct BoundingSet {
+    static constexpr std::string_view type = "capabilities, \"~\" in front to take away";
+    static Result<void> parse(ParseContext& context, Value value, std::optional<std::uint64_t>& field);
+    static std::string show(const std::optional<std::uint64_t>& field);
+};
+
+struct AmbientSet {
+    static constexpr std::string_view type = BoundingSet::type;
+    static Result<void> parse(ParseContext& context, Value value, std::uint64_t& field);
+    static std::string show(std::uint64_t field) { return format_capabilities(field); }
+};
+
+struct SecureBitSet {
+    static constexpr std::string_view type = "words";
+    static Result<void> parse(ParseContext& context, Value value, std::optional<int>& field);
+    static std::string show(const std::optional<int>& field);
+};
+
+struct CpuList {
+    static constexpr std::string_view type = "numbers and ranges";
+    static Result<void> parse(ParseContext&, Value value, std::vector<std::uint16_t>& field);
+    static std::string show(const std::vector<std::uint16_t>& field) { return format_cpu_list(field); }
+};
+
+// ---- [Unit], [Service] ------------------------------------------------------------------------------------------------
+
+struct ExitStatuses {
+    static constexpr std::string_view type = "statuses and signals";
+    static Result<void> parse(ParseContext& context, Value value, ExitStatusSet& field);
+    static std::string show(const ExitStatusSet& field) { return format_exit_statuses(field); }
+};
+
+struct Type {
+    static constexpr std::string_view type = "one of";
+    static Result<void> parse(ParseContext& context, Value value, ServiceSection& section);
+    static std::string show(const ServiceSection& section);
+};
+
+/// Settings that end the default backoff of restarts.
+template <class Codec, auto Member> struct RestartTiming {
+    static constexpr std::string_view type = Codec::type;
+    static Result<void> parse(ParseContext& context, Value value, ServiceSection& section) {
+        TRY(Codec::parse(context, value, section.*Member));
+        section.restart_timing_set = true;
+        return {};
+    }
+    static std::string show(const ServiceSection& section) { return Codec::show(section.*Member); }
+};
+
+template <class Codec, auto Member> struct StartLimitPart {
+    static constexpr std::string_view type = Codec::type;
+    static Result<void> parse(ParseContext& context, Value value, StartLimit& limit) {
+        TRY(Codec::parse(context, value, limit.*Member));
+        limit.set = true;
+        return {};
+    }
+    static std::string show(const StartLimit& limit) { return Codec::show(limit.*Member); }
+};
+
+struct JobTimeout { ///< JobTimeoutSec=: also the running timeout, unless that was set
+    static constexpr std::string_view type = TimeSpan::type;
+    static Result<void> parse(ParseContext& context, Value value, UnitSection& section);
+    static std::string show(const UnitSection& section) { return TimeSpan::show(section.job_timeout); }
+};
+
+struct JobRunningTimeout {
+    static constexpr std::string_view type = TimeSpan::type;
+    static Result<void> parse(ParseContext& context, Value value, UnitSection& section);
+    static std::string show(const UnitSection& section) { return TimeSpan::show(section.job_running_timeout); }
+};
+
+struct BothTimeouts { ///< TimeoutSec=
+    static constexpr std::string_view type = TimeSpan::type;
+    static Result<void> parse(ParseContext& context, Value value, ServiceSection& section);
+    static std::string show(const ServiceSection& section) { return TimeSpan::show(section.timeout_stop); }
+};
+
+} // namespace monoinit::unit::codec
