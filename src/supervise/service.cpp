@@ -49,7 +49,7 @@ void Service::enter(ServiceState next, Step& step) {
     const bool reload_failed = before == ActiveState::Reloading && after == ActiveState::Active &&
                                data_.reload_result != ServiceResult::Success;
     const bool down = after == ActiveState::Inactive || after == ActiveState::Failed;
-    step.out.emplace_back(StateChanged{before, after, reload_failed, down && data_.will_restart});
+    step.out.emplace_back(StateChanged{before, after, reload_failed, down && data_.will_restart, name(next)});
 }
 
 // ---- timers ------------------------------------------------------------------------------------------------------------
@@ -328,15 +328,10 @@ void Service::all_empty(Step& step) {
     case StopWatchdog:
     case StopSigterm:
     case StopSigkill:
-        if (!waits(data_.state, step.now.mono))
-            enter_stop_post(step);
-        return;
     case FinalWatchdog:
     case FinalSigterm:
     case FinalSigkill:
-        if (!waits(data_.state, step.now.mono))
-            enter_dead(step);
-        return;
+        return settle(step);
     case Dead:
     case Condition:
     case StartPre:
@@ -405,15 +400,10 @@ void Service::act_on_main_exit(ServiceResult f, Step& step) {
     case StopWatchdog:
     case StopSigterm:
     case StopSigkill:
-        if (!data_.control_guard && !(cgroup_lives && waits(data_.state, step.now.mono)))
-            enter_stop_post(step);
-        return;
     case FinalWatchdog:
     case FinalSigterm:
     case FinalSigkill:
-        if (!waits(data_.state, step.now.mono))
-            enter_dead(step);
-        return;
+        return settle(step);
     case Dead:
     case Condition:
     case StartPre:
@@ -481,15 +471,10 @@ void Service::act_on_control_exit(ServiceResult f, Step& step) {
     case StopWatchdog:
     case StopSigterm:
     case StopSigkill:
-        if (!data_.main_guard)
-            enter_stop_post(step);
-        return;
     case FinalWatchdog:
     case FinalSigterm:
     case FinalSigkill:
-        if (!waits(data_.state, step.now.mono))
-            enter_dead(step);
-        return;
+        return settle(step);
     case Dead:
     case Running:
     case Exited:

@@ -161,6 +161,7 @@ class Service {
     void enter_dead(Step& step);
     base::Duration restart_delay();
     void tidy_up(bool restart, Step& step);
+    void settle(Step& step);
     void after_signal(ServiceState state, Step& step);
     void send_signals(ServiceState state, Step& step);
     void signal_all(int signal, bool then_sighup, Step& step);

@@ -159,6 +159,12 @@ void Service::enter_signal(ServiceState state, Step& step) {
     after_signal(state, step);
 }
 
+/// Something ended in a signal state: goes on when it was the last.
+void Service::settle(Step& step) {
+    if (!waits(data_.state, step.now.mono))
+        after_signal(data_.state, step);
+}
+
 void Service::after_signal(ServiceState state, Step& step) {
     const Instant now = step.now.mono;
     if (is_stop_signal(state)) {

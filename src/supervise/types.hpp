@@ -64,6 +64,7 @@ struct StateChanged {
     ActiveState before = ActiveState::Inactive, after = ActiveState::Inactive;
     bool reload_failed = false;
     bool will_restart = false;
+    std::string_view sub{}; ///< the sub-state entered ("stop-sigterm")
 };
 enum class Severity : std::uint8_t { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
 /// One line "[monoinit] <unit>: <text>" in the words of EXPERIENCE.md.
