@@ -1,0 +1,405 @@
+// The logger's main thread: one epoll loop over the link with PID 1, the streams, the writer thread's events and the
+// readers. It never waits for stdout; the link and the readers are served whatever stdout does.
+// Tested by tests/unit/log/logger_test.cpp.
+
+#include "log/logger.hpp"
+
+#include "base/fmt.hpp"
+#include "log/log_server.hpp"
+#include "log/multiplexer.hpp"
+#include "log/recent_store.hpp"
+#include "log/stdout_writer.hpp"
+#include "log/streams.hpp"
+#include "sys/clock.hpp"
+#include "sys/epoll_loop.hpp"
+#include "sys/process_title.hpp"
+#include "sys/signals.hpp"
+#include "sys/socket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <deque>
+#include <optional>
+#include <poll.h>
+#include <set>
+#include <unistd.h>
+
+namespace monoinit::log {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr base::Duration stall_after = seconds(1);           ///< said to PID 1
+constexpr base::Duration shutdown_patience = milliseconds(250); ///< with a stdout that does not move
+constexpr base::Duration configured_within = seconds(1);
+constexpr base::Duration orphaned_limit = seconds(30);       ///< PID 1 is gone, streams are still open
+constexpr std::string_view terminal_notice =
+    "the command has the terminal; service lines go to the log (--logs=stdout mixes): initctl logs -f";
+
+/// A duration that has to have passed without something happening.
+class Deadline {
+  public:
+    void set(base::Duration when) { when_ = when; }
+    void clear() { when_.reset(); }
+    bool is_set() const { return when_.has_value(); }
+    bool passed(base::Duration now) const { return when_ && now >= *when_; }
+    base::Duration left(base::Duration now) const {
+        return when_ ? std::max(*when_ - now, base::Duration(0)) : base::infinity;
+    }
+
+  private:
+    std::optional<base::Duration> when_;
+};
+
+class Logger {
+  public:
+    Logger(const LoggerOptions& options, SharedMemory& memory, sys::EpollLoop& loop)
+        : options_(options), loop_(loop), store_(memory), ring_(memory),
+          writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
+          multiplexer_(store_, ring_, isatty(options.output) == 1),
+          streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
+          server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()) {}
+
+    base::Result<void> start() {
+        if (!writer_.start())
+            return base::fail(base::Errc::System, "no thread for stdout");
+        TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));
+        TRY(loop_.add(writer_.event_fd(), EPOLLIN, [this](std::uint32_t) { writer_.drain_event(); }));
+        say(from_logger::Ready{static_cast<std::uint32_t>(getpid())});
+        return {};
+    }
+
+    int run() {
+        while (!leaving_) {
+            (void)loop_.run_once(patience());
+            turn();
+        }
+        return 0;
+    }
+
+  private:
+    /// What one wake-up is followed by, whatever it was for.
+    void turn() {
+        const base::Duration now = sys::monotonic_now();
+        watch_output(now);
+        read_streams(now);
+        writer_.wake();
+        server_.pump();
+        tending_ = server_.tend(now);
+        confirm_configuration(now);
+        if (drain_)
+            try_to_leave();
+        else if (orphaned_.is_set() && (streams_.open() == 0 || orphaned_.passed(now)))
+            drain_ = sys::now() + seconds(1);
+    }
+
+    base::Duration patience() const {
+        const base::Duration now = sys::monotonic_now();
+        base::Duration wait = std::min({stalled_since_.left(now), held_up_.left(now), confirm_by_.left(now),
+                                        orphaned_.left(now), tending_ ? seconds(1) : base::infinity});
+        if (drain_)
+            wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(20)));
+        return reading_soon_ ? base::Duration(0) : wait;
+    }
+
+    // ---- stdout
+
+    void watch_output(base::Duration now) {
+        if (ring_.tail() != seen_tail_ || ring_.empty()) {
+            seen_tail_ = ring_.tail();
+            stalled_since_.clear();
+            multiplexer_.never_wait(false);
+            held_up_.clear();
+            if (stalled_)
+                report_output(false);
+        }
+        if (!ring_.empty() && !stalled_) {
+            if (!stalled_since_.is_set())
+                stalled_since_.set(now + stall_after);
+            else if (stalled_since_.passed(now))
+                report_output(true);
+        }
+        if (writer_.lines_lost() + multiplexer_.skipped() != reported_lost_)
+            report_output(stalled_);
+    }
+
+    void report_output(bool stalled) {
+        stalled_ = stalled;
+        stalled_since_.clear();
+        if (stalled)
+            writer_.tell_me();
+        reported_lost_ = writer_.lines_lost() + multiplexer_.skipped();
+        say(from_logger::Output{stalled_, reported_lost_, writer_.last_error()});
+        // Said where it was missing, once something can be written again.
+        if (!stalled_ && ring_.empty() && reported_lost_ > told_lost_ && writer_.last_error() == 0) {
+            own_line(4, {}, fmt::format("{} lines had no room on stdout; they are kept: initctl logs", reported_lost_ - told_lost_));
+            told_lost_ = reported_lost_;
+        }
+    }
+
+    void own_line(std::uint8_t priority, std::string_view unit, std::string_view text) {
+        multiplexer_.own_line(priority, unit, text, static_cast<std::uint64_t>(sys::wall_now().count()),
+                              static_cast<std::uint64_t>(sys::monotonic_now().count()));
+    }
+
+    // ---- streams
+
+    void read_streams(base::Duration now) {
+        reading_soon_ = false;
+        if (!configured_)
+            return;
+        if (shutdown_ && held_up_.passed(now))
+            multiplexer_.never_wait(true); // it stands still: what it cannot take is counted
+        bool room = streams_.run();
+        if (!room) {
+            writer_.wake();
+            writer_.tell_me();
+            room = streams_.resume(); // it may have been emptied just before we asked to be told
+        }
+        if (!room && shutdown_ && !held_up_.is_set())
+            held_up_.set(now + shutdown_patience);
+        watch_streams(room);
+    }
+
+    /// While they cannot be read they must not wake us.
+    void watch_streams(bool on) {
+        if (on == watching_streams_)
+            return;
+        watching_streams_ = on;
+        if (on) {
+            (void)loop_.add(streams_.fd(), EPOLLIN, [](std::uint32_t) {}); // turn() reads them
+            reading_soon_ = true;
+        } else {
+            loop_.remove(streams_.fd());
+        }
+    }
+
+    void stream_ended(StreamId stream) {
+        eof_unacknowledged_.insert(stream);
+        say(from_logger::StreamEof{stream});
+    }
+
+    // ---- PID 1
+
+    void on_link(std::uint32_t events) {
+        if ((events & EPOLLOUT) != 0)
+            flush_link();
+        constexpr int packets_a_turn = 64;
+        std::array<char, max_packet> buffer;
+        for (int i = 0; i < packets_a_turn; i++) {
+            auto received = sys::receive_message(options_.link, buffer);
+            if (!received && received.error().code == base::Errc::Busy)
+                return;
+            if (!received || received->bytes.empty())
+                return orphan();
+            auto message = decode_to_logger(received->bytes);
+            if (!message)
+                continue; // of a later version
+            sys::UniqueFd fd;
+            if (!received->descriptors.empty())
+                fd = std::move(received->descriptors.front());
+            std::visit([&](auto& m) { handle(m, std::move(fd)); }, *message);
+        }
+    }
+
+    /// PID 1 is gone (we are no longer in a container's first process tree): what is still coming is written.
+    void orphan() {
+        loop_.remove(options_.link);
+        orphaned_.set(sys::monotonic_now() + orphaned_limit);
+        shutdown_ = true;
+    }
+
+    void handle(const to_logger::Configure& m, sys::UniqueFd) {
+        if (m.config.command_has_terminal && !config_.command_has_terminal && configured_)
+            own_line(6, {}, terminal_notice);
+        config_ = m.config;
+        multiplexer_.configure(config_);
+        streams_.refresh();
+        confirm_by_.set(sys::monotonic_now() + configured_within);
+        if (!std::exchange(configured_, true) && !streams_.stuck())
+            watch_streams(true);
+    }
+    void handle(const to_logger::AddStream& m, sys::UniqueFd fd) {
+        if (eof_unacknowledged_.contains(m.stream)) {
+            say(from_logger::Ack{m.stream});
+            say(from_logger::StreamEof{m.stream});
+            return;
+        }
+        if (!fd) {
+            say(from_logger::Refused{m.stream, EMFILE});
+            return;
+        }
+        if (const auto added = streams_.add(m.stream, m.info, std::move(fd)))
+            say(from_logger::Ack{m.stream});
+        else
+            say(from_logger::Refused{m.stream, added.error().errnum});
+    }
+    void handle(const to_logger::EofAck& m, sys::UniqueFd) { eof_unacknowledged_.erase(m.stream); }
+    void handle(const to_logger::Message& m, sys::UniqueFd) {
+        if (m.dropped > 0)
+            own_line(4, {}, fmt::format("{} messages of monoinit were lost before this one", m.dropped));
+        own_line(m.priority, m.unit, m.text);
+    }
+    void handle(const to_logger::Mute& m, sys::UniqueFd) {
+        multiplexer_.mute(m.unit, m.muted);
+        streams_.refresh();
+    }
+    void handle(const to_logger::Shutdown&, sys::UniqueFd) { shutdown_ = true; }
+    void handle(const to_logger::Drain& m, sys::UniqueFd) {
+        shutdown_ = true;
+        drain_ = m.deadline;
+    }
+    void handle(const to_logger::Sync&, sys::UniqueFd) {
+        for (const StreamId stream : eof_unacknowledged_)
+            say(from_logger::StreamEof{stream});
+    }
+
+    void say(const FromLogger& message) {
+        if (orphaned_.is_set())
+            return;
+        outbox_.push_back(encode(message));
+        flush_link();
+    }
+
+    void flush_link() {
+        for (; !outbox_.empty(); outbox_.pop_front()) {
+            const auto sent = sys::send_message(options_.link, outbox_.front());
+            if (!sent && sent.error().code == base::Errc::Busy)
+                break;
+        }
+        if (writing_link_ != !outbox_.empty()) {
+            writing_link_ = !outbox_.empty();
+            (void)loop_.modify(options_.link, writing_link_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        }
+    }
+
+    void confirm_configuration(base::Duration now) {
+        if (!confirm_by_.is_set())
+            return;
+        if (!writer_.idle() && !confirm_by_.passed(now)) {
+            writer_.tell_me();
+            if (!writer_.idle())
+                return;
+        }
+        confirm_by_.clear();
+        say(from_logger::Configured{config_.sequence});
+    }
+
+    // ---- the end
+
+    void try_to_leave() {
+        const bool late = sys::now() >= *drain_;
+        if (late)
+            multiplexer_.never_wait(true);
+        const bool quiet = streams_.stuck() ? false : !streams_readable();
+        if (!quiet && !late) {
+            reading_soon_ = !streams_.stuck();
+            return;
+        }
+        if (!streams_.finish_all())
+            return;
+        writer_.wake();
+        if (!writer_.idle() && !late)
+            return;
+        say(from_logger::Drained{writer_.lines_waiting() + writer_.lines_lost() + multiplexer_.skipped()});
+        for (int tries = 0; !outbox_.empty() && tries < 10; tries++) {
+            pollfd waiting{options_.link, POLLOUT, 0};
+            (void)poll(&waiting, 1, 10);
+            flush_link();
+        }
+        leaving_ = true;
+    }
+
+    bool streams_readable() const {
+        pollfd waiting{streams_.fd(), POLLIN, 0};
+        return poll(&waiting, 1, 0) > 0;
+    }
+
+    const LoggerOptions& options_;
+    sys::EpollLoop& loop_;
+    RecentStore store_;
+    OutRing ring_;
+    StdoutWriter writer_;
+    Multiplexer multiplexer_;
+    Streams streams_;
+    LogServer server_;
+
+    Config config_;
+    bool configured_ = false;
+    bool watching_streams_ = false;
+    bool reading_soon_ = false;
+    std::set<StreamId> eof_unacknowledged_;
+    std::deque<std::string> outbox_;
+    bool writing_link_ = false;
+
+    std::uint64_t seen_tail_ = 0;
+    bool stalled_ = false;
+    std::uint64_t reported_lost_ = 0, told_lost_ = 0;
+    Deadline stalled_since_, held_up_, confirm_by_, orphaned_;
+    bool tending_ = false;
+    bool shutdown_ = false;
+    std::optional<base::Instant> drain_;
+    bool leaving_ = false;
+};
+
+constexpr struct {
+    std::string_view name;
+    int LoggerOptions::*member;
+} option_table[] = {
+    {"link", &LoggerOptions::link},
+    {"buffers", &LoggerOptions::buffers},
+    {"spool-read", &LoggerOptions::spool_read},
+    {"spool-write", &LoggerOptions::spool_write},
+    {"listener", &LoggerOptions::listener},
+    {"output", &LoggerOptions::output},
+};
+
+} // namespace
+
+std::vector<std::string> logger_argv(const LoggerOptions& options) {
+    std::vector<std::string> argv{"monoinit: log", std::string(logger_verb)};
+    for (const auto& [name, member] : option_table)
+        argv.push_back(fmt::format("{}={}", name, options.*member));
+    return argv;
+}
+
+base::Result<LoggerOptions> parse_logger_argv(int argc, char** argv) {
+    LoggerOptions options;
+    for (int i = 2; i < argc; i++) {
+        const std::string_view argument = argv[i];
+        for (const auto& [name, member] : option_table) {
+            if (!argument.starts_with(name) || argument.size() <= name.size() || argument[name.size()] != '=')
+                continue;
+            const std::string_view value = argument.substr(name.size() + 1);
+            if (std::from_chars(value.data(), value.data() + value.size(), options.*member).ec != std::errc())
+                return base::fail(base::Errc::Invalid, "not a descriptor number: " + std::string(argument));
+        }
+    }
+    if (options.link < 0)
+        return base::fail(base::Errc::Invalid, "the logger needs its link");
+    return options;
+}
+
+int logger_main(const LoggerOptions& options) {
+    sys::block_all_signals(); // the link's end is what ends us; SIGPIPE is an errno
+    sys::set_title("monoinit: log");
+    auto memory = SharedMemory::map(options.buffers);
+    auto loop = sys::EpollLoop::create();
+    if (!memory || !loop)
+        return 1;
+    Logger logger(options, *memory, *loop);
+    if (!logger.start())
+        return 1;
+    const int status = logger.run();
+    _exit(status); // the writer thread may be in the middle of a write: nothing may be destroyed
+}
+
+int logger_main(int argc, char** argv) {
+    const auto options = parse_logger_argv(argc, argv);
+    return options ? logger_main(*options) : 2;
+}
+
+} // namespace monoinit::log

@@ -1,0 +1,57 @@
+#pragma once
+// Whole lines on their way to stdout: a ring in shared memory with one producer (the reading side) and one consumer (the
+// writer thread). Positions count bytes for ever; the memory is mapped twice in a row, so that any run is contiguous.
+// Tested by tests/unit/log/out_ring_test.cpp.
+
+#include "log/shared_memory.hpp"
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace monoinit::log {
+
+class OutRing {
+  public:
+    explicit OutRing(SharedMemory& memory)
+        : base_(memory.ring()), head_(memory.header().ring_head), tail_(memory.header().ring_tail) {
+        if (head_ - tail_ > ring_size) // damaged
+            tail_ = head_.load();
+    }
+
+    // producer
+    std::size_t free_space() const { return ring_size - used(); }
+    /// Room for one line of at most free_space() bytes; then commit() what was written.
+    char* reserve() const { return base_ + head_.load(std::memory_order_relaxed) % ring_size; }
+    void commit(std::size_t size) {
+        head_.store(head_.load(std::memory_order_relaxed) + size, std::memory_order_seq_cst);
+    }
+    void put(std::string_view line) {
+        std::memcpy(reserve(), line.data(), line.size());
+        commit(line.size());
+    }
+
+    // consumer
+    std::string_view contents() const {
+        const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+        return {base_ + tail % ring_size, static_cast<std::size_t>(head_.load(std::memory_order_seq_cst) - tail)};
+    }
+    std::uint64_t tail() const { return tail_.load(std::memory_order_relaxed); }
+    void set_tail(std::uint64_t tail) { tail_.store(tail, std::memory_order_seq_cst); }
+
+    // both
+    std::size_t used() const {
+        return static_cast<std::size_t>(head_.load(std::memory_order_seq_cst) - tail_.load(std::memory_order_seq_cst));
+    }
+    bool empty() const { return used() == 0; }
+
+  private:
+    char* base_;
+    Word& head_;
+    Word& tail_;
+};
+
+/// As many whole lines from the front of `lines` as `limit` bytes hold; a first line that is longer comes alone.
+std::string_view whole_lines(std::string_view lines, std::size_t limit);
+
+} // namespace monoinit::log

@@ -1,0 +1,43 @@
+#pragma once
+// One log line as data, and which lines a reader wants. Text never holds a line break.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monoinit::log {
+
+inline constexpr std::string_view own_unit = "monoinit"; ///< where monoinit's lines about no unit are filed
+inline constexpr std::size_t max_line = 48 * 1024;
+
+struct Record {
+    std::uint64_t cursor = 0;   ///< counts up by one a line over all units, also across loggers; given by the store
+    std::uint64_t wall_us = 0;  ///< CLOCK_REALTIME
+    std::uint64_t mono_us = 0;  ///< CLOCK_MONOTONIC
+    std::uint8_t priority = 6;
+    bool own = false;           ///< said by monoinit, about `unit`
+    bool continues = false;     ///< the line was too long: a further part follows
+    bool continued = false;     ///< ... and this is such a part
+    std::uint32_t pid = 0;      ///< 0 = not known
+    std::string_view unit;      ///< full name
+    std::string_view identifier;
+    std::string_view text;
+};
+
+/// A Record that owns its text.
+struct OwnedRecord {
+    Record record;
+    std::string unit, identifier, text;
+};
+
+struct Filter {
+    std::vector<std::string> units; ///< full names or globs; empty: all
+    std::uint8_t max_priority = 7;
+    bool own = true;                ///< monoinit's own lines too
+    std::uint64_t since_wall_us = 0;
+
+    bool operator==(const Filter&) const = default;
+};
+
+} // namespace monoinit::log

@@ -1,0 +1,89 @@
+#pragma once
+// The memory that outlives a logger: a sparse memfd that PID 1 holds and each logger maps. A logger may be killed between
+// any two instructions; its successor reads here what was in flight. Everything is found through these structures, never
+// through pointers; commits are single 64-bit stores. Pages that were never touched cost nothing.
+//
+//   [Header] [chunk: what one read() brought] [out ring: whole lines for stdout] [carry slots: unfinished lines]
+//   [blocks: recent lines]
+// Tested by tests/unit/log/flight_test.cpp, recent_store_test.cpp, logger_test.cpp.
+
+#include "base/result.hpp"
+#include "log/record.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace monoinit::log {
+
+inline constexpr std::size_t page_size = 4096;
+inline constexpr std::size_t chunk_size = 64 * 1024;
+inline constexpr std::size_t ring_size = 256 * 1024;
+inline constexpr std::size_t carry_slots = 1024;
+inline constexpr std::size_t block_size = 4096;
+inline constexpr std::size_t block_count = 2048;
+inline constexpr std::size_t max_stream_info = 1024; ///< encoded StreamInfo
+
+using Word = std::atomic<std::uint64_t>;
+static_assert(Word::is_always_lock_free);
+
+/// One stream's line whose end has not come yet.
+struct CarrySlot {
+    Word stream; ///< id; 0 = free
+    Word word;   ///< size and chunk sequence: see flight.cpp
+    std::uint32_t info_size;
+    std::array<char, max_stream_info> info; ///< encoded StreamInfo, should the stream never come back
+    std::array<char, max_line> text;
+};
+
+struct SharedHeader {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::uint32_t reserved;
+    Word next_cursor;      ///< of the store
+    Word blocks_touched;   ///< how many blocks were ever used: the rest is not looked at
+    Word slots_touched;
+    Word ring_head, ring_tail; ///< bytes ever put in, ever taken out
+    Word spool;            ///< what the writer thread is at: see stdout_writer.cpp
+    Word lines_lost;       ///< could not be written to stdout
+    Word flight;           ///< what the reading side is at: see flight.cpp
+    Word flight_stream;
+    std::uint64_t flight_wall_us, flight_mono_us;
+    std::uint32_t flight_info_size;
+    std::array<char, max_stream_info> flight_info;
+};
+static_assert(sizeof(SharedHeader) <= page_size);
+
+struct Block {
+    std::array<char, block_size> bytes;
+};
+
+/// The mapping. The out ring is mapped twice in a row, so that its contents are contiguous wherever they begin.
+class SharedMemory {
+  public:
+    /// Maps `fd` and keeps what a former logger left; a foreign or damaged content is cleared. -1 or no memfd: private
+    /// memory, which works but does not outlive us.
+    static base::Result<SharedMemory> map(int fd);
+    SharedMemory(SharedMemory&& other) noexcept;
+    SharedMemory& operator=(SharedMemory&&) = delete;
+    ~SharedMemory();
+
+    SharedHeader& header() const { return *header_; }
+    char* chunk() const { return chunk_; }
+    char* ring() const { return ring_; } ///< 2 * ring_size readable and writable
+    CarrySlot& slot(std::size_t index) const { return slots_[index]; }
+    Block& block(std::size_t index) const { return blocks_[index]; }
+
+  private:
+    SharedMemory() = default;
+
+    void* base_ = nullptr;
+    SharedHeader* header_ = nullptr;
+    char* chunk_ = nullptr;
+    char* ring_ = nullptr;
+    CarrySlot* slots_ = nullptr;
+    Block* blocks_ = nullptr;
+};
+
+} // namespace monoinit::log
