@@ -99,6 +99,7 @@ void LoggerLink::resend_everything() {
     unsent_.clear();
     eof_acks_.clear(); // were for the old logger
     in_flight_ = 0;
+    refused_ = false;
     for (auto& [id, stream] : streams_) {
         stream.stage = Stage::Unsent;
         unsent_.push_back(id);
@@ -169,7 +170,7 @@ bool LoggerLink::flush_messages() {
 }
 
 bool LoggerLink::flush_streams() {
-    want_retry_ = false;
+    want_retry_ = refused_;
     for (; !unsent_.empty() && in_flight_ < max_in_flight; unsent_.pop_front()) {
         const auto found = streams_.find(unsent_.front());
         if (found == streams_.end() || found->second.stage != Stage::Unsent)
@@ -177,7 +178,7 @@ bool LoggerLink::flush_streams() {
         Stream& stream = found->second;
         if (send(to_logger::AddStream{found->first, stream.info}, stream.read_end.get()) != Sent::Yes) {
             // The socket's buffer being full and ETOOMANYREFS look alike; acknowledgements or retry() bring us back.
-            want_retry_ = in_flight_ == 0;
+            want_retry_ = refused_ || in_flight_ == 0;
             return false;
         }
         stream.stage = Stage::Sent;
@@ -189,6 +190,7 @@ bool LoggerLink::flush_streams() {
 }
 
 void LoggerLink::retry() {
+    refused_ = false;
     for (auto& [id, stream] : streams_)
         if (stream.stage == Stage::Unsent && std::find(unsent_.begin(), unsent_.end(), id) == unsent_.end())
             unsent_.push_back(id);
@@ -252,7 +254,7 @@ void LoggerLink::refused(StreamId stream) {
         return;
     found->second.stage = Stage::Unsent; // not back into unsent_ before retry(): no busy loop
     in_flight_--;
-    want_retry_ = true;
+    refused_ = want_retry_ = true;
 }
 
 void LoggerLink::end_of_file(StreamId stream) {

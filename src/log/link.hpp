@@ -128,6 +128,7 @@ class LoggerLink {
     sys::UniqueFd socket_;
     bool want_write_ = false;
     bool want_retry_ = false;
+    bool refused_ = false; ///< the logger has no descriptors left for some stream
 
     Config config_;
     bool config_unsent_ = false;

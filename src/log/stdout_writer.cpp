@@ -74,7 +74,7 @@ bool StdoutWriter::start() {
 
 void StdoutWriter::wake() {
     // Pairs with run(): either it sees the new head, or we see that it sleeps.
-    if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false))
+    if (!ring_.empty() && sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false))
         (void)eventfd_write(wake_.get(), 1);
 }
 
