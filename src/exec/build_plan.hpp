@@ -41,6 +41,8 @@ struct ManagerContext {
     bool strict_credentials = false;
     std::vector<gid_t> own_groups;           ///< getgroups(), for the non-root case
     std::uint64_t own_nofile_soft = 0, own_nofile_hard = 0; ///< RLIMIT_NOFILE as we found it; 0 = leave
+    std::string start_directory;             ///< for CMD: where we were started (WORKDIR of the image)
+    mode_t own_umask = 0022;                 ///< for CMD
     AccountLookup accounts;
 };
 

@@ -84,7 +84,8 @@ void set_limits(const ChildSpec& spec) {
 }
 
 void set_group(const ChildSpec& spec) {
-    if (spec.set_groups && ::syscall(SYS_setgroups, spec.group_count, spec.groups) != 0)
+    if (spec.set_groups && ::syscall(SYS_setgroups, spec.group_count, spec.groups) != 0 &&
+        !(errno == EPERM && spec.optional_groups))
         fail(Stage::Group);
     if (spec.set_gid && ::syscall(SYS_setresgid, spec.gid, spec.gid, spec.gid) != 0)
         fail(Stage::Group);

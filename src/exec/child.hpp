@@ -48,7 +48,7 @@ struct ChildSpec {
     std::uint64_t timer_slack = 0;
     cpu_set_t affinity{};
 
-    bool set_groups = false, set_gid = false, set_uid = false;
+    bool set_groups = false, optional_groups = false, set_gid = false, set_uid = false;
     const gid_t* groups = nullptr;
     std::size_t group_count = 0;
     gid_t gid = 0;

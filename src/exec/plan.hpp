@@ -33,6 +33,8 @@ struct StreamPlan {
     std::string path;
     std::string text;
     bool force_terminal = false; ///< tty-force: take it from whoever has it
+    bool is_terminal = false;    ///< TERM= is then set
+    bool is_log = false;         ///< `fd` is a log pipe (JOURNAL_STREAM= is then set)
 };
 
 /// One RuntimeDirectory= … entry: `root`/`path`, with symlinks to it at `root`/`links`.
@@ -48,6 +50,7 @@ struct CredentialsPlan {
     std::optional<uid_t> uid;
     std::optional<gid_t> gid;
     std::optional<std::vector<gid_t>> groups; ///< unset: leave as they are
+    bool optional_groups = false;             ///< without the right to set them, go on (the user does not change)
     std::optional<std::uint64_t> bounding;    ///< capabilities kept
     std::uint64_t ambient = 0;
     std::optional<int> secure_bits;
@@ -88,6 +91,8 @@ struct Plan {
 
     // files
     std::vector<DirectoryPlan> directories;
+    uid_t directory_uid = 0; ///< their owner: User=, also for "+" and "!" commands
+    gid_t directory_gid = 0;
     std::string working_directory = "/";
     bool working_directory_optional = false;
     std::string root_directory; ///< chroot, empty = none
@@ -98,6 +103,10 @@ struct Plan {
     std::vector<unit::ResourceLimit> limits;
     unit::Shared<unit::SchedulingSection> scheduling;
     bool ignore_sigpipe = true;
+
+    bool uses_terminal() const {
+        return foreground_terminal || input.is_terminal || output.is_terminal || error.is_terminal;
+    }
 };
 
 } // namespace monoinit::exec

@@ -31,10 +31,9 @@ constexpr Stage directory_stages[unit::directory_kinds] = {Stage::RuntimeDirecto
                                                            Stage::ConfigurationDirectory};
 
 std::optional<StartOutcome> make_directories(const Plan& plan) {
-    const uid_t uid = plan.credentials.uid.value_or(::geteuid());
-    const gid_t gid = plan.credentials.gid.value_or(::getegid());
     for (const DirectoryPlan& directory : plan.directories)
-        if (const base::Result<void> made = make_directory(directory, uid, gid); !made)
+        if (const base::Result<void> made = make_directory(directory, plan.directory_uid, plan.directory_gid);
+            !made)
             return failed(directory_stages[static_cast<std::size_t>(directory.kind)], made.error());
     return std::nullopt;
 }
@@ -197,6 +196,7 @@ void prepare_credentials(const Plan& plan, ChildSpec& spec) {
     if (wanted.groups) {
         spec.groups = wanted.groups->data();
         spec.group_count = wanted.groups->size();
+        spec.optional_groups = wanted.optional_groups;
     }
     spec.limit_bounding = take(wanted.bounding, spec.bounding);
     spec.ambient = wanted.ambient;
