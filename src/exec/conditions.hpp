@@ -18,6 +18,8 @@ struct ConditionContext {
     std::string host_name, machine_id;
 };
 
+std::string condition_name(const unit::Condition& condition); ///< "ConditionPathExists", "AssertUser"
+
 /// Whether evaluating this kind touches a path named by the unit.
 bool needs_probe(unit::ConditionKind kind);
 
@@ -34,7 +36,7 @@ struct ConditionsAnswer {
 };
 
 /// All of a unit's conditions: those without "|" must all hold, of those with "|" at least one; assertions apart.
-/// `evaluate_one` answers for each; returning nothing makes the whole answer nothing.
+/// Inline: nothing as soon as one of them needs a probe.
 ConditionsAnswer evaluate_all(const std::vector<unit::Condition>& conditions, const std::vector<std::string>& files,
                               const ConditionContext& context);
 std::optional<ConditionsAnswer> evaluate_all_inline(const std::vector<unit::Condition>& conditions,

@@ -18,19 +18,6 @@ namespace monoinit::exec {
 
 namespace {
 
-/// Closes everything but 0, 1, 2 and what the plan names: a run of numbers between two kept ones a call.
-void close_all_but(std::vector<int> kept) {
-    std::sort(kept.begin(), kept.end());
-    unsigned first = 3;
-    for (const int fd : kept) {
-        if (fd < static_cast<int>(first))
-            continue;
-        sys::close_between(first, static_cast<unsigned>(fd) - 1);
-        first = static_cast<unsigned>(fd) + 1;
-    }
-    sys::close_from(first);
-}
-
 std::vector<int> descriptors_of(const Plan& plan, int socket) {
     std::vector<int> kept = plan.listen_fds;
     kept.push_back(socket);
@@ -85,7 +72,8 @@ StartResultMessage result_of(const Plan& plan, const StartOutcome& outcome) {
 
 void run_guard(const Plan& plan, int socket) {
     sys::reset_signal_handlers();
-    close_all_but(descriptors_of(plan, socket));
+    std::vector<int> kept = descriptors_of(plan, socket);
+    sys::close_all_but(kept);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     HelloMessage hello = hello_of(plan);
     StartResultMessage start;

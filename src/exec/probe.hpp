@@ -28,8 +28,10 @@ class Probe {
     void abandon(); ///< SIGKILL and close
 
   private:
-    Probe(pid_t pid, sys::UniqueFd answer) : pid_(pid), answer_(std::move(answer)) {}
+    Probe(pid_t pid, sys::UniqueFd pidfd, sys::UniqueFd answer)
+        : pid_(pid), pidfd_(std::move(pidfd)), answer_(std::move(answer)) {}
     pid_t pid_ = 0;
+    sys::UniqueFd pidfd_; ///< the caller may have reaped it before abandon()
     sys::UniqueFd answer_;
     std::string bytes_;
 };
@@ -48,7 +50,7 @@ struct PidFileAnswer {
 base::Result<Probe> probe_pid_file(const std::string& path);
 PidFileAnswer pid_file_answer(const std::string& bytes);
 
-/// Removes trees (RuntimeDirectory=) without following symlinks or crossing mounts. The answer is empty or an error text.
+/// Removes trees (RuntimeDirectory=) without following symlinks or crossing mounts. The answer is an empty line, or the error as one.
 base::Result<Probe> probe_remove_trees(const std::vector<std::string>& paths);
 /// Removes one file (PIDFile= after the service is down).
 base::Result<Probe> probe_remove_file(const std::string& path);

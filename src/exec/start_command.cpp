@@ -8,9 +8,7 @@
 #include "exec/lookup.hpp"
 #include "exec/streams.hpp"
 #include "sys/syscalls.hpp"
-#if __has_include("unit/command_line.hpp")
 #include "unit/command_line.hpp"
-#endif
 
 #include <cerrno>
 #include <cstring>
@@ -92,12 +90,8 @@ base::Result<void> prepare_environment(const Plan& plan, Prepared& prepared) {
 }
 
 void prepare_command(const Plan& plan, Prepared& prepared) {
-#if __has_include("unit/command_line.hpp")
     prepared.arguments = unit::expand_argv(
         plan.command, [&](std::string_view name) { return find_variable(prepared.environment, name); });
-#else
-    prepared.arguments = plan.command.argv;
-#endif
     prepared.argv = pointers_to(prepared.arguments);
     prepared.search_paths = {find_variable(prepared.environment, "PATH").value_or(""), plan.fallback_path, default_path};
     prepared.programs = find_program(plan.command.path, prepared.search_paths);

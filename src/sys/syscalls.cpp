@@ -4,6 +4,7 @@
 
 #include "base/enum_names.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -207,7 +208,7 @@ void close_from(unsigned first) {
 }
 
 void close_between(unsigned first, unsigned last) {
-    if (first > last)
+    if (first > last) // nothing between two neighbours
         return;
     if (!fails(Call::CloseRange) && ::syscall(SYS_close_range, first, last, 0) == 0)
         return;
@@ -218,6 +219,18 @@ void close_between(unsigned first, unsigned last) {
     const auto open_max = static_cast<unsigned>(limit.rlim_cur < (1U << 20) ? limit.rlim_cur : (1U << 20));
     for (unsigned fd = first; fd <= last && fd < open_max; fd++)
         ::close(static_cast<int>(fd));
+}
+
+void close_all_but(std::span<int> kept) {
+    std::sort(kept.begin(), kept.end());
+    unsigned first = 3;
+    for (const int fd : kept) {
+        if (fd < static_cast<int>(first))
+            continue;
+        close_between(first, static_cast<unsigned>(fd) - 1);
+        first = static_cast<unsigned>(fd) + 1;
+    }
+    close_from(first);
 }
 
 pid_t wait_for(pid_t pid, int* status, int flags, rusage* usage) {

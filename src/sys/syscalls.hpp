@@ -6,6 +6,7 @@
 // Usable between fork and exec: no allocation, no locks. Tested by tests/unit/sys/syscalls_test.cpp.
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -66,6 +67,8 @@ int send_signal(pid_t pid, int signal); ///< kill(2)
 /// Closes every descriptor >= `first`: close_range, else /proc/self/fd, else one by one.
 void close_from(unsigned first);
 void close_between(unsigned first, unsigned last); ///< both inclusive
+/// In a forked child: keeps 0, 1, 2 and these, whose order it changes. A call for each gap between the kept ones.
+void close_all_but(std::span<int> kept);
 
 /// wait4(-1, …, WNOHANG) and its kin.
 pid_t wait_for(pid_t pid, int* status, int flags, rusage* usage);
