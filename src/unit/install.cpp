@@ -20,17 +20,33 @@ using Kind = InstallChange::Kind;
 using UnitPtr = std::shared_ptr<const UnitConfig>;
 using NameSet = std::unordered_set<std::string>;
 
+/// Whether a unit called `name` can have `alias` as another name.
+bool may_alias(const std::string& name, const std::string& alias) {
+    if (type_of(alias) != type_of(name))
+        return false;
+    if (is_template(name))
+        return is_template(alias) || is_instance(alias);
+    if (is_instance(name))
+        return is_instance(alias) && instance_of(alias) == instance_of(name);
+    return !is_template(alias) && !is_instance(alias);
+}
+
 /// One run of one verb.
 class Installer {
   public:
     Installer(FileTree& tree, const Loader& loader, const InstallOptions& options)
         : tree_(tree), loader_(loader), options_(options) {}
 
+    bool exists(const std::string& name);
+    bool can_enable(const Names& names);
     void enable(const Names& names);
-    void disable(const Names& names, bool keep_linked);
+    /// Reenable keeps a linked unit's own link; a preset does not follow Also=.
+    enum class Scope : unsigned char { All, KeepLinked, NamesOnly };
+    void disable(const Names& names, Scope scope);
     void mask(const std::string& name);
     void unmask(const std::string& name);
     void preset(const std::string& name, const Presets& presets, bool enable_only);
+    bool can_link(const std::string& path);
     void link(const std::string& path);
     void set_default(const std::string& target);
     InstallResult result();
@@ -44,6 +60,7 @@ class Installer {
     void note(std::string text) { changes_.push_back({Kind::Note, std::move(text), {}}); }
 
     UnitPtr find(const std::string& name, bool auxiliary);
+    void refuse_masked(const UnitConfig& unit) { fail(Errc::Denied, "Unit file " + shown(unit.files.front()) + " is masked."); }
     bool is_alias_link(const std::string& name, const UnitConfig& unit) const;
     void enable_one(const std::string& name, bool auxiliary, Names& queue);
     void make_aliases(const std::string& name, const UnitConfig& unit);
@@ -137,7 +154,7 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
         if (auxiliary)
             note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
         else
-            fail(Errc::Denied, "Unit file " + shown(unit->files.front()) + " is masked.");
+            refuse_masked(*unit);
         return nullptr;
     case LoadState::Error:
         fail(Errc::Invalid, (unit->files.empty() ? name : shown(unit->files.front())) + ": " + unit->load_error + ".");
@@ -155,11 +172,12 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
 }
 
 void Installer::make_aliases(const std::string& name, const UnitConfig& unit) {
-    for (const std::string& alias : unit.install->alias) {
+    for (std::string alias : unit.install->alias) {
+        if (is_instance(name) && is_template(alias))
+            alias = with_instance(alias, instance_of(name));
         if (!is_valid_name(alias)) {
             fail(Errc::Invalid, "\"" + alias + "\" is not a valid unit name.");
-        } else if (type_of(alias) != type_of(name) || is_template(alias) != is_template(name) ||
-                   (is_instance(alias) && is_instance(name) && instance_of(alias) != instance_of(name))) {
+        } else if (!may_alias(name, alias)) {
             fail(Errc::Invalid, "Cannot alias " + name + " as " + alias + ".");
         } else if (alias != name) {
             make_link(directory() + "/" + alias, unit.files.front());
@@ -177,7 +195,7 @@ void Installer::make_dependency_links(const std::string& name, const UnitConfig&
                 fail(Errc::Invalid, "\"" + other + "\" is not a valid unit name.");
                 continue;
             }
-            if (is_template(name) && !is_template(other)) {
+            if (is_template(name) && !is_template(other) && !is_instance(other)) {
                 fail(Errc::Invalid, "Failed to enable " + name + ", destination unit " + other + " is a non-template unit.");
                 continue;
             }
@@ -194,16 +212,33 @@ void Installer::enable_one(const std::string& name, bool auxiliary, Names& queue
     const std::string& default_instance = unit->install->default_instance;
     carries_install_ = carries_install_ || !unit->install->empty() || !default_instance.empty();
     const std::string main_name = unit->name;
-    if (!is_template(main_name) || default_instance.empty()) {
-        make_aliases(main_name, *unit);
-        make_dependency_links(main_name, *unit);
-    } else {
-        make_aliases(main_name, *unit);
-        const std::string instance = with_instance(main_name, default_instance);
-        unit = loader_.load_as_written(instance); // specifiers speak of the instance
-        make_dependency_links(instance, *unit);
+    std::string linked_name = main_name;
+    if (is_template(main_name) && !default_instance.empty()) {
+        linked_name = with_instance(main_name, default_instance);
+        unit = loader_.load_as_written(linked_name); // specifiers speak of the instance
     }
+    make_aliases(main_name, *unit);
+    make_dependency_links(linked_name, *unit);
     queue.insert(queue.end(), unit->install->also.begin(), unit->install->also.end());
+}
+
+bool Installer::exists(const std::string& name) {
+    const UnitPtr unit = loader_.load_as_written(name);
+    if (unit->load_state == LoadState::NotFound)
+        fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+    else if (unit->load_state == LoadState::Masked)
+        refuse_masked(*unit);
+    else
+        return true;
+    return false;
+}
+
+/// All or nothing, as systemctl has it: a misspelt name changes nothing.
+bool Installer::can_enable(const Names& names) {
+    for (const std::string& name : names)
+        if (!name.starts_with('/') && !find(name, false))
+            return false;
+    return true;
 }
 
 void Installer::enable(const Names& names) {
@@ -218,6 +253,8 @@ void Installer::enable(const Names& names) {
             queue.push_back(name.substr(name.rfind('/') + 1));
     }
     const std::size_t asked = queue.size();
+    if (!can_enable(queue))
+        return;
     for (std::size_t i = 0; i < queue.size(); i++)
         if (done_.insert(queue[i]).second) {
             const std::string name = queue[i];
@@ -240,14 +277,26 @@ void Installer::add_also(const std::string& name, NameSet& names) const {
 }
 
 /// Removes every link by one of these names, or to one of them; instances with their template.
-void Installer::disable(const Names& names, bool keep_linked) {
+void Installer::disable(const Names& names, Scope scope) {
+    const std::vector<InstalledLink> links = installed_links(tree_, directory());
     NameSet gone;
-    for (const std::string& name : names)
-        add_also(name.substr(name.rfind('/') + 1), gone);
+    for (const std::string& name : names) {
+        const std::string key = name.substr(name.rfind('/') + 1);
+        const UnitPtr unit = loader_.load_as_written(key);
+        // The links of a unit whose file is gone can still be taken away.
+        if (unit->load_state == LoadState::Masked)
+            note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
+        else if (unit->load_state == LoadState::NotFound &&
+            std::ranges::none_of(links, [&](const InstalledLink& link) { return link.name == key || link.target_name() == key; }))
+            fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+        else if (scope == Scope::NamesOnly)
+            gone.insert(key);
+        else
+            add_also(key, gone);
+    }
     const auto is_gone = [&](std::string_view name) {
         return gone.contains(std::string(name)) || gone.contains(template_of(name));
     };
-    const std::vector<InstalledLink> links = installed_links(tree_, directory());
     std::vector<bool> removed(links.size());
     NameSet touched;
     for (bool again = true; again;) {
@@ -257,12 +306,9 @@ void Installer::disable(const Names& names, bool keep_linked) {
             const bool beside = link.directory.empty();
             if (removed[i] || !(is_gone(link.name) || (!link.is_mask() && gone.contains(std::string(link.target_name())))))
                 continue;
-            if (beside && link.is_mask()) {
-                if (touched.insert(link.path).second)
-                    note("Unit " + shown(link.path) + " is masked, ignoring.");
+            if (beside && link.is_mask())
                 continue;
-            }
-            if (beside && keep_linked && link.target_name() == link.name)
+            if (beside && scope == Scope::KeepLinked && link.target_name() == link.name)
                 continue;
             removed[i] = again = true;
             remove_path(link.path);
@@ -273,12 +319,7 @@ void Installer::disable(const Names& names, bool keep_linked) {
         }
     }
     for (const std::string& side : touched)
-        if (side.ends_with(".wants") || side.ends_with(".requires") || side.ends_with(".upholds"))
-            (void)tree_.remove_directory(side); // stays when something is left in it
-    if (changes_.empty())
-        for (const std::string& name : names)
-            if (loader_.load_as_written(name.substr(name.rfind('/') + 1))->load_state == LoadState::NotFound)
-                fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+        (void)tree_.remove_directory(side); // stays when something is left in it
 }
 
 void Installer::mask(const std::string& name) {
@@ -313,16 +354,12 @@ void Installer::unmask(const std::string& name) {
 
 void Installer::preset(const std::string& name, const Presets& presets, bool enable_only) {
     const UnitPtr unit = loader_.load_as_written(name);
-    if (unit->load_state == LoadState::Masked)
-        return note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
-    if (unit->load_state == LoadState::NotFound)
-        return fail(Errc::NotFound, "Unit file " + name + " does not exist.");
     if (unit->name != name)
         return; // an alias follows its unit
     Names instances;
     const auto verdict = presets.verdict(name, &instances);
     if (verdict == Presets::Verdict::Disable && !enable_only)
-        return disable({name}, false);
+        return disable({name}, Scope::NamesOnly);
     if (verdict != Presets::Verdict::Enable || unit->install->empty())
         return;
     if (instances.empty())
@@ -332,16 +369,23 @@ void Installer::preset(const std::string& name, const Presets& presets, bool ena
     enable(instances);
 }
 
-void Installer::link(const std::string& path) {
+bool Installer::can_link(const std::string& path) {
     const std::string name = path.substr(path.rfind('/') + 1);
-    if (!path.starts_with('/') || !is_valid_name(name) || normalize_path("/", path) != path)
-        return fail(Errc::Invalid, "\"" + path + "\" is not the absolute path of a unit file.");
     const auto kind = tree_.kind(path);
-    if (!kind)
-        return fail(Errc::NotFound, "Unit file " + path + " does not exist.");
-    if (*kind != DirEntry::Kind::Regular)
-        return fail(Errc::Invalid, path + " is not a regular file.");
-    make_link(directory() + "/" + name, path);
+    if (!path.starts_with('/') || !is_valid_name(name) || normalize_path("/", path) != path)
+        fail(Errc::Invalid, "\"" + path + "\" is not the absolute path of a unit file.");
+    else if (!kind)
+        fail(Errc::NotFound, "Unit file " + path + " does not exist.");
+    else if (*kind != DirEntry::Kind::Regular)
+        fail(Errc::Invalid, path + " is not a regular file.");
+    else
+        return true;
+    return false;
+}
+
+void Installer::link(const std::string& path) {
+    if (can_link(path))
+        make_link(directory() + "/" + path.substr(path.rfind('/') + 1), path);
 }
 
 void Installer::set_default(const std::string& target) {
@@ -373,14 +417,16 @@ InstallResult enable(FileTree& tree, const Loader& loader, const Names& names, c
 
 InstallResult disable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
     Installer run(tree, loader, options);
-    run.disable(names, false);
+    run.disable(names, Installer::Scope::All);
     return run.result();
 }
 
 InstallResult reenable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
     Installer run(tree, loader, options);
-    run.disable(names, true);
-    run.enable(names);
+    if (run.can_enable(names)) {
+        run.disable(names, Installer::Scope::KeepLinked);
+        run.enable(names);
+    }
     return run.result();
 }
 
@@ -403,12 +449,18 @@ preset(FileTree& tree, const Loader& loader, const Names& names, const InstallOp
     Installer run(tree, loader, options);
     const Presets presets(tree);
     for (const std::string& name : names)
+        if (!run.exists(name))
+            return run.result();
+    for (const std::string& name : names)
         run.preset(name, presets, enable_only);
     return run.result();
 }
 
 InstallResult link(FileTree& tree, const Loader& loader, const Names& paths, const InstallOptions& options) {
     Installer run(tree, loader, options);
+    for (const std::string& path : paths)
+        if (!run.can_link(path))
+            return run.result();
     for (const std::string& path : paths)
         run.link(path);
     return run.result();

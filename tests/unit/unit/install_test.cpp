@@ -103,7 +103,7 @@ TEST_CASE("Alias=, Also=, RequiredBy=, UpheldBy=, a target that does not exist")
 TEST_CASE("enabling templates, instances, DefaultInstance=") {
     World world;
     world.unit("t@.service", "WantedBy=multi-user.target\nDefaultInstance=def\n").unit("n@.service", "WantedBy=multi-user.target\n");
-    world.unit("ta@.service", "Alias=tb@%i.service\nWantedBy=x-%i.target foo@.target\n");
+    world.unit("ta@.service", "Alias=tb@%i.service tc@.service\nWantedBy=x-%i.target foo@.target\n");
     const std::string wants = etc + "multi-user.target.wants/";
     CHECK(world.run(enable, {"t@.service"}) == Lines{"+" + wants + "t@def.service -> " + lib + "t@.service"});
     CHECK(world.run(enable, {"t@x.service"}) == Lines{"+" + wants + "t@x.service -> " + lib + "t@.service"});
@@ -116,7 +116,8 @@ TEST_CASE("enabling templates, instances, DefaultInstance=") {
     CHECK(world.run(disable, {"n@1.service"}) == Lines{"-" + wants + "n@1.service"});
     CHECK(world.run(disable, {"n@.service"}) == Lines{"-" + wants + "n@2.service"}); // all that are left
     CHECK(world.run(enable, {"ta@q.service"}) ==
-          Lines{"+" + etc + "tb@q.service -> " + lib + "ta@.service", "+" + etc + "x-q.target.wants/ta@q.service -> " + lib + "ta@.service",
+          Lines{"+" + etc + "tb@q.service -> " + lib + "ta@.service", "+" + etc + "tc@q.service -> " + lib + "ta@.service",
+                "+" + etc + "x-q.target.wants/ta@q.service -> " + lib + "ta@.service",
                 "# Unit " + lib + "ta@.service is added as a dependency to a non-existent unit x-q.target.",
                 "+" + etc + "foo@.target.wants/ta@q.service -> " + lib + "ta@.service",
                 "# Unit " + lib + "ta@.service is added as a dependency to a non-existent unit foo@.target."});
@@ -147,14 +148,19 @@ TEST_CASE("states without links") {
     CHECK(world.run(enable, {"multi-user.target", "basic.target"}).size() == 1);
 }
 
-TEST_CASE("what cannot be done for one name does not hold up the others") {
+TEST_CASE("a name that does not exist changes nothing, a bad [Install] line costs that line") {
     World world;
     world.unit("a.service", "WantedBy=multi-user.target\n").unit("odd.service", "Alias=odd.timer\nWantedBy=../x multi-user.target\n");
-    CHECK(world.run(enable, {"gone.service", "a.service"}) ==
-          Lines{"! Unit file gone.service does not exist.", "+" + etc + "multi-user.target.wants/a.service -> " + lib + "a.service"});
+    for (const World::Verb verb : {enable, reenable})
+        CHECK(world.run(verb, {"a.service", "gone.service"}) == Lines{"error: Unit file gone.service does not exist."});
+    CHECK_FALSE(world.files.exists(etc + "multi-user.target.wants"));
     const Lines odd = world.run(enable, {"odd.service"});
     CHECK(std::ranges::count(odd, "+" + etc + "multi-user.target.wants/odd.service -> " + lib + "odd.service") == 1);
     CHECK_FALSE(world.files.exists("/etc/systemd/x.wants"));
+    CHECK(world.run(disable, {"gone.service", "odd.service"}) ==
+          Lines{"! Unit file gone.service does not exist.", "-" + etc + "multi-user.target.wants/odd.service"});
+    world.files.link(etc + "multi-user.target.wants/removed.service", lib + "removed.service");
+    CHECK(world.run(disable, {"removed.service"}) == Lines{"-" + etc + "multi-user.target.wants/removed.service"});
 }
 
 TEST_CASE("mask and unmask") {
@@ -255,7 +261,7 @@ TEST_CASE("presets") {
     world.files.link("/etc/systemd/system-preset/90-d.preset", "/dev/null");
     CHECK(Presets(world.files).verdict("other.service") == Presets::Verdict::Enable);
     CHECK(world.run(mask, {"other.service"}).size() == 1);
-    CHECK(world.preset({"other.service"}, true) == Lines{"# Unit " + etc + "other.service is masked, ignoring."});
+    CHECK(world.preset({"other.service"}, true) == Lines{"error: Unit file " + etc + "other.service is masked."});
 }
 
 TEST_CASE("the default target") {
