@@ -4,9 +4,11 @@
 
 #include "unit/install.hpp"
 
+#include "base/strings.hpp"
 #include "unit/index.hpp"
 #include "unit/install_links.hpp"
 #include "unit/name.hpp"
+#include "unit/specifier.hpp"
 
 #include <algorithm>
 #include <unordered_set>
@@ -63,8 +65,9 @@ class Installer {
     void refuse_masked(const UnitConfig& unit) { fail(Errc::Denied, "Unit file " + shown(unit.files.front()) + " is masked."); }
     bool is_alias_link(const std::string& name, const UnitConfig& unit) const;
     void enable_one(const std::string& name, bool auxiliary, Names& queue);
-    void make_aliases(const std::string& name, const UnitConfig& unit);
-    void make_dependency_links(const std::string& name, const UnitConfig& unit);
+    Names expand(const Names& list, const std::string& name, const std::string& file);
+    void make_aliases(const std::string& name, const std::string& file, const Names& aliases);
+    void make_dependency_links(const std::string& name, const std::string& file, std::string_view side, const Names& others);
     void make_link(const std::string& path, const std::string& target);
     void remove_path(const std::string& path);
     void add_also(const std::string& name, NameSet& names) const;
@@ -171,55 +174,59 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
     return unit;
 }
 
-void Installer::make_aliases(const std::string& name, const UnitConfig& unit) {
-    for (std::string alias : unit.install->alias) {
+/// [Install] settings speak of the name that is enabled, so their specifiers are expanded only now.
+Names Installer::expand(const Names& list, const std::string& name, const std::string& file) {
+    Names names;
+    for (const std::string& text : list) {
+        auto expanded = expand_specifiers(loader_.environment(), name, file, text);
+        if (expanded && is_valid_name(*expanded))
+            names.push_back(*std::move(expanded));
+        else
+            fail(Errc::Invalid, "\"" + base::printable(text, name_limit) + "\" is not a valid unit name.");
+    }
+    return names;
+}
+
+void Installer::make_aliases(const std::string& name, const std::string& file, const Names& aliases) {
+    for (std::string alias : aliases) {
         if (is_instance(name) && is_template(alias))
             alias = with_instance(alias, instance_of(name));
-        if (!is_valid_name(alias)) {
-            fail(Errc::Invalid, "\"" + alias + "\" is not a valid unit name.");
-        } else if (!may_alias(name, alias)) {
+        if (!may_alias(name, alias))
             fail(Errc::Invalid, "Cannot alias " + name + " as " + alias + ".");
-        } else if (alias != name) {
-            make_link(directory() + "/" + alias, unit.files.front());
-        }
+        else if (alias != name)
+            make_link(directory() + "/" + alias, file);
     }
 }
 
-void Installer::make_dependency_links(const std::string& name, const UnitConfig& unit) {
-    const std::pair<const std::vector<std::string>*, std::string_view> lists[] = {{&unit.install->wanted_by, ".wants"},
-                                                                                  {&unit.install->required_by, ".requires"},
-                                                                                  {&unit.install->upheld_by, ".upholds"}};
-    for (const auto& [list, side] : lists)
-        for (const std::string& other : *list) {
-            if (!is_valid_name(other)) {
-                fail(Errc::Invalid, "\"" + other + "\" is not a valid unit name.");
-                continue;
-            }
-            if (is_template(name) && !is_template(other) && !is_instance(other)) {
-                fail(Errc::Invalid, "Failed to enable " + name + ", destination unit " + other + " is a non-template unit.");
-                continue;
-            }
-            make_link(directory() + "/" + other + std::string(side) + "/" + name, unit.files.front());
-            if (loader_.load_as_written(other)->load_state == LoadState::NotFound)
-                note("Unit " + shown(unit.files.front()) + " is added as a dependency to a non-existent unit " + other + ".");
+void Installer::make_dependency_links(const std::string& name, const std::string& file, std::string_view side, const Names& others) {
+    for (const std::string& other : others) {
+        if (is_template(name) && !is_template(other) && !is_instance(other)) {
+            fail(Errc::Invalid, "Failed to enable " + name + ", destination unit " + other + " is a non-template unit.");
+            continue;
         }
+        make_link(directory() + "/" + other + std::string(side) + "/" + name, file);
+        if (loader_.load_as_written(other)->load_state == LoadState::NotFound)
+            note("Unit " + shown(file) + " is added as a dependency to a non-existent unit " + other + ".");
+    }
 }
 
 void Installer::enable_one(const std::string& name, bool auxiliary, Names& queue) {
-    UnitPtr unit = find(name, auxiliary);
+    const UnitPtr unit = find(name, auxiliary);
     if (!unit || unit->builtin)
         return;
     const std::string& default_instance = unit->install->default_instance;
     carries_install_ = carries_install_ || !unit->install->empty() || !default_instance.empty();
     const std::string main_name = unit->name;
-    std::string linked_name = main_name;
-    if (is_template(main_name) && !default_instance.empty()) {
-        linked_name = with_instance(main_name, default_instance);
-        unit = loader_.load_as_written(linked_name); // specifiers speak of the instance
-    }
-    make_aliases(main_name, *unit);
-    make_dependency_links(linked_name, *unit);
-    queue.insert(queue.end(), unit->install->also.begin(), unit->install->also.end());
+    const bool by_default = is_template(main_name) && !default_instance.empty();
+    const std::string linked_name = by_default ? with_instance(main_name, default_instance) : main_name;
+    const std::string& file = unit->files.front();
+    const auto expanded = [&](const std::vector<std::string>& list) { return expand(list, linked_name, file); };
+    make_aliases(main_name, file, expanded(unit->install->alias));
+    make_dependency_links(linked_name, file, ".wants", expanded(unit->install->wanted_by));
+    make_dependency_links(linked_name, file, ".requires", expanded(unit->install->required_by));
+    make_dependency_links(linked_name, file, ".upholds", expanded(unit->install->upheld_by));
+    for (std::string& also : expanded(unit->install->also))
+        queue.push_back(std::move(also));
 }
 
 bool Installer::exists(const std::string& name) {
@@ -273,7 +280,8 @@ void Installer::add_also(const std::string& name, NameSet& names) const {
         return;
     names.insert(unit->name);
     for (const std::string& also : unit->install->also)
-        add_also(also, names);
+        if (const auto expanded = expand_specifiers(loader_.environment(), unit->name, unit->files.front(), also))
+            add_also(*expanded, names);
 }
 
 /// Removes every link by one of these names, or to one of them; instances with their template.
