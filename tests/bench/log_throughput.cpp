@@ -1,0 +1,224 @@
+// How many lines a second go through the logger to stdout, beside a minimal prefixing multiplexer (64 kB reads, memchr,
+// one writev a read; no store, no crash safety) in the same run. Prints one row a case: lines/s, CPU s a million lines of
+// the reading process, peak and idle PSS.
+//
+//   log_throughput [lines] [streams]...
+
+#include "log/link.hpp"
+#include "log/logger.hpp"
+#include "sys/clock.hpp"
+#include "sys/socket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <functional>
+#include <poll.h>
+#include <signal.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <vector>
+
+using namespace monoinit;
+using namespace monoinit::log;
+
+namespace {
+
+constexpr std::size_t line_size = 100;
+
+pid_t start_writer(int fd, std::size_t lines) {
+    const pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    std::string block;
+    while (block.size() + line_size <= 65536)
+        block += std::string(line_size - 1, 'x') + "\n";
+    for (std::size_t left = lines * line_size; left > 0;) {
+        const ssize_t size = write(fd, block.data(), std::min(left, block.size()));
+        if (size <= 0)
+            _exit(1);
+        left -= static_cast<std::size_t>(size);
+    }
+    _exit(0);
+}
+
+std::size_t count_lines(int fd) {
+    static std::array<char, 1 << 18> buffer;
+    const ssize_t size = read(fd, buffer.data(), buffer.size());
+    return size <= 0 ? 0 : static_cast<std::size_t>(std::count(buffer.data(), buffer.data() + size, '\n'));
+}
+
+long pss_kb(pid_t pid) {
+    std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    for (std::string line; std::getline(rollup, line);)
+        if (line.starts_with("Pss:"))
+            return std::atol(line.c_str() + 4);
+    return -1;
+}
+
+struct Sample {
+    double lines_per_second = 0, cpu_per_million = 0;
+    long pss_idle = 0, pss = 0;
+};
+
+/// Runs writers against the reading process `start(read ends, out)` makes, until all lines are out.
+Sample measure(std::size_t lines, std::size_t streams,
+               const std::function<pid_t(std::vector<sys::UniqueFd>, int out)>& start, const std::function<void()>& tend) {
+    sys::Pipe out = sys::make_pipe_pair().value();
+    std::vector<sys::UniqueFd> reads;
+    std::vector<sys::UniqueFd> writes;
+    for (std::size_t i = 0; i < streams; i++) {
+        sys::Pipe pipe = sys::make_pipe_pair().value();
+        reads.push_back(std::move(pipe.read));
+        writes.push_back(std::move(pipe.write));
+    }
+    const pid_t pid = start(std::move(reads), out.write.get());
+    out.write.reset();
+    Sample sample;
+    for (int i = 0; i < 10; i++) {
+        tend();
+        poll(nullptr, 0, 10);
+    }
+    sample.pss_idle = pss_kb(pid);
+    const auto begin = sys::monotonic_now();
+    std::vector<pid_t> writers;
+    for (sys::UniqueFd& fd : writes) {
+        writers.push_back(start_writer(fd.get(), lines / streams));
+        fd.reset();
+    }
+    for (std::size_t seen = 0; seen < lines / streams * streams;) {
+        seen += count_lines(out.read.get());
+        tend();
+    }
+    const auto took = sys::monotonic_now() - begin;
+    sample.pss = pss_kb(pid);
+    for (const pid_t writer : writers)
+        waitpid(writer, nullptr, 0);
+    kill(pid, SIGKILL);
+    rusage usage{};
+    wait4(pid, nullptr, 0, &usage);
+    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+    sample.lines_per_second = static_cast<double>(lines) * 1e6 / static_cast<double>(took.count());
+    sample.cpu_per_million = (seconds(usage.ru_utime) + seconds(usage.ru_stime)) * 1e6 / static_cast<double>(lines);
+    return sample;
+}
+
+[[noreturn]] void minimal_multiplexer(const std::vector<sys::UniqueFd>& fds, int out) {
+    constexpr std::string_view prefix = "[writer] ";
+    static std::array<char, 65536> buffer;
+    std::vector<pollfd> waiting;
+    for (const sys::UniqueFd& fd : fds)
+        waiting.push_back({fd.get(), POLLIN, 0});
+    std::vector<std::string> carried(fds.size());
+    std::vector<iovec> parts;
+    const auto flush = [&] {
+        for (std::size_t at = 0; at < parts.size(); at += 1024)
+            for (std::size_t n = std::min<std::size_t>(1024, parts.size() - at), done = 0; done < n;) {
+                ssize_t size = writev(out, parts.data() + at + done, static_cast<int>(n - done));
+                if (size < 0)
+                    _exit(1);
+                for (; done < n && size >= static_cast<ssize_t>(parts[at + done].iov_len); done++)
+                    size -= static_cast<ssize_t>(parts[at + done].iov_len);
+                if (done < n) {
+                    parts[at + done].iov_base = static_cast<char*>(parts[at + done].iov_base) + size;
+                    parts[at + done].iov_len -= static_cast<std::size_t>(size);
+                }
+            }
+        parts.clear();
+    };
+    const auto add = [&](const char* data, std::size_t size) { parts.push_back({const_cast<char*>(data), size}); };
+    for (;;) {
+        poll(waiting.data(), waiting.size(), -1);
+        for (std::size_t i = 0; i < waiting.size(); i++) {
+            if (waiting[i].revents == 0)
+                continue;
+            const ssize_t size = read(waiting[i].fd, buffer.data(), buffer.size());
+            if (size <= 0) {
+                waiting[i].fd = -1;
+                continue;
+            }
+            const char *at = buffer.data(), *end = at + size;
+            while (const void* newline = std::memchr(at, '\n', static_cast<std::size_t>(end - at))) {
+                const char* next = static_cast<const char*>(newline) + 1;
+                add(prefix.data(), prefix.size());
+                if (!carried[i].empty())
+                    add(carried[i].data(), carried[i].size());
+                add(at, static_cast<std::size_t>(next - at));
+                if (!carried[i].empty()) {
+                    flush();
+                    carried[i].clear();
+                }
+                at = next;
+            }
+            flush();
+            carried[i].append(at, static_cast<std::size_t>(end - at));
+        }
+    }
+}
+
+Sample measure_minimal(std::size_t lines, std::size_t streams) {
+    const auto start = [](std::vector<sys::UniqueFd> reads, int out) {
+        const pid_t pid = fork();
+        if (pid == 0)
+            minimal_multiplexer(reads, out);
+        return pid;
+    };
+    return measure(lines, streams, start, [] {});
+}
+
+Sample measure_logger(std::size_t lines, std::size_t streams, StreamInfo info) {
+    LoggerLink link;
+    const auto start = [&](std::vector<sys::UniqueFd> reads, int out) {
+        auto pair = sys::make_socket_pair(SOCK_SEQPACKET).value();
+        const LoggerFds fds = make_logger_fds({}).value();
+        const pid_t pid = fork();
+        if (pid == 0) {
+            reads.clear();
+            for (int fd = 3; fd < 256; fd++) // what PID 1 does: nothing but what it is given
+                if (fd != pair.second.get() && fd != fds.buffers.get() && fd != fds.spool_read.get() &&
+                    fd != fds.spool_write.get() && fd != out)
+                    ::close(fd);
+            logger_main({pair.second.get(), fds.buffers.get(), fds.spool_read.get(), fds.spool_write.get(), -1, out});
+        }
+        link.attach(std::move(pair.first));
+        for (sys::UniqueFd& fd : reads)
+            link.add_stream(info, std::move(fd));
+        return pid;
+    };
+    return measure(lines, streams, start, [&] {
+        if (link.attached() && !link.on_readable())
+            link.detach();
+    });
+}
+
+void print(const char* name, std::size_t streams, const Sample& sample, const Sample& reference) {
+    std::printf("%-22s %3zu streams  %6.2f M lines/s  (%.2f x)  %.2f CPU s/M lines  PSS %ld kB idle, %ld kB under load\n",
+                name, streams, sample.lines_per_second / 1e6, sample.lines_per_second / reference.lines_per_second,
+                sample.cpu_per_million, sample.pss_idle, sample.pss);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::size_t lines = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000000;
+    std::vector<std::size_t> cases;
+    for (int i = 2; i < argc; i++)
+        cases.push_back(std::strtoul(argv[i], nullptr, 10));
+    if (cases.empty())
+        cases = {1, 10};
+    StreamInfo both, console;
+    both.unit = console.unit = "writer.service";
+    console.to_store = false;
+    for (const std::size_t streams : cases) {
+        const Sample reference = measure_minimal(lines, streams);
+        print("minimal multiplexer", streams, reference, reference);
+        print("logger, store off", streams, measure_logger(lines, streams, console), reference);
+        print("logger, store on", streams, measure_logger(lines, streams, both), reference);
+    }
+}
