@@ -1,0 +1,155 @@
+// help and version. Everything here is printed from the tables: verbs, options, settings, directives.
+// Tested by tests/unit/cli/verbs_test.cpp.
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "config/options.hpp"
+#include "unit/directives.hpp"
+
+#include <algorithm>
+
+namespace monoinit::cli {
+
+namespace {
+
+constexpr std::string_view heading(Section section) {
+    switch (section) {
+    case Section::Look:
+        return "Look";
+    case Section::Operate:
+        return "Start and stop";
+    case Section::Files:
+        return "Unit files (also without a running init)";
+    case Section::Manager:
+        return "The init itself";
+    case Section::Other:
+        return "More";
+    }
+    return "";
+}
+
+std::string_view support_name(unit::Support support) {
+    switch (support) {
+    case unit::Support::Full:
+        return "full";
+    case unit::Support::Degraded:
+        return "degraded";
+    case unit::Support::Ignored:
+        return "ignored";
+    }
+    return "";
+}
+
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
+std::string directives_text(std::string_view form) {
+    std::string out;
+    if (form == "json")
+        out = "[";
+    if (form == "md")
+        out = "| directive | support | default | example | what it does |\n|---|---|---|---|---|\n";
+    Table table;
+    for (const unit::Directive& d : unit::directives()) {
+        const std::string doc = std::string(d.doc) + (d.note.empty() ? "" : (d.doc.empty() ? "" : " ") + std::string(d.note));
+        if (form == "json")
+            out += fmt::format("{}\n  {{\"name\": {}, \"support\": {}, \"type\": {}, \"default\": {}, \"example\": {}, \"doc\": {}, \"note\": {}}}",
+                               out.size() == 1 ? "" : ",", quoted(d.name), quoted(support_name(d.support)), quoted(d.type),
+                               quoted(d.dflt), quoted(d.example), quoted(d.doc), quoted(d.note));
+        else if (form == "md")
+            out += fmt::format("| `{}` | {} | {} | `{}` | {} |\n", d.name, support_name(d.support),
+                               d.dflt.empty() ? "–" : fmt::format("`{}`", d.dflt), d.example, doc);
+        else
+            table.add({std::string(d.name) + "=", std::string(support_name(d.support)), std::string(d.dflt), doc});
+    }
+    if (form == "json")
+        return out + "\n]\n";
+    return form == "md" ? out : table.render(false, 2);
+}
+
+int help_of_verb(Context& context, const VerbRow& verb) {
+    context.print("{} {}{}{}\n    {}\n", context.program, verb.name, verb.arguments.empty() ? "" : " ", verb.arguments, verb.help);
+    return 0;
+}
+
+} // namespace
+
+std::string help_text(Face face) {
+    if (face == Face::Journalctl)
+        return "journalctl [-f] [-n LINES] [-u UNIT]… [-o cat|short|json]\n\n"
+               "Prints the lines that monoinit's logger keeps. The other options of systemd's journalctl come with the log store.\n";
+    std::string out = face == Face::Initctl
+                          ? "initctl [OPTIONS] [VERB]   control of monoinit, the init of this container\n\n"
+                            "Without a verb: an overview. UNIT is a name such as web (that is web.service); globs work.\n"
+                          : "systemctl [OPTIONS…] COMMAND …\n\nControl of monoinit, the init of this container, in systemctl's words.\n";
+    for (const Section section : {Section::Look, Section::Operate, Section::Files, Section::Manager, Section::Other}) {
+        Table table;
+        for (const VerbRow& verb : verbs())
+            if (verb.section == section && !verb.help.empty() && (face == Face::Initctl ? verb.initctl : verb.systemctl))
+                table.add({std::string(verb.name) + (verb.arguments.empty() ? "" : " ") + std::string(verb.arguments), std::string(verb.help)});
+        out += fmt::format("\n{}:\n{}", heading(section), table.render(false, 2, "  "));
+    }
+    Table table;
+    for (const OptionRow& row : option_rows()) {
+        if (row.help.empty() || (row.faces & (1U << static_cast<unsigned>(face))) == 0)
+            continue;
+        const std::string letter = row.letter == 0 ? "    " : fmt::format("-{}, ", row.letter);
+        table.add({letter + "--" + std::string(row.name) + (row.argument == Argument::Required ? "=" : ""), std::string(row.help)});
+    }
+    return out + "\nOptions:\n" + table.render(false, 2, "  ");
+}
+
+int help(Context& context, Words words) {
+    const std::string topic = words.empty() ? "" : words.front();
+    const std::string& form = context.options.format;
+    if (topic.empty()) {
+        context.out = help_text(context.face);
+        return 0;
+    }
+    if (topic == "directives") {
+        context.out = directives_text(context.options.json ? "json" : form);
+        return 0;
+    }
+    if (topic == "options") {
+        context.out = form == "md" ? config::reference_text() : config::help_text();
+        return 0;
+    }
+    if (topic == "states" && context.hooks.states != nullptr) {
+        context.out = context.hooks.states(form);
+        return 0;
+    }
+    if (const VerbRow* verb = find_verb(context.face, topic); verb != nullptr)
+        return help_of_verb(context, *verb);
+    if (context.systemctl()) { // `systemctl help UNIT` shows man pages
+        context.complain("Failed to execute man: No such file or directory");
+        return 0;
+    }
+    context.complain("no help on {}; there is: directives, states, options, and every verb", base::printable(topic));
+    return 2;
+}
+
+int version(Context& context, Words) {
+    if (context.face == Face::Initctl)
+        context.print("monoinit {}\n", MONOINIT_VERSION);
+    else
+        context.print("systemd 252 (monoinit {})\n", MONOINIT_VERSION);
+    return 0;
+}
+
+int not_here(Context& context, Words) {
+    if (context.verb == "edit")
+        context.complain("{}: edit a file yourself (see: initctl cat UNIT), then: initctl daemon-reload", context.program);
+    else if (context.verb == "revert")
+        context.complain("{}: remove the files yourself (see: initctl cat UNIT), then: initctl daemon-reload", context.program);
+    else
+        context.complain("{}: a container cannot {}", context.program, context.verb);
+    return 1;
+}
+
+} // namespace monoinit::cli

@@ -1,0 +1,178 @@
+// list-units, list-jobs, list-timers, list-sockets: systemctl's tables. Tested by tests/unit/cli/lists_test.cpp.
+#include "cli/lists.hpp"
+
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "control/codec.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace monoinit::cli {
+
+using control::UnitSummary;
+
+namespace {
+
+int failed(Context& context, const base::Error& error) {
+    context.complain("{}: {}", context.program, error.what);
+    return 1;
+}
+
+bool contains(const Names& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+
+bool matches(const UnitSummary& unit, const Options& options, const Names& patterns) {
+    const std::string type = unit.name.substr(unit.name.rfind('.') + 1);
+    if (!options.types.empty() && !contains(options.types, type) && !contains(options.types, unit.load_state))
+        return false;
+    if (!options.states.empty() && !contains(options.states, unit.load_state) && !contains(options.states, unit.active_state) &&
+        !contains(options.states, unit.sub_state))
+        return false;
+    if (patterns.empty())
+        return true;
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return base::glob_match(pattern, unit.name) || base::glob_match(unit::with_suffix(pattern), unit.name);
+    });
+}
+
+/// What systemctl shows without --all: what is or was active, failed, has a job, or cannot be loaded and is needed.
+bool is_interesting(const UnitSummary& unit) { return unit.active_state != "inactive" || !unit.job.empty(); }
+
+Color color_of(const UnitSummary& unit) {
+    if (unit.active_state == "failed")
+        return Color::Red;
+    return unit.load_state == "loaded" || unit.load_state == "stub" ? Color::None : Color::Red;
+}
+
+} // namespace
+
+std::string render_units(const std::vector<UnitSummary>& units, const Options& options, bool color) {
+    Table table;
+    const bool dots = !options.plain;
+    const bool job_column = std::any_of(units.begin(), units.end(), [](const UnitSummary& u) { return !u.job.empty(); });
+    if (options.legend && !units.empty()) {
+        std::vector<Cell> head = dots ? std::vector<Cell>{" "} : std::vector<Cell>{};
+        for (const char* title : {"UNIT", "LOAD", "ACTIVE", "SUB"})
+            head.emplace_back(title);
+        if (job_column)
+            head.emplace_back("JOB");
+        head.emplace_back("DESCRIPTION");
+        table.add(std::move(head));
+    }
+    for (const UnitSummary& unit : units) {
+        const Color paint = color_of(unit);
+        std::vector<Cell> row;
+        if (dots)
+            row.emplace_back(paint == Color::None ? " " : "●", paint);
+        row.emplace_back(unit.name, paint);
+        row.emplace_back(unit.load_state, paint);
+        row.emplace_back(unit.active_state, paint);
+        row.emplace_back(unit.sub_state, paint);
+        if (job_column)
+            row.emplace_back(unit.job);
+        row.emplace_back(base::printable(unit.description));
+        table.add(std::move(row));
+    }
+    std::string out = table.render(color);
+    if (!options.legend)
+        return out;
+    if (!units.empty())
+        out += "\nLOAD   = Reflects whether the unit definition was properly loaded.\n"
+               "ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
+               "SUB    = The low-level unit activation state, values depend on unit type.\n";
+    if (job_column)
+        out += "JOB    = Pending job for the unit.\n";
+    const bool everything = options.all || !options.states.empty();
+    out += fmt::format("{} loaded units listed.{}\n", units.size(), everything ? "" : " Pass --all to see loaded but inactive units, too.");
+    if (everything || !units.empty())
+        out += "To show all installed unit files use 'systemctl list-unit-files'.\n";
+    return out;
+}
+
+int list_units(Context& context, Words words) {
+    auto init = context.init();
+    if (!init)
+        return context.complain_no_init(init.error());
+    if (context.options.failed)
+        context.options.states.emplace_back("failed");
+    auto reply = ask<control::ListReply>(context, control::ListRequest{});
+    if (!reply)
+        return failed(context, reply.error());
+    const bool everything = context.options.all || !context.options.states.empty() || !words.empty();
+    std::erase_if(reply->units, [&](const UnitSummary& unit) {
+        return !matches(unit, context.options, words) || (!everything && !is_interesting(unit)) ||
+               (!context.options.all && context.options.states.empty() && unit.load_state != "loaded" && !is_interesting(unit));
+    });
+    if (context.options.json)
+        context.out = control::to_json(*reply) + "\n";
+    else
+        context.out = render_units(reply->units, context.options, context.color);
+    return 0;
+}
+
+int list_jobs(Context& context, Words words) {
+    auto reply = ask<control::JobsReply>(context, control::JobsRequest{});
+    if (!reply)
+        return failed(context, reply.error());
+    std::erase_if(reply->jobs, [&](const control::JobInfo& job) {
+        return !words.empty() && std::none_of(words.begin(), words.end(), [&](const std::string& pattern) {
+            return base::glob_match(unit::with_suffix(pattern), job.unit) || base::glob_match(pattern, job.unit);
+        });
+    });
+    if (context.options.json) {
+        context.out = control::to_json(*reply) + "\n";
+        return 0;
+    }
+    if (reply->jobs.empty()) {
+        if (context.options.legend)
+            context.print("No jobs {}.\n", words.empty() ? "running" : "listed");
+        return 0;
+    }
+    Table table;
+    const bool ours = !context.systemctl();
+    if (context.options.legend)
+        table.add(ours ? std::vector<Cell>{{"JOB", Color::None, true}, "UNIT", "TYPE", "STATE", "SINCE", "WAITS FOR"}
+                       : std::vector<Cell>{{"JOB", Color::None, true}, "UNIT", "TYPE", "STATE"});
+    for (const control::JobInfo& job : reply->jobs) {
+        std::vector<Cell> row{{std::to_string(job.id), Color::None, true}, job.unit, job.type, job.state};
+        if (ours) {
+            row.emplace_back(base::human_time_span(job.age));
+            row.emplace_back(base::join(job.waits_for, " "));
+        }
+        table.add(std::move(row));
+    }
+    context.out = table.render(context.color);
+    if (context.options.legend)
+        context.print("\n{} jobs listed.\n", reply->jobs.size());
+    return 0;
+}
+
+int cancel(Context& context, Words words) {
+    control::CancelRequest request;
+    for (const std::string& word : words) {
+        std::uint32_t id = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+        if (error != std::errc{} || end != word.data() + word.size()) {
+            context.complain("Failed to parse job id \"{}\": Invalid argument", base::printable(word));
+            return context.systemctl() ? 1 : 2;
+        }
+        request.jobs.push_back(id);
+    }
+    const auto done = ask<control::Empty>(context, request);
+    return done ? 0 : failed(context, done.error());
+}
+
+int list_timers(Context& context, Words) {
+    if (context.options.legend)
+        context.print("0 timers listed.\nPass --all to see loaded but inactive timers, too.\n");
+    return 0;
+}
+
+int list_sockets(Context& context, Words) {
+    if (context.options.legend)
+        context.print("0 sockets listed.\nPass --all to see loaded but inactive sockets, too.\n");
+    return 0;
+}
+
+} // namespace monoinit::cli

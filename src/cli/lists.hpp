@@ -1,0 +1,14 @@
+#pragma once
+// systemctl's list of units as text. Tested by tests/unit/cli/lists_test.cpp.
+
+#include "cli/options.hpp"
+#include "control/api.hpp"
+
+#include <string>
+#include <vector>
+
+namespace monoinit::cli {
+
+std::string render_units(const std::vector<control::UnitSummary>& units, const Options& options, bool color);
+
+} // namespace monoinit::cli

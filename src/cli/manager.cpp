@@ -1,0 +1,85 @@
+// Verbs about the init itself. Tested by tests/system.
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "control/codec.hpp"
+
+#include <charconv>
+#include <ctime>
+
+namespace monoinit::cli {
+
+namespace {
+
+int told(Context& context, const base::Result<control::Empty>& done, std::string_view what) {
+    if (done)
+        return 0;
+    if (context.systemctl())
+        context.complain("Failed to {}: {}", what, done.error().what);
+    else
+        context.complain("{}: {}", context.program, done.error().what);
+    return context.systemctl() && done.error().code == base::Errc::Denied ? 4 : 1;
+}
+
+} // namespace
+
+int daemon_reload(Context& context, Words) {
+    return told(context, ask<control::Empty>(context, control::DaemonReloadRequest{}), "reload daemon");
+}
+
+int daemon_reexec(Context& context, Words) {
+    const auto asked = ask<control::Empty>(context, control::DaemonReexecRequest{});
+    // The connection may end with the old image before its answer is read: then the new one must answer.
+    if (!asked && asked.error().code != base::Errc::Protocol && asked.error().code != base::Errc::System)
+        return told(context, asked, "reload daemon");
+    base::Error last = base::fail(base::Errc::System, "no answer after the re-execution");
+    for (int attempt = 0; attempt < 200; attempt++) {
+        auto client = control::Client::connect(control::find_options(context.options.socket));
+        if (client) {
+            const auto info = client->ask<control::ManagerInfo>(control::InfoRequest{});
+            if (info)
+                return 0;
+            last = info.error();
+        }
+        const timespec pause{0, 25'000'000};
+        ::nanosleep(&pause, nullptr); // a client waits here, not PID 1
+    }
+    return told(context, last, "reload daemon");
+}
+
+int exit_container(Context& context, Words words) {
+    control::ExitRequest request{.force = context.options.force > 0};
+    if (!words.empty()) {
+        int status = -1;
+        const std::string& text = words.front();
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), status);
+        if (error != std::errc{} || end != text.data() + text.size() || status < 0 || status > 255) {
+            context.complain("{}: the exit status is a number from 0 to 255, not {}", context.program, base::printable(text));
+            return context.systemctl() ? 1 : 2;
+        }
+        request.status = status;
+    }
+    return told(context, ask<control::Empty>(context, request), "exit");
+}
+
+int power(Context& context, Words) {
+    control::ExitRequest request{.force = context.options.force > 0};
+    if (context.verb != "halt" && context.verb != "poweroff")
+        context.remark("{}: a container cannot {}; it ends instead.", context.program, context.verb);
+    return told(context, ask<control::Empty>(context, request), context.verb);
+}
+
+int is_system_running(Context& context, Words) {
+    if (!context.has_init()) {
+        context.say("offline\n");
+        return 1;
+    }
+    const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
+    if (!info) {
+        context.say("unknown\n");
+        return 1;
+    }
+    context.say("{}\n", info->system_state);
+    return info->system_state == "running" ? 0 : 1;
+}
+
+} // namespace monoinit::cli

@@ -1,0 +1,373 @@
+// start, stop, restart … of units: what initctl and systemctl say about how it went. The init sends an outcome as each
+// unit is done; the jobs go on if we are killed. Tested by tests/unit/cli/operate_test.cpp.
+#include "cli/operate.hpp"
+
+#include "base/signals.hpp"
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+
+namespace monoinit::cli {
+
+using control::JobOutcome;
+using control::Verb;
+
+namespace {
+
+/// What stands between "web:" and the time, when it went well, was so already, and in "not …".
+struct VerbWords {
+    Verb verb;
+    std::string_view done, nothing_to_do, past;
+};
+
+// clang-format off
+constexpr VerbWords words_of[] = {
+    {Verb::Start,              "started",   "already running",      "started"},
+    {Verb::Stop,               "stopped",   "not running",          "stopped"},
+    {Verb::Restart,            "restarted", "already running",      "restarted"},
+    {Verb::TryRestart,         "restarted", "not running, so left", "restarted"},
+    {Verb::Reload,             "reloaded",  "nothing to reload",    "reloaded"},
+    {Verb::ReloadOrRestart,    "reloaded or restarted", "already running", "reloaded"},
+    {Verb::TryReloadOrRestart, "reloaded or restarted", "not running, so left", "reloaded"},
+    {Verb::Isolate,            "reached",   "already reached",      "reached"},
+};
+// clang-format on
+
+const VerbWords& words_for(Verb verb) {
+    return *std::find_if(std::begin(words_of), std::end(words_of), [&](const VerbWords& w) { return w.verb == verb; });
+}
+
+/// Old and other names of the same thing.
+std::string_view canonical(std::string_view verb) {
+    if (verb == "condrestart")
+        return "try-restart";
+    if (verb == "force-reload" || verb == "reload-or-try-restart")
+        return "try-reload-or-restart";
+    return verb == "default" ? "isolate" : verb;
+}
+
+std::string hint_after_failure(const JobOutcome& outcome) {
+    const std::string name(unit::short_name(outcome.unit));
+    if (outcome.refusal == "masked")
+        return "initctl unmask " + name + "; then start it";
+    if (outcome.refusal == "manual")
+        return "it is started by what needs it; its file forbids doing it by hand (RefuseManualStart=, RefuseManualStop=)";
+    return outcome.result == "refused" ? "" : "initctl status " + name;
+}
+
+/// The name of the unit that is missing: a dependency, where the text names one, else the unit itself.
+std::string missing_unit(const JobOutcome& outcome) {
+    for (std::string_view word : base::split(outcome.text, ' ')) {
+        while (!word.empty() && std::string_view(".,;:\"'()").find(word.back()) != std::string_view::npos)
+            word.remove_suffix(1);
+        while (!word.empty() && std::string_view("\"'(").find(word.front()) != std::string_view::npos)
+            word.remove_prefix(1);
+        if (word != outcome.unit && unit::is_valid_name(word))
+            return std::string(word);
+    }
+    return outcome.unit;
+}
+
+} // namespace
+
+// ---- initctl's words ------------------------------------------------------------------------------------------------
+
+std::string outcome_line(Verb verb, const JobOutcome& outcome) {
+    const VerbWords& words = words_for(verb);
+    const std::string name(unit::short_name(outcome.unit));
+    const bool running = outcome.pid != 0 && verb != Verb::Stop;
+    const std::string pid = running ? fmt::format(" (pid {})", outcome.pid) : "";
+    if (outcome.result == "queued")
+        return fmt::format("{}: queued (job {})", name, outcome.job_id);
+    if (outcome.result == "skipped" || (outcome.result == "done" && !outcome.changed))
+        return fmt::format("{}: {}{}{}", name, outcome.text.empty() ? words.nothing_to_do : "skipped: ", outcome.text, pid);
+    if (outcome.result != "done")
+        return fmt::format("{}: not {}: {}", name, words.past, outcome.text.empty() ? outcome.result : outcome.text);
+    const bool finished = verb != Verb::Stop && outcome.pid == 0 && outcome.sub_state != "running" &&
+                          (outcome.sub_state == "exited" || outcome.sub_state == "dead") && unit::type_of(outcome.unit) == unit::UnitType::Service;
+    return fmt::format("{}: {} in {}{}", name, finished && verb != Verb::Reload ? "done" : words.done,
+                       base::human_time_span(outcome.took), pid);
+}
+
+bool succeeded(const JobOutcome& outcome) {
+    return outcome.result == "done" || outcome.result == "skipped" || outcome.result == "queued";
+}
+
+int initctl_status(const JobOutcome& outcome) {
+    return succeeded(outcome) ? 0 : outcome.refusal == "not-found" ? 4 : 1;
+}
+
+// ---- systemctl's words ----------------------------------------------------------------------------------------------
+
+namespace {
+
+struct Sentence {
+    std::string_view key, text;
+};
+
+constexpr Sentence reasons[] = {
+    {"resources", "of unavailable resources or another system error"},
+    {"protocol", "the service did not take the steps required by its unit configuration"},
+    {"timeout", "a timeout was exceeded"},
+    {"exit-code", "the control process exited with error code"},
+    {"signal", "a fatal signal was delivered to the control process"},
+    {"core-dump", "a fatal signal was delivered causing the control process to dump core"},
+    {"watchdog", "the service failed to send watchdog ping"},
+    {"start-limit-hit", "start of the service was attempted too often"},
+};
+
+std::string job_failed(const JobOutcome& outcome, std::string_view service_result) {
+    const auto* reason =
+        std::find_if(std::begin(reasons), std::end(reasons), [&](const Sentence& s) { return s.key == service_result; });
+    const std::string& unit = outcome.unit;
+    std::string text = reason == std::end(reasons) ? fmt::format("Job for {} failed.", unit)
+                                                   : fmt::format("Job for {} failed because {}.", unit, reason->text);
+    return text + fmt::format("\nSee \"systemctl status {}\" and \"journalctl -xeu {}\" for details.", unit, unit);
+}
+
+std::string refused(std::string_view verb, const JobOutcome& outcome) {
+    const std::string& unit = outcome.unit;
+    const std::string failed = fmt::format("Failed to {} {}: ", verb == "isolate" ? "start" : verb, unit);
+    const std::string see = fmt::format("\nSee system logs and 'systemctl status {}' for details.", unit);
+    if (outcome.refusal == "not-found")
+        return failed + fmt::format("Unit {} not {}.", missing_unit(outcome), verb == "stop" ? "loaded" : "found");
+    if (outcome.refusal == "masked")
+        return failed + fmt::format("Unit {} is masked.", unit);
+    if (outcome.refusal == "bad-setting")
+        return failed + fmt::format("Unit {} has a bad unit file setting.", unit) + see;
+    if (outcome.refusal == "load-error")
+        return failed + fmt::format("Unit {} failed to load properly, please adjust/correct and reload service manager: {}", unit, outcome.text) + see;
+    if (outcome.refusal == "not-applicable")
+        return failed + fmt::format("Job type {} is not applicable for unit {}.", verb, unit);
+    if (outcome.refusal == "manual")
+        return failed + fmt::format("Operation refused, unit {} may be requested by dependency only (it is configured to refuse manual start/stop).", unit) + see;
+    if (outcome.refusal == "isolate")
+        return failed + "Operation refused, unit may not be isolated." + see;
+    if (outcome.refusal == "cycle")
+        return failed + "Transaction order is cyclic. See system logs for details." + see;
+    if (outcome.refusal == "destructive")
+        return failed + fmt::format("Transaction for {}/{} is destructive.", unit, verb) + see;
+    return failed + outcome.text;
+}
+
+} // namespace
+
+std::string systemctl_failure(std::string_view verb, const JobOutcome& outcome, std::string_view service_result) {
+    const std::string& unit = outcome.unit;
+    if (outcome.result == "refused")
+        return refused(verb, outcome);
+    if (outcome.result == "canceled")
+        return fmt::format("Job for {} canceled.", unit);
+    if (outcome.result == "timeout")
+        return fmt::format("Job for {} timed out.", unit);
+    if (outcome.result == "dependency")
+        return fmt::format("A dependency job for {} failed. See 'journalctl -xe' for details.", unit);
+    if (outcome.result == "invalid")
+        return fmt::format("{} is not active, cannot reload.", unit);
+    if (outcome.result == "assert")
+        return fmt::format("Assertion failed on job for {}.", unit);
+    if (outcome.result == "unsupported")
+        return fmt::format("Operation on or unit type of {} not supported on this system.", unit);
+    if (outcome.result == "collected")
+        return fmt::format("Queued job for {} was garbage collected.", unit);
+    if (outcome.result == "once")
+        return fmt::format("Unit {} was started already once and can't be started again.", unit);
+    return job_failed(outcome, service_result);
+}
+
+int systemctl_status(const JobOutcome& outcome) {
+    if (succeeded(outcome))
+        return 0;
+    if (outcome.refusal == "not-found" || outcome.refusal == "load-error")
+        return 5;
+    if (outcome.refusal == "not-applicable")
+        return 3;
+    if (outcome.refusal == "manual" || outcome.refusal == "isolate" || outcome.refusal == "destructive")
+        return 4;
+    return 1;
+}
+
+// ---- the verbs ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+class Operation {
+  public:
+    Operation(Context& context, Verb verb) : context_(context), verb_(verb) {}
+
+    int run(const Names& units) {
+        auto client = context_.init();
+        if (!client)
+            return context_.complain_no_init(client.error());
+        control::OperateRequest request{.verb = verb_, .units = units, .no_block = context_.options.no_block};
+        if (!context_.options.job_mode.empty())
+            request.mode = context_.options.job_mode;
+        const auto asked = (*client)->call_more(request, [&](const control::Reply& reply, bool continues) {
+            if (const auto* outcomes = std::get_if<control::OperateReply>(&reply)) {
+                for (const JobOutcome& outcome : outcomes->outcomes)
+                    take(outcome);
+                if (!continues && context_.options.json)
+                    context_.out += control::to_json(reply) + "\n";
+            }
+            context_.flush();
+            return true;
+        });
+        if (!asked)
+            return failed(units, asked.error());
+        return status_;
+    }
+
+  private:
+    void take(const JobOutcome& outcome) {
+        if (std::find(seen_.begin(), seen_.end(), outcome.unit) != seen_.end())
+            return;
+        seen_.push_back(outcome.unit);
+        const int status = context_.systemctl() ? systemctl_status(outcome) : initctl_status(outcome);
+        status_ = status_ == 0 ? status : status_;
+        if (context_.systemctl())
+            say_as_systemctl(outcome, status);
+        else if (!context_.options.json)
+            say(outcome);
+    }
+    void say_as_systemctl(const JobOutcome& outcome, int status) {
+        if (status == 0)
+            return;
+        std::string result;
+        if (outcome.result == "failed")
+            if (const auto reply = ask_again(control::StatusRequest{.unit = outcome.unit}))
+                result = *reply;
+        if (outcome.result == "refused" || !context_.options.quiet)
+            context_.complain("{}", systemctl_failure(canonical(context_.verb), outcome, result));
+    }
+    /// The service's Result=, over a connection of its own: this one may be waiting for other units.
+    std::optional<std::string> ask_again(const control::StatusRequest& request) {
+        auto client = control::Client::connect(control::find_options(context_.options.socket));
+        if (!client)
+            return std::nullopt;
+        auto reply = client->ask<control::StatusReply>(request);
+        if (!reply)
+            return std::nullopt;
+        return reply->unit.summary.result;
+    }
+    void say(const JobOutcome& outcome) {
+        const std::string line = outcome_line(verb_, outcome);
+        if (succeeded(outcome)) {
+            context_.say("{}\n", line);
+            return;
+        }
+        context_.complain("{}", line);
+        std::string hint = hint_after_failure(outcome);
+        if (outcome.refusal == "not-found" && missing_unit(outcome) == outcome.unit) {
+            const std::string best = suggest_unit(context_, outcome.unit);
+            hint = best.empty() ? "initctl list --all shows what there is" : "did you mean " + best + "?";
+        }
+        if (!hint.empty())
+            context_.complain("  {}", hint);
+    }
+    int failed(const Names& units, const base::Error& error) {
+        if (context_.systemctl()) {
+            context_.complain("Failed to {} {}: {}", context_.verb, base::join(units, " "), error.what);
+            return error.code == base::Errc::Denied ? 4 : 1;
+        }
+        context_.complain("{}: {}", context_.program, error.what);
+        return 1;
+    }
+
+    Context& context_;
+    Verb verb_;
+    int status_ = 0;
+    Names seen_;
+};
+
+/// A glob that matches nothing: systemctl warns about start, is silent about the rest, and succeeds.
+int nothing_matched(Context& context, const Names& words) {
+    if (!context.systemctl()) {
+        context.complain("no loaded unit matches {}", base::join(words, " "));
+        return 4;
+    }
+    if (context.verb == "start") {
+        context.remark("Warning: systemctl start called with a glob pattern.");
+        context.remark("Hint: unit globs expand to loaded units, so start will usually have no effect.");
+        context.remark("      Passing --all will also load units which are pulled in by other units.");
+        context.remark("      See systemctl(1) for more details.");
+    }
+    return 0;
+}
+
+} // namespace
+
+int operate_units(Context& context, Verb verb, const Names& units) { return Operation(context, verb).run(units); }
+
+int operate(Context& context, Words words) {
+    const auto verb = control::verb_from_name(canonical(context.verb));
+    bool globbed = false;
+    Names given = words;
+    if (verb == Verb::Isolate)
+        given = {unit::with_suffix(words.empty() ? "default.target" : words.front(), ".target")};
+    const auto units = expand(context, given, &globbed);
+    if (!units) {
+        context.complain("{}: {}", context.program, units.error().what);
+        return 1;
+    }
+    if (units->empty() && globbed)
+        return nothing_matched(context, words);
+    return operate_units(context, verb.value_or(Verb::Start), *units);
+}
+
+int kill(Context& context, Words words) {
+    control::KillRequest request;
+    const std::string& name = context.options.signal;
+    const auto signal = base::signal_from_name(name.empty() ? "SIGTERM" : name);
+    if (!signal) {
+        context.complain("{}: there is no signal {}", context.program, base::printable(name));
+        return context.systemctl() ? 1 : 2;
+    }
+    request.signal = *signal;
+    if (!context.options.whom.empty())
+        request.who = context.options.whom;
+    const auto units = expand(context, words);
+    if (!units) {
+        context.complain("{}: {}", context.program, units.error().what);
+        return 1;
+    }
+    int status = 0;
+    for (const std::string& unit : *units) {
+        request.units = {unit};
+        const auto done = ask<control::Empty>(context, request);
+        if (done) {
+            if (!context.systemctl())
+                context.say("{}: sent {}\n", unit::short_name(unit), base::signal_name(request.signal));
+            continue;
+        }
+        const bool unknown = done.error().code == base::Errc::NotFound;
+        if (!context.systemctl())
+            context.complain("{}: {}", unit::short_name(unit), done.error().what);
+        else
+            context.complain("Failed to kill unit {}: {}", unit, unknown ? "Unit " + unit + " not loaded." : done.error().what);
+        status = !context.systemctl() && unknown ? 4 : 1;
+    }
+    return status;
+}
+
+int reset_failed(Context& context, Words words) {
+    const auto units = expand(context, words);
+    if (!units) {
+        context.complain("{}: {}", context.program, units.error().what);
+        return 1;
+    }
+    if (units->empty() && !words.empty())
+        return 0;
+    const auto done = ask<control::Empty>(context, control::ResetFailedRequest{*units});
+    if (done)
+        return 0;
+    if (context.systemctl() && !units->empty())
+        context.complain("Failed to reset failed state of unit {}: {}", units->front(),
+                         done.error().code == base::Errc::NotFound ? "Unit " + units->front() + " not loaded." : done.error().what);
+    else
+        context.complain("{}: {}", context.program, done.error().what);
+    return !context.systemctl() && done.error().code == base::Errc::NotFound ? 4 : 1;
+}
+
+} // namespace monoinit::cli

@@ -1,0 +1,221 @@
+// The table of options and its parser. Tested by tests/unit/cli/options_test.cpp.
+#include "cli/options.hpp"
+
+#include "base/strings.hpp"
+
+#include <algorithm>
+
+namespace monoinit::cli {
+
+namespace {
+
+constexpr unsigned I = 1U << static_cast<unsigned>(Face::Initctl), S = 1U << static_cast<unsigned>(Face::Systemctl),
+                   J = 1U << static_cast<unsigned>(Face::Journalctl);
+
+template <bool Options::*Member, bool Value = true> void flag(Options& options, std::string_view) { options.*Member = Value; }
+
+template <std::string Options::*Member> void text(Options& options, std::string_view value) { options.*Member = value; }
+
+template <std::optional<std::string> Options::*Member> void maybe(Options& options, std::string_view value) {
+    options.*Member = std::string(value);
+}
+
+/// "A,B" and repetition add up; an empty value starts anew.
+template <std::vector<std::string> Options::*Member> void list(Options& options, std::string_view value) {
+    if (value.empty())
+        (options.*Member).clear();
+    for (const std::string_view item : base::split(value, ','))
+        if (!item.empty())
+            (options.*Member).emplace_back(item);
+}
+
+void output(Options& options, std::string_view value) {
+    options.output = value;
+    options.json = value == "json" || value == "json-pretty";
+}
+
+// clang-format off
+const std::vector<OptionRow> rows{
+    {"help",         'h', Argument::None,     I | S | J, flag<&Options::help>,          "this text"},
+    {"version",       0,  Argument::None,     I | S | J, flag<&Options::version>,       "the version"},
+    {"socket",        0,  Argument::Required, I | S | J, text<&Options::socket>,        "PATH of the control socket (also MONOINIT_SOCKET)"},
+    {"json",          0,  Argument::None,     I,         flag<&Options::json>,          "print JSON"},
+    {"quiet",        'q', Argument::None,     I | S | J, flag<&Options::quiet>,         "print errors only"},
+    {"no-block",      0,  Argument::None,     I | S,     flag<&Options::no_block>,      "do not wait for the job"},
+    {"all",          'a', Argument::None,     I | S | J, flag<&Options::all>,           "also what is usually left out"},
+    {"now",           0,  Argument::None,     I | S,     flag<&Options::now>,           "enable and start, disable and stop"},
+    {"force",        'f', Argument::None,     S,         [](Options& o, std::string_view) { o.force++; }, ""},
+    {"force",         0,  Argument::None,     I,         [](Options& o, std::string_view) { o.force++; }, "replace links that are in the way; exit: at once"},
+    {"runtime",       0,  Argument::None,     I | S,     flag<&Options::runtime>,       "change /run, until the container ends"},
+    {"root",          0,  Argument::Required, I | S,     text<&Options::root>,          "work on the file tree below DIR"},
+    {"property",     'p', Argument::Required, I | S,     list<&Options::properties>,    "NAME[,NAME…] to show"},
+    {"value",         0,  Argument::None,     I | S,     flag<&Options::value>,         "show values without names"},
+    {"signal",       's', Argument::Required, I | S,     text<&Options::signal>,        "SIGNAL for kill"},
+    {"kill-whom",     0,  Argument::Required, I | S,     text<&Options::whom>,          "main, control or all processes"},
+    {"kill-who",      0,  Argument::Required, S,         text<&Options::whom>,          ""},
+    {"job-mode",      0,  Argument::Required, I | S,     text<&Options::job_mode>,      "replace, fail, isolate, flush, ignore-dependencies …"},
+    {"lines",        'n', Argument::Required, I | S | J, maybe<&Options::lines>,        "how many lines of the log"},
+    {"follow",       'f', Argument::None,     I | J,     flag<&Options::follow>,        "keep printing the log"},
+    {"unit",         'u', Argument::Required, J,         list<&Options::units>,         "UNIT whose log to print"},
+    {"output",       'o', Argument::Required, I | S | J, output,                        "cat, short or json"},
+    {"type",         't', Argument::Required, I | S,     list<&Options::types>,         "units of this type only"},
+    {"state",         0,  Argument::Required, I | S,     list<&Options::states>,        "units in this state only"},
+    {"failed",        0,  Argument::None,     I | S,     flag<&Options::failed>,        "failed units only"},
+    {"masked",        0,  Argument::None,     I,         flag<&Options::masked>,        "list: machine units that are masked, and why"},
+    {"reverse",      'r', Argument::None,     I | S,     flag<&Options::reverse>,       "list-dependencies: who needs it"},
+    {"reverse",      'r', Argument::None,     J,         nullptr,                       ""},
+    {"after",         0,  Argument::None,     I | S,     flag<&Options::after>,         "list-dependencies: what it is ordered after"},
+    {"before",        0,  Argument::None,     I | S,     flag<&Options::before>,        "list-dependencies: what is ordered after it"},
+    {"preset-mode",   0,  Argument::Required, I | S,     text<&Options::preset_mode>,   "full, enable-only or disable-only"},
+    {"no-reload",     0,  Argument::None,     I | S,     flag<&Options::reload, false>, "enable & co: no daemon-reload afterwards"},
+    {"portable",      0,  Argument::None,     I,         flag<&Options::portable>,      "verify: what would differ under systemd"},
+    {"for",           0,  Argument::Required, I,         text<&Options::wait_for>,      "wait: ready, healthy, active, inactive or failed"},
+    {"any",           0,  Argument::None,     I,         flag<&Options::any>,           "wait: one unit is enough"},
+    {"timeout",       0,  Argument::Required, I | S,     maybe<&Options::timeout>,      "wait: SPAN (60 s)"},
+    {"format",        0,  Argument::Required, I,         text<&Options::format>,        "help: text, md, json or dot"},
+    {"no-legend",     0,  Argument::None,     I | S,     flag<&Options::legend, false>, "no heading, no hints"},
+    {"legend",        0,  Argument::Required, S,         [](Options& o, std::string_view v) { o.legend = v != "no" && v != "false" && v != "0"; }, ""},
+    {"plain",         0,  Argument::None,     I | S,     flag<&Options::plain>,         "no dots, no trees"},
+    {"full",         'l', Argument::None,     I | S | J, flag<&Options::full>,          ""},
+    {"no-pager",      0,  Argument::None,     I | S | J, flag<&Options::pager, false>,  ""},
+    {"exit-code",     0,  Argument::Required, S,         maybe<&Options::exit_code>,    ""},
+    {"machine",      'M', Argument::Required, S | J,     text<&Options::machine>,       ""},
+    {"host",         'H', Argument::Required, S,         text<&Options::host>,          ""},
+    {"user",          0,  Argument::None,     S | J,     [](Options& o, std::string_view) { o.user_manager = "user"; }, ""},
+    {"global",        0,  Argument::None,     S,         flag<&Options::global>,        ""},
+    // understood; what they ask for is so anyway, or has no meaning in a container
+    {"system",        0,  Argument::None,     I | S | J, nullptr, ""},
+    {"wait",          0,  Argument::None,     S,         nullptr, ""},
+    {"no-wall",       0,  Argument::None,     S,         nullptr, ""},
+    {"no-ask-password", 0, Argument::None,    S,         nullptr, ""},
+    {"ignore-inhibitors", 'i', Argument::None, S,        nullptr, ""},
+    {"check-inhibitors", 0, Argument::Required, S,       nullptr, ""},
+    {"show-types",    0,  Argument::None,     S,         nullptr, ""},
+    {"with-dependencies", 0, Argument::None,  S,         nullptr, ""},
+    {"no-warn",       0,  Argument::None,     S,         nullptr, ""},
+    {"mkdir",         0,  Argument::None,     S,         nullptr, ""},
+    {"read-only",     0,  Argument::None,     S,         nullptr, ""},
+    {"firmware-setup", 0, Argument::None,     S,         nullptr, ""},
+    {"message",       0,  Argument::Required, S,         nullptr, ""},
+    {"timestamp",     0,  Argument::Required, S,         nullptr, ""},
+    {"dry-run",       0,  Argument::None,     S,         flag<&Options::dry_run>, ""},
+    {"boot",         'b', Argument::None,     J,         nullptr, ""},
+    {"pager-end",    'e', Argument::None,     J,         nullptr, ""},
+    {"catalog",      'x', Argument::None,     J,         nullptr, ""},
+    {"no-hostname",   0,  Argument::None,     J,         nullptr, ""},
+    {"no-tail",       0,  Argument::None,     J,         nullptr, ""},
+};
+// clang-format on
+
+bool serves(const OptionRow& row, Face face) { return (row.faces & (1U << static_cast<unsigned>(face))) != 0; }
+
+base::Error usage(std::string_view program, const std::string& text) {
+    return base::fail(base::Errc::Invalid, std::string(program) + ": " + text);
+}
+
+/// The row for "--name", also for an unambiguous beginning of it.
+const OptionRow* find_long(Face face, std::string_view name, bool& ambiguous) {
+    const OptionRow* found = nullptr;
+    ambiguous = false;
+    for (const OptionRow& row : rows) {
+        if (!serves(row, face) || !row.name.starts_with(name))
+            continue;
+        if (row.name == name) {
+            ambiguous = false;
+            return &row;
+        }
+        ambiguous = ambiguous || found != nullptr;
+        found = &row;
+    }
+    return found;
+}
+
+class Parser {
+  public:
+    Parser(Face face, std::string_view program, const std::vector<std::string>& arguments)
+        : face_(face), program_(program), arguments_(arguments) {}
+
+    base::Result<ParsedLine> run() {
+        for (; at_ < arguments_.size(); at_++) {
+            const std::string& word = arguments_[at_];
+            if (word == "--") {
+                line_.words.insert(line_.words.end(), arguments_.begin() + static_cast<std::ptrdiff_t>(at_) + 1, arguments_.end());
+                break;
+            }
+            if (word.starts_with("--"))
+                TRY(long_option(word));
+            else if (word.size() > 1 && word.front() == '-')
+                TRY(letters(word));
+            else
+                line_.words.push_back(word);
+        }
+        return std::move(line_);
+    }
+
+  private:
+    base::Result<void> long_option(const std::string& word) {
+        const std::size_t equals = word.find('=');
+        const std::string_view name = std::string_view(word).substr(2, equals == std::string::npos ? equals : equals - 2);
+        bool ambiguous = false;
+        const OptionRow* row = find_long(face_, name, ambiguous);
+        if (ambiguous)
+            return usage(program_, "option '--" + std::string(name) + "' is ambiguous");
+        if (row == nullptr)
+            return usage(program_, "unrecognized option '--" + std::string(name) + "'" + suggestion(name));
+        if (row->argument == Argument::None && equals != std::string::npos)
+            return usage(program_, "option '--" + std::string(row->name) + "' doesn't allow an argument");
+        return set(*row, equals == std::string::npos ? std::nullopt : std::optional(std::string_view(word).substr(equals + 1)));
+    }
+    base::Result<void> letters(const std::string& word) {
+        for (std::size_t i = 1; i < word.size(); i++) {
+            const auto row = std::find_if(rows.begin(), rows.end(), [&](const OptionRow& r) {
+                return serves(r, face_) && r.letter == word[i];
+            });
+            if (row == rows.end())
+                return usage(program_, "invalid option -- '" + std::string(1, word[i]) + "'");
+            if (row->argument == Argument::None) {
+                TRY(set(*row, std::nullopt));
+                continue;
+            }
+            const std::string_view rest = std::string_view(word).substr(i + 1);
+            return set(*row, rest.empty() ? std::nullopt : std::optional(rest));
+        }
+        return {};
+    }
+    base::Result<void> set(const OptionRow& row, std::optional<std::string_view> value) {
+        if (row.argument == Argument::Required && !value) {
+            if (at_ + 1 >= arguments_.size())
+                return usage(program_, "option '--" + std::string(row.name) + "' requires an argument");
+            value = arguments_[++at_];
+        }
+        if (row.set != nullptr)
+            row.set(line_.options, value.value_or(std::string_view()));
+        return {};
+    }
+    std::string suggestion(std::string_view name) const {
+        if (face_ != Face::Initctl)
+            return "";
+        std::vector<std::string_view> names;
+        for (const OptionRow& row : rows)
+            if (serves(row, face_))
+                names.push_back(row.name);
+        const std::string_view best = base::closest(name, names);
+        return best.empty() ? "" : "; did you mean --" + std::string(best) + "?";
+    }
+
+    Face face_;
+    std::string_view program_;
+    const std::vector<std::string>& arguments_;
+    std::size_t at_ = 0;
+    ParsedLine line_;
+};
+
+} // namespace
+
+const std::vector<OptionRow>& option_rows() { return rows; }
+
+base::Result<ParsedLine> parse_options(Face face, std::string_view program, const std::vector<std::string>& arguments) {
+    return Parser(face, program, arguments).run();
+}
+
+} // namespace monoinit::cli

@@ -1,0 +1,47 @@
+#pragma once
+// Options of initctl and systemctl: one table, read before and after the verb. What systemctl knows and we need not act
+// on is a row too, so that scripts do not fail over it. Tested by tests/unit/cli/options_test.cpp.
+
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monoinit::cli {
+
+enum class Face : unsigned char { Initctl, Systemctl, Journalctl };
+
+struct Options {
+    std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", format, machine, host, user_manager;
+    std::vector<std::string> types, states, properties, units;
+    std::optional<std::string> timeout, lines, exit_code;
+    unsigned force = 0;
+    bool json = false, quiet = false, no_block = false, full = false, legend = true, plain = false, all = false, failed = false;
+    bool value = false, now = false, runtime = false, reload = true, portable = false, any = false, follow = false,
+         masked = false, reverse = false, after = false, before = false, global = false, help = false, version = false,
+         systemctl = false, dry_run = false, pager = true;
+};
+
+enum class Argument : unsigned char { None, Required };
+
+struct OptionRow {
+    std::string_view name; ///< "no-block"
+    char letter = 0;       ///< 'q', or 0
+    Argument argument = Argument::None;
+    unsigned faces = 0;    ///< bit (1 << Face)
+    void (*set)(Options&, std::string_view value) = nullptr; ///< null: understood, needs nothing done
+    std::string_view help; ///< empty: not listed in help
+};
+
+const std::vector<OptionRow>& option_rows();
+
+struct ParsedLine {
+    Options options;
+    std::vector<std::string> words; ///< verb and its arguments
+};
+/// getopt_long's rules as systemctl uses them: options anywhere, "--" ends them, unambiguous abbreviations, -pNAME.
+base::Result<ParsedLine> parse_options(Face face, std::string_view program, const std::vector<std::string>& arguments);
+
+} // namespace monoinit::cli

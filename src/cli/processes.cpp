@@ -1,0 +1,60 @@
+// Processes of a unit, from /proc. Tested by tests/unit/cli/processes_test.cpp.
+#include "cli/processes.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "sys/proc.hpp"
+
+#include <unistd.h>
+
+namespace monoinit::cli {
+
+namespace {
+
+/// As a person would type it: words with blanks quoted.
+std::string command_of(int pid) {
+    std::string text;
+    for (const std::string& word : sys::command_line(pid)) {
+        const bool plain = !word.empty() && word.find_first_of(" \t\n\"'") == std::string::npos;
+        text += (text.empty() ? "" : " ") + (plain ? word : "\"" + word + "\"");
+    }
+    return text.empty() ? "[" + base::printable(sys::command_name(pid), 64) + "]" : base::printable(text);
+}
+
+void collect(int parent, std::size_t depth, bool with_commands, std::vector<Process>& out) {
+    if (depth > 256)
+        return;
+    static const long ticks = ::sysconf(_SC_CLK_TCK);
+    for (const pid_t pid : sys::children_of(parent)) {
+        Process process{.pid = pid, .parent = parent, .depth = depth};
+        if (const auto stat = sys::stat_of(pid))
+            process.cpu_usec = (stat->user_ticks + stat->system_ticks) * 1'000'000U / static_cast<std::uint64_t>(ticks);
+        process.memory = sys::proportional_memory(pid);
+        if (with_commands)
+            process.command = command_of(pid);
+        out.push_back(std::move(process));
+        collect(pid, depth + 1, with_commands, out);
+    }
+}
+
+} // namespace
+
+std::vector<Process> processes_below(const std::vector<int>& guards, bool with_commands) {
+    std::vector<Process> out;
+    for (const int guard : guards)
+        collect(guard, 0, with_commands, out);
+    return out;
+}
+
+std::vector<std::string> process_lines(const std::vector<Process>& processes, bool quote) {
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < processes.size(); i++) {
+        // systemctl's tree is flat: every process of the group stands on one level.
+        const bool last = i + 1 == processes.size();
+        const std::string& command = processes[i].command;
+        lines.push_back(fmt::format("{}{} {}", last ? "└─" : "├─", processes[i].pid, quote ? "\"" + command + "\"" : command));
+    }
+    return lines;
+}
+
+} // namespace monoinit::cli

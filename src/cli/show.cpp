@@ -1,0 +1,155 @@
+// show, env, is-active, is-failed and the manager's environment block. Tested by tests/system.
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "control/codec.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+extern char** environ;
+
+namespace monoinit::cli {
+
+namespace {
+
+int failed(Context& context, const base::Error& error) {
+    context.complain("{}: {}", context.program, error.what);
+    return 1;
+}
+
+void print_properties(Context& context, const control::PropertyList& properties) {
+    for (const auto& [name, value] : properties) {
+        if (context.options.value)
+            context.print("{}\n", value);
+        else
+            context.print("{}={}\n", name, value);
+    }
+}
+
+/// `show PID`: the unit a process belongs to.
+base::Result<std::string> unit_of(Context& context, const std::string& word) {
+    if (word.empty() || word.find_first_not_of("0123456789") != std::string::npos || word.size() > 9)
+        return unit::with_suffix(word);
+    return TRY(ask<control::StatusReply>(context, control::StatusRequest{.pid = std::stoi(word)})).unit.summary.name;
+}
+
+/// ActiveState of each unit; what is not loaded is "inactive".
+base::Result<Names> active_states(Context& context, const Names& units) {
+    Names states;
+    for (const std::string& unit : units) {
+        const auto reply =
+            TRY(ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = {"ActiveState"}}));
+        states.push_back(reply.properties.empty() ? "inactive" : reply.properties.front().second);
+    }
+    return states;
+}
+
+} // namespace
+
+int show(Context& context, Words words) {
+    const auto expanded = expand(context, words);
+    if (!expanded)
+        return failed(context, expanded.error());
+    Names units = words.empty() ? Names{""} : Names{};
+    for (std::size_t i = 0; i < expanded->size(); i++) {
+        const bool number = i < words.size() && words.size() == expanded->size();
+        const auto name = number ? unit_of(context, words[i].find_first_of("*?[") == std::string::npos ? words[i] : (*expanded)[i])
+                                 : base::Result<std::string>((*expanded)[i]);
+        if (!name)
+            return failed(context, name.error());
+        units.push_back(*name);
+    }
+    bool first = true;
+    for (const std::string& unit : units) {
+        const auto reply =
+            ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = context.options.properties});
+        if (!reply)
+            return failed(context, reply.error());
+        if (context.options.json) {
+            context.out += control::to_json(*reply) + "\n";
+            continue;
+        }
+        if (!first)
+            context.print("\n");
+        first = false;
+        print_properties(context, reply->properties);
+    }
+    return 0;
+}
+
+int env(Context& context, Words words) {
+    const std::string unit = words.empty() ? "" : unit::with_suffix(words.front());
+    const auto reply = ask<control::EnvironmentReply>(context, control::EnvironmentRequest{unit});
+    if (!reply) {
+        context.complain("{}: {}", unit.empty() ? context.program : std::string(unit::short_name(unit)), reply.error().what);
+        return reply.error().code == base::Errc::NotFound && !context.systemctl() ? 4 : 1;
+    }
+    if (context.options.json)
+        context.out += control::to_json(*reply) + "\n";
+    else
+        for (const std::string& variable : reply->variables)
+            context.print("{}\n", variable);
+    return 0;
+}
+
+int is_active(Context& context, Words words) {
+    const auto units = expand(context, words);
+    const auto states = units ? active_states(context, *units) : base::Result<Names>(units.error());
+    if (!states)
+        return failed(context, states.error());
+    bool any = false;
+    for (const std::string& state : *states) {
+        context.say("{}\n", state);
+        any = any || state == "active" || state == "reloading";
+    }
+    return any ? 0 : 3;
+}
+
+int is_failed(Context& context, Words words) {
+    if (words.empty()) { // systemctl 253: the whole system
+        const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
+        if (!info)
+            return failed(context, info.error());
+        context.say("{}\n", info->system_state);
+        return info->failed > 0 ? 0 : 1;
+    }
+    const auto units = expand(context, words);
+    const auto states = units ? active_states(context, *units) : base::Result<Names>(units.error());
+    if (!states)
+        return failed(context, states.error());
+    for (const std::string& state : *states)
+        context.say("{}\n", state);
+    return std::find(states->begin(), states->end(), "failed") != states->end() ? 0 : 1;
+}
+
+int change_environment(Context& context, Words words) {
+    control::SetEnvironmentRequest request;
+    if (context.verb == "unset-environment") {
+        request.unset = words;
+    } else if (context.verb == "set-environment") {
+        request.assign = words;
+    } else if (words.empty()) {
+        for (char** variable = environ; *variable != nullptr; variable++)
+            request.assign.emplace_back(*variable);
+    } else {
+        for (const std::string& name : words)
+            if (const char* value = ::getenv(name.c_str()))
+                request.assign.push_back(name + "=" + value);
+    }
+    for (const std::string& assignment : request.assign)
+        if (assignment.find('=') == std::string::npos || assignment.front() == '=') {
+            context.complain("{}: {} is not NAME=VALUE", context.program, base::printable(assignment, 80));
+            return context.systemctl() ? 1 : 2;
+        }
+    const auto done = ask<control::Empty>(context, request);
+    return done ? 0 : failed(context, done.error());
+}
+
+int set_property(Context& context, Words words) {
+    context.remark("{}: properties such as {} need cgroup controllers, which a container has not; nothing was changed.",
+                   context.program, base::printable(words[1], 80));
+    return 0;
+}
+
+} // namespace monoinit::cli

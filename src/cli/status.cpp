@@ -1,0 +1,290 @@
+// initctl status: state, Why and Next, needs, notices, processes, last lines. Tested by tests/unit/cli/status_test.cpp.
+#include "cli/status.hpp"
+
+#include "base/strings.hpp"
+#include "cli/logs.hpp"
+#include "cli/verbs.hpp"
+#include "cli/words.hpp"
+#include "control/codec.hpp"
+#include "sys/clock.hpp"
+#include "unit/install_links.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+
+namespace monoinit::cli {
+
+using control::UnitDetail;
+using control::UnitSummary;
+
+namespace {
+
+constexpr std::uint32_t default_lines = 10;
+
+std::string shorter(std::string_view name) { return std::string(unit::short_name(name)); }
+
+/// The right-aligned labels in front of each line.
+class Sheet {
+  public:
+    explicit Sheet(bool color) : color_(color) {}
+    void line(std::string_view label, std::string_view text) {
+        out_ += std::string(label.size() < 11 ? 11 - label.size() : 0, ' ') + std::string(label) + ": " + std::string(text) + "\n";
+    }
+    void more(std::string_view text) { out_ += std::string(13, ' ') + std::string(text) + "\n"; }
+    void raw(std::string_view text) { out_ += text; }
+    bool color() const { return color_; }
+    std::string take() { return std::move(out_); }
+
+  private:
+    bool color_;
+    std::string out_;
+};
+
+std::string loaded_line(const StatusView& view) {
+    const UnitDetail& unit = view.unit;
+    const std::string& state = unit.summary.load_state;
+    if (state == "masked")
+        return unit.summary.machine_masked ? "masked: " + unit.summary.note + "; initctl unmask " + shorter(unit.summary.name) + " lets it run"
+                                           : "masked" + (unit.fragment_path.empty() ? "" : " by " + unit.fragment_path);
+    if (state != "loaded" && state != "stub")
+        return state + (unit.load_error.empty() ? "" : ": " + unit.load_error);
+    std::string text = !unit.source_path.empty() ? unit.source_path : unit.fragment_path.empty() ? "built into monoinit" : unit.fragment_path;
+    if (!view.file_state.empty())
+        text += " (" + view.file_state + ")";
+    return text;
+}
+
+std::string active_line(const StatusView& view) {
+    const UnitSummary& unit = view.unit.summary;
+    const StateWords words = state_words(unit);
+    std::string text = paint(words.text, words.color, view.color);
+    const bool lasting = unit.active_state == "active" || unit.active_state == "reloading";
+    if (unit.state_changed && !unit.next_attempt)
+        text += fmt::format(" since {}, {}{}", clock_time(unit.state_changed),
+                            base::human_time_span(view.now - unit.state_changed.wall), lasting ? "" : " ago");
+    const std::string& failure = view.unit.last_failure;
+    if (unit.restarts > 0)
+        text += fmt::format("; {} restart{}{}", unit.restarts, unit.restarts == 1 ? "" : "s", failure.empty() ? "" : " (" + failure + ")");
+    else if (!failure.empty() && unit.active_state != "active")
+        text += ": " + failure;
+    else if (unit.active_state == "inactive" && !view.unit.condition_failed.empty())
+        text += ": skipped, since " + view.unit.condition_failed + " does not hold";
+    return text;
+}
+
+/// "docker-entrypoint (done), db (running)": ordinary needs only, built-in targets left out.
+std::string names_of(const UnitDetail& unit, std::initializer_list<std::string_view> kinds, bool with_state) {
+    std::string text;
+    std::vector<std::string> seen;
+    for (const control::Dependency& dependency : unit.dependencies) {
+        const bool wanted = std::find(kinds.begin(), kinds.end(), dependency.kind) != kinds.end();
+        const bool plumbing = with_state && !dependency.unit.ends_with(".service") && dependency.active_state != "failed";
+        if (!wanted || plumbing || std::find(seen.begin(), seen.end(), dependency.unit) != seen.end())
+            continue;
+        seen.push_back(dependency.unit);
+        UnitSummary other{.name = dependency.unit, .load_state = dependency.load_state, .active_state = dependency.active_state, .sub_state = dependency.sub_state};
+        text += (text.empty() ? "" : ", ") + shorter(dependency.unit) + (with_state ? " (" + state_words(other).text + ")" : "");
+    }
+    return text;
+}
+
+void resources(Sheet& sheet, const StatusView& view) {
+    const UnitDetail& unit = view.unit;
+    std::uint64_t memory = unit.memory.value_or(0), cpu = unit.cpu_usec.value_or(0);
+    if (!unit.memory)
+        for (const Process& process : view.processes)
+            memory += process.memory.value_or(0);
+    if (!unit.cpu_usec)
+        for (const Process& process : view.processes)
+            cpu += process.cpu_usec;
+    Table row;
+    std::vector<Cell> cells;
+    if (!unit.user.empty())
+        cells.emplace_back("User: " + unit.user + (unit.group.empty() ? "" : ":" + unit.group));
+    if (memory != 0)
+        cells.emplace_back("Memory: " + human_size(memory));
+    if (cpu != 0)
+        cells.emplace_back("CPU: " + base::human_time_span(base::Duration(static_cast<std::int64_t>(cpu))));
+    if (cells.empty())
+        return;
+    row.add(std::move(cells));
+    std::string text = row.render(false, 5);
+    text.pop_back();
+    const std::size_t colon = text.find(':');
+    sheet.line(text.substr(0, colon), text.substr(colon + 2));
+}
+
+/// The unit at the root of the chain of causes: the first word of the last line that names one.
+std::string root_cause(const UnitDetail& unit) {
+    for (auto line = unit.why.rbegin(); line != unit.why.rend(); ++line)
+        for (const std::string_view word : base::split(*line, ' '))
+            if (unit::is_valid_name(word) && word != unit.summary.name)
+                return std::string(word);
+    return "";
+}
+
+/// What happens next by itself, or the command to type.
+std::string next_line(const UnitDetail& unit) {
+    if (!unit.next.empty())
+        return unit.next;
+    const UnitSummary& summary = unit.summary;
+    const std::string name = shorter(summary.name);
+    if (summary.next_attempt)
+        return "starts again in " + base::human_time_span(*summary.next_attempt);
+    if (!summary.job.empty() && summary.active_state != "active")
+        return "waits its turn: initctl list-jobs";
+    if (summary.load_state == "masked" || summary.machine_masked)
+        return "initctl unmask " + name + "; then: initctl start " + name;
+    if (summary.load_state == "bad-setting" || summary.load_state == "error")
+        return "initctl verify " + name;
+    if (summary.result == "start-limit-hit")
+        return "stays failed; initctl restart " + name + " tries again";
+    const std::string cause = root_cause(unit);
+    if (summary.active_state == "failed" && cause.empty())
+        return "initctl logs " + name + "; then: initctl restart " + name;
+    if (!cause.empty() && (summary.active_state == "failed" || summary.active_state == "inactive"))
+        return fmt::format("initctl logs {}; then: initctl restart {} {}", shorter(cause), shorter(cause), name);
+    return "";
+}
+
+} // namespace
+
+std::string render_status(const StatusView& view) {
+    const UnitDetail& unit = view.unit;
+    const StateWords words = state_words(unit.summary);
+    Sheet sheet(view.color);
+    const std::string description = base::printable(unit.summary.description);
+    sheet.raw(fmt::format("{} {}{}\n", paint(words.symbol, words.color, view.color), unit.summary.name,
+                          description.empty() || description == unit.summary.name ? "" : " - " + description));
+    sheet.line("Loaded", loaded_line(view));
+    for (const std::string& path : unit.drop_in_paths)
+        sheet.more("with " + path);
+    sheet.line("Active", active_line(view));
+    if (!unit.why.empty()) {
+        sheet.line("Why", base::printable(unit.why.front()));
+        for (std::size_t i = 1; i < unit.why.size(); i++)
+            sheet.more(base::printable(unit.why[i]));
+    }
+    if (const std::string next = next_line(unit); !next.empty())
+        sheet.line("Next", next);
+    if (!unit.status_text.empty())
+        sheet.line("Status", "\"" + base::printable(unit.status_text) + "\"");
+    resources(sheet, view);
+    const std::string needs = names_of(unit, {"Requires", "Wants", "BindsTo", "Requisite"}, true);
+    const std::string needed_by = names_of(unit, {"RequiredBy", "WantedBy", "BoundBy", "RequisiteOf", "UpheldBy", "TriggeredBy"}, false);
+    if (!needs.empty())
+        sheet.line("Needs", needs + (needed_by.empty() ? "" : "     Needed by: " + needed_by));
+    else if (!needed_by.empty())
+        sheet.line("Needed by", needed_by);
+    if (unit.notices.empty())
+        sheet.line("Notices", "none");
+    for (std::size_t i = 0; i < unit.notices.size(); i++)
+        i == 0 ? sheet.line("Notices", base::printable(unit.notices[i])) : sheet.more(base::printable(unit.notices[i]));
+    const std::vector<std::string> processes = process_lines(view.processes, false);
+    for (std::size_t i = 0; i < processes.size(); i++)
+        i == 0 ? sheet.line("Processes", processes[i]) : sheet.more(processes[i]);
+    for (const std::string& line : view.lines)
+        sheet.raw("  " + line + "\n");
+    return sheet.take();
+}
+
+int status_exit(const UnitDetail& unit) {
+    const std::string& state = unit.summary.active_state;
+    return state == "active" || state == "reloading" || state == "activating" || state == "deactivating" ? (state == "active" || state == "reloading" ? 0 : 3) : 3;
+}
+
+namespace {
+
+/// A word of the command line: a unit's name, or the number of a process.
+base::Result<UnitDetail> look_up(Context& context, const std::string& word) {
+    const bool number = !word.empty() && word.size() < 10 && word.find_first_not_of("0123456789") == std::string::npos;
+    control::StatusRequest request;
+    if (number)
+        request.pid = std::stoi(word);
+    else
+        request.unit = unit::with_suffix(word);
+    return TRY(ask<control::StatusReply>(context, request)).unit;
+}
+
+int not_found(Context& context, const std::string& word, const base::Error& error) {
+    if (error.code != base::Errc::NotFound) {
+        context.complain("{}: {}", context.program, error.what);
+        return 1;
+    }
+    const bool number = word.find_first_not_of("0123456789") == std::string::npos;
+    if (context.systemctl() || number) {
+        context.complain("{}", number ? "PID " + word + " does not belong to any loaded unit." : "Unit " + unit::with_suffix(word) + " could not be found.");
+        return 4;
+    }
+    const std::string best = suggest_unit(context, word);
+    context.complain("{}: there is no such unit{}", shorter(unit::with_suffix(word)),
+                     best.empty() ? std::string("; initctl list --all shows what there is") : "; did you mean " + best + "?");
+    return 4;
+}
+
+std::string print_one(Context& context, const UnitDetail& unit) {
+    StatusView view{.unit = unit, .processes = processes_below(unit.summary.guards, true), .file_state = unit.file_state, .preset = unit.preset,
+                    .now = sys::wall_now(), .color = context.color};
+    if (view.file_state.empty())
+        view.file_state = unit::file_state_name(unit::file_state(context.files(), context.loader(), unit.summary.name, context.install_options()));
+    const auto lines = line_count(context.options, default_lines);
+    if (!lines || *lines > 0)
+        view.lines = last_lines(context, unit.summary.name, lines.value_or(default_lines));
+    if (!context.systemctl())
+        return render_status(view);
+    const bool has_preset = view.file_state == "enabled" || view.file_state == "disabled" || view.file_state == "enabled-runtime";
+    if (view.preset.empty() && has_preset)
+        view.preset = unit::Presets(context.files()).verdict(unit.summary.name) == unit::Presets::Verdict::Enable ? "enabled" : "disabled";
+    return render_status_block(view);
+}
+
+/// systemctl status without a name: the system itself.
+int system_status(Context& context) {
+    const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
+    if (!info) {
+        context.complain("{}: {}", context.program, info.error().what);
+        return 1;
+    }
+    context.print("● {}\n    State: {}\n    Units: {} loaded\n     Jobs: {} queued\n   Failed: {} units\n    Since: {}; {} ago\n",
+                  context.loader().environment().host_name, info->system_state, info->units, info->jobs, info->failed,
+                  systemd_timestamp(info->started), systemd_relative(info->uptime));
+    return 0;
+}
+
+} // namespace
+
+int status(Context& context, Words words) {
+    if (words.empty())
+        return context.systemctl() ? system_status(context) : overview(context, words);
+    bool globbed = false;
+    Names wanted;
+    for (const std::string& word : words) {
+        if (word.find_first_of("*?[") == std::string::npos) {
+            wanted.push_back(word);
+            continue;
+        }
+        const auto names = expand(context, {word}, &globbed);
+        if (!names)
+            return not_found(context, word, names.error());
+        wanted.insert(wanted.end(), names->begin(), names->end());
+    }
+    int exit = 0;
+    bool first = true;
+    for (const std::string& word : wanted) {
+        const auto unit = look_up(context, word);
+        if (!unit) {
+            exit = not_found(context, word, unit.error());
+            continue;
+        }
+        if (context.options.json)
+            context.out += control::to_json(control::StatusReply{*unit}) + "\n";
+        else
+            context.out += (first ? "" : "\n") + print_one(context, *unit);
+        first = false;
+        if (exit == 0)
+            exit = status_exit(*unit);
+    }
+    return exit;
+}
+
+} // namespace monoinit::cli

@@ -1,0 +1,73 @@
+#pragma once
+// THE table of verbs: dispatch, help and completion read it. Adding a verb = one row here (verbs.cpp) + one function in
+// the file of its noun. Tested by tests/unit/cli/verbs_test.cpp.
+
+#include "cli/context.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace monoinit::cli {
+
+enum class Needs : unsigned char { Nothing, Files, Init };
+enum class Section : unsigned char { Look, Operate, Files, Manager, Other };
+
+inline constexpr int any_number = 1 << 20;
+
+struct VerbRow {
+    std::string_view name;
+    bool initctl = true, systemctl = true;
+    std::string_view arguments; ///< "UNIT…"
+    int least = 0, most = any_number;
+    Needs needs = Needs::Nothing;
+    Section section = Section::Other;
+    int (*run)(Context&, const Names& words) = nullptr; ///< words without the verb
+    std::string_view help;
+};
+
+std::span<const VerbRow> verbs();
+const VerbRow* find_verb(Face face, std::string_view name);
+/// Finds the verb, checks the number of arguments, runs it; says what is wrong. `words` may be empty: the overview.
+int dispatch(Context& context, const Names& words);
+std::string help_text(Face face);
+
+// ---- the verbs, by the file they stand in ---------------------------------------------------------------------------
+
+using Words = const Names&;
+int overview(Context&, Words);           // overview.cpp
+int list(Context&, Words);
+int status(Context&, Words);             // status.cpp; as systemctl: status_block.cpp
+int operate(Context&, Words);            // operate.cpp: start, stop, restart, try-restart, reload, …, isolate
+int kill(Context&, Words);
+int reset_failed(Context&, Words);
+int show(Context&, Words);               // show.cpp
+int env(Context&, Words);
+int is_active(Context&, Words);
+int is_failed(Context&, Words);
+int change_environment(Context&, Words); // set-environment, unset-environment, import-environment
+int set_property(Context&, Words);
+int list_units(Context&, Words);         // lists.cpp
+int list_jobs(Context&, Words);
+int cancel(Context&, Words);
+int list_timers(Context&, Words);
+int list_sockets(Context&, Words);
+int list_dependencies(Context&, Words);  // dependencies.cpp
+int list_unit_files(Context&, Words);    // files.cpp
+int is_enabled(Context&, Words);
+int cat(Context&, Words);
+int get_default(Context&, Words);
+int change_links(Context&, Words);       // install_verbs.cpp: enable, disable, reenable, preset, mask, unmask, link
+int set_default(Context&, Words);
+int verify(Context&, Words);             // verify.cpp
+int daemon_reload(Context&, Words);      // manager.cpp
+int daemon_reexec(Context&, Words);
+int exit_container(Context&, Words);
+int power(Context&, Words);              // halt, poweroff, reboot …
+int is_system_running(Context&, Words);
+int wait(Context&, Words);               // wait.cpp
+int logs(Context&, Words);               // logs.cpp
+int help(Context&, Words);               // help.cpp
+int version(Context&, Words);
+int not_here(Context&, Words);           // verbs that need what a container has not
+
+} // namespace monoinit::cli
