@@ -204,7 +204,7 @@ void Service::spawn(ExecList list, std::uint32_t index, bool is_main, Step& step
         data_.main_pid = 0;
         data_.main_index = index;
         data_.main_known = true;
-        data_.main_alien = false;
+        data_.main_alien = data_.main_lost = false;
         data_.main_exit.reset();
         data_.main_started = data_.main_exited = Moment{};
     } else {
@@ -246,6 +246,8 @@ void Service::on(const CommandExited& event, Moment now, std::vector<Action>& ou
         main_exited(event.exit, {}, step);
     else if (is(data_.control_guard, data_.control_pid))
         control_exited(event.exit, {}, step);
+    else if (event.guard == data_.survivor)
+        data_.survivor = GuardId{};
 }
 
 void Service::on(const TreeEmpty& event, Moment now, std::vector<Action>& out) {
@@ -269,8 +271,10 @@ void Service::on(const GuardLost& event, Moment now, std::vector<Action>& out) {
     const bool main = event.guard == data_.main_guard, control = event.guard == data_.control_guard;
     const bool unknown_main = !data_.main_known && data_.state == Running;
     say(Severity::Warning, "a guard process was killed; its processes are being taken back", step);
-    if (main)
+    if (main) {
         data_.main_pid = 0;
+        data_.main_lost = true;
+    }
     if (control)
         data_.control_pid = 0;
     if (!main && !control && !unknown_main)
@@ -286,10 +290,11 @@ void Service::on(const GuardLost& event, Moment now, std::vector<Action>& out) {
     case Reload:
     case ReloadSignal:
     case ReloadNotify:
-    case Stop:
         return enter_signal(StopSigterm, step);
+    case Stop: // with the main process lost, the command goes on
+        return control ? enter_signal(StopSigterm, step) : void();
     case StopPost:
-        return enter_signal(FinalSigterm, step);
+        return control ? enter_signal(FinalSigterm, step) : void();
     case StopWatchdog:
     case StopSigterm:
     case StopSigkill:
@@ -350,6 +355,7 @@ void Service::all_empty(Step& step) {
 /// `exit` is nothing when the guard was lost with it; `text` says more, where the command could not be executed.
 void Service::main_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step) {
     data_.main_guard = GuardId{};
+    data_.main_lost = false;
     data_.last_main_pid = std::exchange(data_.main_pid, 0);
     data_.main_exit = exit;
     data_.main_exited = step.now;

@@ -97,8 +97,10 @@ class Service {
         base::Duration reload_begin{};        ///< boot time at which the reload signal went out, 0 = answered or none
         bool main_known = false;              ///< the main process of this run is, or was, identified
         bool main_alien = false;              ///< it is not the guard's own command (MAINPID=, PIDFile=, guessed)
+        bool main_lost = false;               ///< its guard was killed: which process it is, and whether it lives, is open
         bool main_recheck = false;            ///< it ended, but PIDFile= may name its successor
         int last_main_pid = 0;                ///< of the main process that ended last
+        GuardId survivor;                     ///< of a main or control process that outlived SIGKILL
         bool start_succeeded = false;         ///< this run was up, so ExecStop= applies
         bool flush_restarts = false;          ///< the next start clears the restart counters
         bool stop_for_restart = false;
@@ -168,7 +170,6 @@ class Service {
     void signal_main(int signal, Step& step);
     void kill_control(Step& step);
     bool waits(ServiceState state, Instant now) const;
-    bool main_lost() const;
     bool past_kill(Instant now) const;
     unit::KillMode kill_mode(Instant now) const;
     bool may_sigkill(Instant now) const;

@@ -113,6 +113,8 @@ void Service::reset_failed(Moment now, std::vector<Action>& out) {
     clear_restart_counter();
     if (data_.state != Failed)
         return;
+    if (has_leftovers(now.mono))
+        return say(Severity::Warning, "stays failed: processes of its last run are still there", step);
     data_.result = data_.reload_result = ServiceResult::Success;
     data_.last_failure.clear();
     enter(Dead, step);
@@ -400,6 +402,7 @@ void Service::set_main(int pid, GuardId guard, Step& step) {
     data_.main_pid = pid;
     data_.main_guard = guard;
     data_.main_known = data_.main_alien = true;
+    data_.main_lost = false;
     data_.main_exit.reset();
     data_.main_exited = Moment{};
     if (!data_.main_started)

@@ -189,11 +189,15 @@ void Service::enter_stop_post(Step& step) {
 void Service::enter_dead(Step& step) {
     const bool leftovers = has_leftovers(step.now.mono);
     if (leftovers) {
+        if (data_.result == ServiceResult::ExecCondition) // no longer just skipped
+            data_.result = ServiceResult::Success;
         note_failure(ServiceResult::Timeout, "some of its processes could not be ended");
         say(Severity::Error, "some of its processes could not be ended; it is not restarted beside them", step);
+        data_.survivor = data_.main_guard ? data_.main_guard : data_.control_guard;
     }
     data_.main_guard = data_.control_guard = GuardId{};
     data_.main_pid = data_.control_pid = 0;
+    data_.main_lost = false;
 
     const bool restart = !data_.forbid_restart && !leftovers && sigkill_at_ == base::never &&
                          should_restart(service(), data_.result, data_.main_exit);
@@ -270,17 +274,12 @@ KillMode Service::kill_mode(Instant now) const { return past_kill(now) ? KillMod
 
 bool Service::may_sigkill(Instant now) const { return past_kill(now) || config_->kill->send_sigkill; }
 
-/// The guard of the main process was killed: which process it is, and whether it lives, is open until TreeEmpty.
-bool Service::main_lost() const {
-    return data_.main_guard && data_.main_pid == 0 && data_.result == ServiceResult::GuardLost;
-}
-
 /// Whether a signal state has something to wait for.
 bool Service::waits(ServiceState state, Instant now) const {
     const bool commands = data_.main_guard || data_.control_guard;
     switch (kill_mode(now)) {
     case KillMode::None:
-        return main_lost();
+        return data_.main_lost;
     case KillMode::Process:
         return commands;
     case KillMode::Mixed:
@@ -295,9 +294,9 @@ bool Service::waits(ServiceState state, Instant now) const {
 bool Service::has_leftovers(Instant now) const {
     switch (kill_mode(now)) {
     case KillMode::None:
-        return main_lost();
+        return data_.main_lost || owns(data_.survivor);
     case KillMode::Process:
-        return data_.main_guard || data_.control_guard;
+        return data_.main_guard || data_.control_guard || owns(data_.survivor);
     case KillMode::Mixed:
     case KillMode::ControlGroup:
         return !data_.guards.empty();
@@ -321,10 +320,10 @@ void Service::send_signals(ServiceState state, Step& step) {
     const bool everything = mode == KillMode::ControlGroup || (mode == KillMode::Mixed && is_sigkill(state));
     if (everything)
         return signal_all(signal, hup, step);
-    if (mode == KillMode::None && !main_lost())
+    if (mode == KillMode::None && !data_.main_lost)
         return;
     if (data_.main_guard) {
-        if (main_lost()) // its guard cannot tell it from the others
+        if (data_.main_lost) // its guard cannot tell it from the others
             step.out.emplace_back(Signal{data_.main_guard, KillScope::Tree, 0, signal, hup});
         else if (data_.main_alien)
             step.out.emplace_back(Signal{data_.main_guard, KillScope::Pid, data_.main_pid, signal, hup});
