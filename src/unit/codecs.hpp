@@ -11,6 +11,7 @@
 #include "unit/enums.hpp"
 #include "unit/values.hpp"
 
+#include <array>
 #include <limits>
 
 namespace monoinit::unit::codec {
@@ -122,8 +123,32 @@ template <class E, std::size_t N> std::vector<std::string_view> words_of(const b
     return words;
 }
 
+/// "a, b or c", for the reference page.
+template <const auto& Names> struct JoinedWords {
+    static constexpr std::size_t size = [] {
+        std::size_t sum = 0;
+        for (const auto& row : Names)
+            sum += row.second.size() + 2;
+        return sum - 2;
+    }();
+    static constexpr auto text = [] {
+        std::array<char, size> joined{};
+        std::size_t at = 0;
+        for (const auto& row : Names) {
+            if (at != 0) {
+                joined[at++] = ',';
+                joined[at++] = ' ';
+            }
+            for (const char c : row.second)
+                joined[at++] = c;
+        }
+        return joined;
+    }();
+    static constexpr std::string_view view{text.data(), text.size()};
+};
+
 template <const auto& Names> struct Enum {
-    static constexpr std::string_view type = "one of";
+    static constexpr std::string_view type = JoinedWords<Names>::view;
     template <class E> static Result<void> parse(ParseContext& context, Value value, E& field) {
         const auto found = base::value_of(Names, value);
         if (!found)
@@ -367,7 +392,7 @@ struct ExitStatuses {
 };
 
 struct Type {
-    static constexpr std::string_view type = "one of";
+    static constexpr std::string_view type = Enum<service_type_names>::type;
     static Result<void> parse(ParseContext& context, Value value, ServiceSection& section);
     static std::string show(const ServiceSection& section);
 };

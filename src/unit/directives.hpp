@@ -40,6 +40,7 @@ struct Directive {
     ShowFn show;   ///< null where nothing is kept, and for old names
     std::uint16_t since = 0;      ///< systemd version that brought it, where newer than 252
     std::string_view replaced_by; ///< of an old name or place: today's
+    std::string_view loss;        ///< what the default means for the unit, said when the setting could not be used
 };
 
 std::span<const Directive> directives();

@@ -34,27 +34,33 @@ template <class Codec, auto... Way> std::string show_field(const UnitConfig& uni
 /// A directive that does what systemd's manual says.
 template <class Codec, auto... Way>
 constexpr Directive field(Group group, Text name, Text dflt, Text example, Text doc, std::uint16_t since = 0) {
-    return {group, name, Support::Full, Codec::type, dflt, example, doc, {}, &parse_field<Codec, Way...>, &show_field<Codec, Way...>, since, {}};
+    return {group, name, Support::Full, Codec::type, dflt, example, doc, {}, &parse_field<Codec, Way...>, &show_field<Codec, Way...>, since, {}, {}};
 }
 
 /// Kept, but not all of it acts; `note` says what is missing.
 template <class Codec, auto... Way>
 constexpr Directive degraded(Group group, Text name, Text dflt, Text example, Text doc, Text note, std::uint16_t since = 0) {
-    return {group, name, Support::Degraded, Codec::type, dflt, example, doc, note, &parse_field<Codec, Way...>, &show_field<Codec, Way...>, since, {}};
+    return {group, name, Support::Degraded, Codec::type, dflt, example, doc, note, &parse_field<Codec, Way...>, &show_field<Codec, Way...>, since, {}, {}};
 }
 
 /// Known, and without effect; `note` says why and what follows.
 constexpr Directive ignored(Group group, Text name, Text doc, Text note, std::uint16_t since = 0) {
-    return {group, name, Support::Ignored, {}, {}, {}, doc, note, nullptr, nullptr, since, {}};
+    return {group, name, Support::Ignored, {}, {}, {}, doc, note, nullptr, nullptr, since, {}, {}};
 }
 
 /// An old name or place that works as today's does.
 template <class Codec, auto... Way> constexpr Directive old_name(Group group, Text name, Text example, Text replaced_by) {
-    return {group, name, Support::Full, Codec::type, {}, example, "Old form.", {}, &parse_field<Codec, Way...>, nullptr, 0, replaced_by};
+    return {group, name, Support::Full, Codec::type, {}, example, "Old form.", {}, &parse_field<Codec, Way...>, nullptr, 0, replaced_by, {}};
 }
 
 constexpr Directive old_ignored(Group group, Text name, Text replaced_by, Text note) {
-    return {group, name, Support::Ignored, {}, {}, {}, "Old form.", note, nullptr, nullptr, 0, replaced_by};
+    return {group, name, Support::Ignored, {}, {}, {}, "Old form.", note, nullptr, nullptr, 0, replaced_by, {}};
+}
+
+/// The row, and what it means for a unit when this setting was meant and is not in force: "… will NOT come back".
+constexpr Directive with_loss(Directive row, Text loss) {
+    row.loss = loss;
+    return row;
 }
 
 } // namespace monoinit::unit::rows

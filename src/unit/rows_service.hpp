@@ -15,7 +15,7 @@ template <auto Member> using ServiceWay = codec::RestartTiming<codec::TimeSpan, 
 using FailureMode = codec::Enum<timeout_failure_mode_names>;
 
 inline constexpr auto service_rows = std::to_array<Directive>({
-    field<codec::Type, &UnitConfig::service>(Group::Service, "Type", "simple; oneshot without ExecStart=; dbus with BusName=", "notify", "When the service counts as started: simple, exec, forking, oneshot, dbus (here as simple), notify, notify-reload, idle."),
+    with_loss(field<codec::Type, &UnitConfig::service>(Group::Service, "Type", "simple", "notify", "When the service counts as started; oneshot without ExecStart=, dbus with BusName= (which here counts as simple)."), "counts as started as soon as its process is made"),
     field<codec::Enum<exit_type_names>, &UnitConfig::service, &ServiceSection::exit_type>(Group::Service, "ExitType", "main", "cgroup", "The service ends with its main process, or with its last one."),
     field<codec::Bool, &UnitConfig::service, &ServiceSection::remain_after_exit>(Group::Service, "RemainAfterExit", "no", "yes", "It stays active when all its processes have ended."),
     field<codec::Bool, &UnitConfig::service, &ServiceSection::guess_main_pid>(Group::Service, "GuessMainPID", "yes", "no", "Guess the main process of Type=forking without PIDFile=."),
@@ -28,7 +28,7 @@ inline constexpr auto service_rows = std::to_array<Directive>({
     commands<ExecList::Reload>("ExecReload", "/bin/kill -HUP $MAINPID", "Commands that make the service read its configuration again."),
     commands<ExecList::Stop>("ExecStop", "/usr/bin/app --quit", "Commands that ask the service to stop; what is left is killed."),
     commands<ExecList::StopPost>("ExecStopPost", "-/bin/rm -f /run/app.lock", "Commands run after the service ended, also when it failed."),
-    field<codec::Enum<restart_policy_names>, &UnitConfig::service, &ServiceSection::restart>(Group::Service, "Restart", "no", "on-failure", "After which ends the service is started again."),
+    with_loss(field<codec::Enum<restart_policy_names>, &UnitConfig::service, &ServiceSection::restart>(Group::Service, "Restart", "no", "on-failure", "After which ends the service is started again."), "will NOT come back when it ends"),
     field<codec::Enum<restart_mode_names>, &UnitConfig::service, &ServiceSection::restart_mode>(Group::Service, "RestartMode", "normal", "direct", "Whether units that depend on it see a restart (normal) or not (direct).", 254),
     field<ServiceWay<&ServiceSection::restart_delay>, &UnitConfig::service>(Group::Service, "RestartSec", "100 ms, growing to 30 s", "5s", "How long to wait before a restart; once it is set the wait does not grow by itself."),
     field<codec::RestartTiming<codec::Unsigned, &ServiceSection::restart_steps>, &UnitConfig::service>(Group::Service, "RestartSteps", "0", "5", "In how many steps the wait grows from RestartSec= to RestartMaxDelaySec=.", 254),

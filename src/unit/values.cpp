@@ -77,12 +77,10 @@ Result<std::uint64_t> take_size(std::string_view& text, std::uint64_t& ceiling) 
     std::uint64_t value = 0;
     if (__builtin_mul_overflow(TRY(parse_u64(whole)), factor, &value))
         return fail(Errc::Invalid, "size too large");
-    std::uint64_t part = factor;
-    for (const char c : fraction) {
-        part /= 10;
-        value += static_cast<std::uint64_t>(c - '0') * part;
-    }
-    return value;
+    double part = 0, place = 1; // as systemd: exact for every power of 1024 and a few digits
+    for (const char c : fraction.substr(0, 15))
+        part += (c - '0') * (place /= 10);
+    return value + static_cast<std::uint64_t>(part * static_cast<double>(factor) + 0.001);
 }
 
 // ---- limits -------------------------------------------------------------------------------------------------------
