@@ -164,10 +164,9 @@ base::Result<std::vector<DirEntry>> RealFiles::list(const std::string& directory
 
 base::Result<std::string> RealFiles::read(const std::string& path, std::size_t limit) const {
     const std::string real = TRY(real_path(path, true));
-    // O_PATH first: opening a device, even without blocking, can do something; looking at it cannot.
-    const UniqueFd seen(::open(real.c_str(), O_PATH | O_CLOEXEC));
+    // Looked at first: opening a device, even without blocking, can do something.
     struct stat info {};
-    if (!seen || ::fstat(seen.get(), &info) != 0)
+    if (::stat(real.c_str(), &info) != 0)
         return failed(errno, "cannot be read");
     if (!S_ISREG(info.st_mode))
         return base::fail(Errc::Invalid, "not a regular file");

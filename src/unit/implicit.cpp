@@ -219,8 +219,8 @@ void add_dependencies(const UnitIndex& index, UnitConfig& unit) {
 void order_target(UnitConfig& target, const UnitsByName& units) {
     if (target.type != UnitType::Target || target.load_state != LoadState::Loaded || !target.unit.default_dependencies)
         return;
-    std::unordered_set<std::string> ordered; // already, or the other way round
-    std::vector<std::string> pulled;
+    std::unordered_set<std::string_view> ordered; // already, or the other way round
+    std::vector<std::string_view> pulled;
     for (const Dependency& dependency : target.unit.dependencies) {
         if (dependency.kind == Kind::Before || dependency.kind == Kind::After)
             ordered.insert(dependency.name);
@@ -228,7 +228,8 @@ void order_target(UnitConfig& target, const UnitsByName& units) {
             pulled.push_back(dependency.name);
     }
     const auto is_own_name = [&](const std::string& name) { return std::ranges::find(target.names, name) != target.names.end(); };
-    for (const std::string& name : pulled) {
+    std::vector<std::string_view> after;
+    for (const std::string_view name : pulled) {
         const auto found = units.find(name);
         if (found == units.end() || found->second.get() == &target)
             continue;
@@ -239,8 +240,15 @@ void order_target(UnitConfig& target, const UnitsByName& units) {
             return dependency.kind == Kind::After && is_own_name(dependency.name);
         });
         if (!waits && !ordered.contains(other.name) && ordered.insert(name).second)
-            add(target, Origin::Default, Kind::After, name);
+            after.push_back(name);
     }
+    std::vector<Dependency>& dependencies = target.unit.dependencies;
+    std::vector<Dependency> all; // the names above are views into the old list
+    all.reserve(dependencies.size() + after.size());
+    for (const std::string_view name : after)
+        all.push_back({Kind::After, Origin::Default, 0, 0, std::string(name)});
+    all.insert(all.begin(), std::make_move_iterator(dependencies.begin()), std::make_move_iterator(dependencies.end()));
+    dependencies = std::move(all);
 }
 
 } // namespace monoinit::unit

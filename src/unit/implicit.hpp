@@ -3,13 +3,13 @@
 // checks that make a unit "bad-setting". systemd.service(5), systemd.target(5), … "Automatic Dependencies".
 // Tested by tests/unit/unit/loader_test.cpp.
 
+#include "base/string_map.hpp"
 #include "unit/config.hpp"
 #include "unit/index.hpp"
 #include "unit/loader.hpp"
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 namespace monoinit::unit {
 
@@ -23,7 +23,7 @@ void check_settings(UnitConfig& unit);
 void add_dependencies(const UnitIndex& index, UnitConfig& unit);
 
 /// A target is reached after everything it pulls in. Needs those units, loaded, by the names the target uses.
-using UnitsByName = std::unordered_map<std::string, std::shared_ptr<UnitConfig>>;
+using UnitsByName = base::StringMap<std::shared_ptr<UnitConfig>>;
 void order_target(UnitConfig& target, const UnitsByName& units);
 
 } // namespace monoinit::unit

@@ -151,7 +151,7 @@ bool UnitIndex::is_searched(std::string_view directory) const {
 }
 
 const UnitIndex::Entry* UnitIndex::find(std::string_view name) const {
-    const auto found = entries_.find(std::string(name));
+    const auto found = entries_.find(name);
     return found == entries_.end() ? nullptr : &found->second;
 }
 
@@ -222,6 +222,8 @@ Located UnitIndex::locate(std::string_view name) const {
 
 std::vector<std::string> UnitIndex::aliases_of(const std::string& main_name) const {
     std::vector<std::string> found;
+    if (!aliases_.contains(main_name) && !is_instance(main_name))
+        return found;
     std::vector<std::string> open{main_name};
     while (!open.empty() && found.size() < 64) {
         const std::string current = std::move(open.back());
@@ -253,6 +255,18 @@ const std::vector<DirEntry>& UnitIndex::entries_of(const std::string& directory)
         if (auto listed = files_.list(directory))
             place->second = std::move(*listed);
     return place->second;
+}
+
+bool UnitIndex::has_sides(const std::vector<std::string>& names) const {
+    if (sides_.empty())
+        return false;
+    const auto type = type_of(names.front());
+    if (type && sides_.contains(suffix(*type)))
+        return true;
+    std::vector<std::string> levels;
+    for (const std::string& name : names)
+        add_levels(name, levels);
+    return std::ranges::any_of(levels, [&](const std::string& level) { return sides_.contains(level); });
 }
 
 /// Paths, the one that decides first.

@@ -3,6 +3,7 @@
 // Knows precedence, aliases by symlink, templates, masks by link, drop-in and .wants/.requires/.upholds directories
 // (systemd.unit(5)); reads no unit file. Tested by tests/unit/unit/loader_test.cpp.
 
+#include "base/string_map.hpp"
 #include "unit/config.hpp"
 #include "unit/embedded.hpp"
 #include "unit/source.hpp"
@@ -38,12 +39,15 @@ class UnitIndex {
     Located locate(std::string_view name) const;
     /// Other names of the unit whose main name this is.
     std::vector<std::string> aliases_of(const std::string& main_name) const;
+    /// Whether there are drop-in or .wants directories for any of these names: most units have none.
+    bool has_sides(const std::vector<std::string>& names) const;
     /// Paths of the drop-ins of a unit with these names (main name first), in the order they apply.
     std::vector<std::string> drop_ins(const std::vector<std::string>& names) const;
     std::vector<DependencyLink> links(const std::vector<std::string>& names) const;
     /// Every link in every .wants, .requires and .upholds directory.
     std::vector<DependencyLink> all_links() const;
     std::vector<std::string> all_names() const; ///< sorted
+    void forget_listings() const { listed_ = {}; } ///< the contents of side directories; they are read again when needed
     bool has_mounts() const { return has_mounts_; }
     /// `directory` is one of the unit path, whichever way it is written on a merged-/usr system.
     bool is_searched(std::string_view directory) const;
@@ -75,11 +79,11 @@ class UnitIndex {
 
     const FileSource& files_;
     std::vector<std::string> directories_;
-    std::unordered_map<std::string, Entry> entries_;
-    std::unordered_map<std::string, std::vector<SideDirectory>> sides_; ///< by name without ".d", ".wants" …
-    std::unordered_map<std::string, std::vector<std::string>> aliases_; ///< target -> links to it
+    base::StringMap<Entry> entries_;
+    base::StringMap<std::vector<SideDirectory>> sides_; ///< by name without ".d", ".wants" …
+    base::StringMap<std::vector<std::string>> aliases_; ///< target -> links to it
     std::unordered_map<std::string_view, const EmbeddedUnit*> embedded_;
-    mutable std::unordered_map<std::string, std::vector<DirEntry>> listed_;
+    mutable base::StringMap<std::vector<DirEntry>> listed_;
     bool has_mounts_ = false;
 };
 

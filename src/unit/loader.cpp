@@ -139,7 +139,8 @@ void Loader::Impl::finish(UnitConfig& unit) const {
         unit.load_state = LoadState::Loaded;
     if (is_template(unit.name))
         return; // nothing runs under this name; `enable` and `cat` look at it
-    add_links(unit);
+    if (index->has_sides(unit.names))
+        add_links(unit);
     resolve_names(unit);
     fill_defaults(environment, unit);
     check_settings(unit);
@@ -185,7 +186,7 @@ void Loader::Impl::load_fragment(UnitConfig& unit, const Located& located) const
     }
     // A stand-in is not the unit that a package's drop-ins were written for.
     const bool stand_in = unit.builtin && unit.type != UnitType::Target && unit.type != UnitType::Slice;
-    if (!stand_in && unit.load_state != LoadState::Error && unit.load_state != LoadState::Masked)
+    if (!stand_in && unit.load_state != LoadState::Error && unit.load_state != LoadState::Masked && index->has_sides(unit.names))
         load_drop_ins(unit);
 }
 
@@ -207,9 +208,9 @@ UnitPtr Loader::Impl::load_one(std::string_view name, const Located& located) co
 
 /// Loads into `loaded`, which has every unit under its main name and those asked for.
 UnitPtr Loader::Impl::load_with(std::string_view name, UnitsByName& loaded) const {
-    const std::string key(name);
-    if (const auto known = loaded.find(key); known != loaded.end())
+    if (const auto known = loaded.find(name); known != loaded.end())
         return known->second;
+    const std::string key(name);
     const Located located = index->locate(name);
     UnitPtr unit;
     if (const auto known = loaded.find(located.name); known != loaded.end()) {
@@ -244,6 +245,7 @@ std::shared_ptr<const UnitConfig> Loader::load(std::string_view name) const {
                 impl_->load_with(dependency.name, loaded);
         order_target(*unit, loaded);
     }
+    impl_->index->forget_listings();
     return unit;
 }
 
@@ -275,6 +277,7 @@ std::vector<std::shared_ptr<const UnitConfig>> Loader::load_closure(const std::v
     }
     for (const UnitPtr& unit : units)
         order_target(*unit, loaded);
+    impl_->index->forget_listings();
     return {units.begin(), units.end()};
 }
 
