@@ -1,0 +1,397 @@
+// Guards: spawning, reports, history. See guards.hpp.
+#include "runtime/guards.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "sys/clock.hpp"
+#include "sys/proc.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <sys/wait.h>
+
+namespace monoinit::runtime {
+
+namespace {
+
+constexpr std::size_t history_limit = 8; // commands remembered a unit
+
+constexpr std::string_view directive_names[unit::exec_lists] = {
+    "ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost",
+};
+
+std::string hex(const std::array<std::uint8_t, 16>& bytes) {
+    std::string text;
+    for (const std::uint8_t byte : bytes)
+        text += fmt::format("{:02x}", byte);
+    return text;
+}
+
+exec::SignalScope scope_of(supervise::KillScope scope) {
+    switch (scope) {
+    case supervise::KillScope::Main: return exec::SignalScope::Main;
+    case supervise::KillScope::Tree: return exec::SignalScope::Tree;
+    case supervise::KillScope::TreeExceptMain: return exec::SignalScope::TreeExceptMain;
+    case supervise::KillScope::Pid: return exec::SignalScope::One;
+    }
+    return exec::SignalScope::Main;
+}
+
+/// A stopped process cannot handle a polite signal, so it is woken.
+bool wakes_up(int signal) { return signal != SIGKILL && signal != SIGCONT && signal != SIGSTOP; }
+
+} // namespace
+
+Guards::Guards(Links links)
+    : links_(std::move(links)),
+      lost_([this](int pid) { return by_pid_.contains(pid) || links_.log.pid() == pid; },
+            [this](base::GuardId guard, base::UnitId unit) {
+                links_.feed(engine::GuardEvent{unit, supervise::TreeEmpty{guard}});
+            }) {}
+
+Guards::~Guards() {
+    for (const auto& [id, guard] : guards_)
+        links_.loop.remove(guard.link->fd());
+}
+
+void Guards::fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result) {
+    result.guard = id;
+    result.ok = false;
+    links_.feed(engine::GuardEvent{unit, std::move(result)});
+    links_.feed(engine::GuardEvent{unit, supervise::TreeEmpty{id}});
+}
+
+exec::CommandContext Guards::command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config) {
+    exec::CommandContext context;
+    context.guard = spawn.guard;
+    context.list = spawn.list;
+    context.index = static_cast<std::uint16_t>(spawn.index);
+    context.invocation = links_.invocation(unit);
+    context.main_pid = spawn.main_pid;
+    context.watchdog = spawn.watchdog;
+    context.restarts = spawn.restarts;
+    const unit::NotifyAccess access = config.service->effective_notify_access();
+    if (access != unit::NotifyAccess::None && notify_ != nullptr) {
+        if (auto path = notify_->path_for(unit))
+            context.notify_socket = *path;
+        else
+            notices_[unit] = {fmt::format("cannot be notified: {}", base::to_string(path.error()))};
+    }
+    if (spawn.list == unit::ExecList::Stop || spawn.list == unit::ExecList::StopPost) {
+        context.service_result = supervise::name(spawn.result);
+        if (spawn.main_exit) {
+            context.exit_code = spawn.main_exit->code == base::ExitInfo::Code::Exited   ? "exited"
+                                : spawn.main_exit->code == base::ExitInfo::Code::Killed ? "killed"
+                                                                                        : "dumped";
+            context.exit_status = spawn.main_exit->is_signal() ? base::signal_name(spawn.main_exit->status).substr(3)
+                                                               : fmt::format("{}", spawn.main_exit->status);
+        }
+    }
+    return context;
+}
+
+void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command) {
+    auto& ran = history_[unit];
+    // A new start of the service begins a new story.
+    if (spawn.list <= unit::ExecList::Start && !ran.empty() && ran.back().record.directive == "ExecStopPost")
+        ran.clear();
+    while (ran.size() >= history_limit)
+        ran.pop_front();
+    control::ExecRecord record;
+    record.directive = directive_names[static_cast<std::size_t>(spawn.list)];
+    record.command = base::join(command.argv, " ");
+    record.started = sys::moment_now();
+    ran.push_back({id, std::move(record)});
+}
+
+void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
+    const engine::UnitStatus status = links_.status(unit);
+    const unit::UnitConfig& config = *status.config;
+    const auto& commands = config.service->list(spawn.list);
+    if (spawn.index >= commands.size()) {
+        // The file changed under a running start; what is asked for no longer exists.
+        fail_spawn(unit, spawn.guard, {.exit_status = 1, .text = "the command is no longer in the unit file"});
+        return;
+    }
+    const unit::Command& command = commands[spawn.index];
+    exec::CommandContext context = command_context(unit, spawn, config);
+    LogProcess::Streams streams = links_.log.open_streams(unit, config, exec::output_needs(*config.exec), links_.manager.accounts);
+    context.log_stdout = streams.output.get();
+    context.log_stderr = streams.error ? streams.error.get() : streams.output.get();
+    context.journal_stream = streams.journal_stream;
+    exec::BuiltPlan built = exec::build_plan(config, command, links_.manager, context);
+    if (!built.notices.empty())
+        notices_[unit] = built.notices;
+    note_start(unit, spawn.guard, spawn, command);
+    if (built.failure) {
+        fail_spawn(unit, spawn.guard,
+                   {.exit_status = exec::exit_status_of(built.failure->stage), .errnum = built.failure->error, .text = built.failure->detail});
+        return;
+    }
+    auto channel = exec::make_guard_channel();
+    if (!channel) {
+        fail_spawn(unit, spawn.guard, {.errnum = channel.error().errnum, .text = base::to_string(channel.error()), .resources = true});
+        return;
+    }
+    // Intent first: a crash between here and the report is then found as a guard that says nothing.
+    links_.checkpoint.keep({FdKind::Guard, channel->ours.get(), spawn.guard.value, unit.value, 0});
+    auto pid = exec::spawn_guard(built.plan, *channel);
+    if (!pid) {
+        links_.checkpoint.forget(channel->ours.get());
+        fail_spawn(unit, spawn.guard, {.errnum = pid.error().errnum, .text = base::to_string(pid.error()), .resources = true});
+        return;
+    }
+    links_.checkpoint.set_pid(channel->ours.get(), *pid);
+    Guard guard;
+    guard.unit = unit;
+    guard.pid = *pid;
+    guard.link = std::make_unique<exec::GuardLink>(spawn.guard, std::move(channel->ours));
+    by_pid_[*pid] = spawn.guard;
+    by_unit_[unit].push_back(spawn.guard);
+    guards_[spawn.guard] = std::move(guard);
+    watch_link(spawn.guard);
+}
+
+void Guards::watch_link(base::GuardId id) {
+    const int fd = guards_.at(id).link->fd();
+    if (auto added = links_.loop.add(fd, EPOLLIN, [this, id](std::uint32_t events) { on_ready(id, events); }); !added)
+        links_.log.say(3, {}, fmt::format("cannot watch a guard: {}", base::to_string(added.error())));
+}
+
+void Guards::flush(Guard& guard) {
+    const bool done = guard.link->flush();
+    if (done == guard.watching_output) { // wants to change
+        guard.watching_output = !done;
+        (void)links_.loop.modify(guard.link->fd(), done ? EPOLLIN : EPOLLIN | EPOLLOUT); // retried at the next event
+    }
+}
+
+void Guards::on_ready(base::GuardId id, std::uint32_t events) {
+    if ((events & EPOLLOUT) != 0)
+        flush(guards_.at(id));
+    while (guards_.contains(id)) {
+        auto report = guards_.at(id).link->receive();
+        if (!report)
+            return;
+        handle(id, std::move(*report));
+    }
+}
+
+void Guards::handle(base::GuardId id, exec::GuardReport report) {
+    Guard& guard = guards_.at(id);
+    if (const auto* hello = std::get_if<exec::GuardHello>(&report)) {
+        guard.main_pid = hello->main_pid;
+    } else if (const auto* started = std::get_if<exec::GuardStarted>(&report)) {
+        on_started(guard, id, *started);
+    } else if (const auto* exit = std::get_if<exec::GuardExit>(&report)) {
+        on_exit(guard, id, *exit);
+    } else if (const auto* tree = std::get_if<exec::GuardTree>(&report)) {
+        on_tree(guard, id, *tree);
+    } else if (std::holds_alternative<exec::GuardEmpty>(report)) {
+        guard.empty = true;
+        guard.link->leave();
+        flush(guard);
+        links_.feed(engine::GuardEvent{guard.unit, supervise::TreeEmpty{id}});
+    } else if (const auto* signalled = std::get_if<exec::GuardSignalled>(&report)) {
+        on_signalled(guard, *signalled);
+    } else if (const auto* watching = std::get_if<exec::GuardWatching>(&report)) {
+        if (watching->state == exec::WatchState::Alive)
+            guard.main_pid = watching->pid;
+    } else if (std::holds_alternative<exec::GuardGone>(report)) {
+        gone(id);
+    }
+}
+
+void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted& report) {
+    guard.main_pid = report.pid;
+    if (report.pid != 0)
+        guard.known_pids = {report.pid};
+    for (Ran& ran : history_[guard.unit])
+        if (ran.guard == id) {
+            ran.record.pid = report.pid;
+            if (!report.ok) {
+                ran.record.exited = sys::moment_now();
+                ran.record.code = "exited";
+                ran.record.status = report.exit_status;
+            }
+        }
+    supervise::SpawnResult result;
+    result.guard = id;
+    result.ok = report.ok;
+    result.pid = report.pid;
+    result.exit_status = report.exit_status;
+    result.errnum = report.error;
+    result.text = report.text;
+    links_.feed(engine::GuardEvent{guard.unit, std::move(result)});
+}
+
+void Guards::on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& report) {
+    const base::UnitId unit = guard.unit;
+    for (Ran& ran : history_[unit])
+        if (ran.guard == id && ran.record.pid == report.pid) {
+            ran.record.exited = sys::moment_now();
+            ran.record.code = report.exit.code == base::ExitInfo::Code::Exited   ? "exited"
+                              : report.exit.code == base::ExitInfo::Code::Killed ? "killed"
+                                                                                 : "dumped";
+            ran.record.status = report.exit.status;
+        }
+    if (guard.main_pid == report.pid)
+        guard.main_pid = 0;
+    links_.feed(engine::GuardEvent{unit, supervise::CommandExited{id, report.pid, report.exit}});
+    // The checkpoint holds it now (feed saves before it acts), so the guard may forget it.
+    if (const auto found = guards_.find(id); found != guards_.end()) {
+        found->second.link->acknowledge(report.sequence);
+        flush(found->second);
+    }
+}
+
+void Guards::on_tree(Guard& guard, base::GuardId id, const exec::GuardTree& report) {
+    supervise::TreeListed listed;
+    listed.guard = id;
+    for (const exec::TreeEntry& entry : report.processes)
+        if (entry.state != 'Z')
+            listed.pids.push_back(entry.pid);
+    guard.known_pids = listed.pids;
+    links_.feed(engine::GuardEvent{guard.unit, std::move(listed)});
+}
+
+void Guards::on_signalled(const Guard& guard, const exec::GuardSignalled& report) {
+    if (report.refused == 0)
+        return;
+    const auto status = links_.status(guard.unit);
+    const std::string text =
+        fmt::format("{}: may not signal pid {} ({}): it runs as another user; it stays until it ends by itself",
+                    unit::short_name(status.config->name), report.refused_pid, base::printable(report.refused_name));
+    links_.log.say(4, {}, text);
+    notices_[guard.unit] = {text};
+}
+
+void Guards::gone(base::GuardId id) {
+    const auto found = guards_.find(id);
+    Guard guard = std::move(found->second);
+    links_.loop.remove(guard.link->fd());
+    links_.checkpoint.forget(guard.link->fd());
+    guards_.erase(found);
+    std::erase(by_unit_[guard.unit], id);
+    by_pid_.erase(guard.pid);
+    if (guard.empty)
+        return;
+    links_.feed(engine::GuardEvent{guard.unit, supervise::GuardLost{id}});
+    lost_.add({id, guard.unit, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
+}
+
+bool Guards::child_exited(int pid, int wait_status) {
+    (void)wait_status; // how a guard ended is told by what it reported, or did not
+    if (const auto found = by_pid_.find(pid); found != by_pid_.end()) {
+        const base::GuardId id = found->second;
+        // Its last words may still be in the socket.
+        on_ready(id, EPOLLIN);
+        lost_.child_exited(pid);
+        return true;
+    }
+    lost_.child_exited(pid);
+    return false;
+}
+
+void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
+    (void)unit;
+    const auto found = guards_.find(signal.guard);
+    if (found == guards_.end())
+        return; // it went meanwhile; TreeEmpty has been told
+    found->second.link->signal(scope_of(signal.scope), signal.signal, wakes_up(signal.signal), signal.then_sighup, signal.pid);
+    flush(found->second);
+}
+
+void Guards::watch(const supervise::WatchPid& watch) {
+    if (const auto found = guards_.find(watch.guard); found != guards_.end()) {
+        found->second.link->watch(watch.pid);
+        found->second.main_pid = watch.pid;
+        flush(found->second);
+    }
+}
+
+void Guards::query(const supervise::QueryTree& query) {
+    if (const auto found = guards_.find(query.guard); found != guards_.end()) {
+        found->second.link->query(query.guard.value);
+        flush(found->second);
+    }
+}
+
+void Guards::adopt(const FdEntry& entry, sys::UniqueFd fd) {
+    const base::GuardId id{static_cast<std::uint32_t>(entry.id)};
+    Guard guard;
+    guard.unit = base::UnitId{entry.unit};
+    guard.pid = entry.pid;
+    guard.link = std::make_unique<exec::GuardLink>(id, std::move(fd));
+    by_pid_[entry.pid] = id;
+    by_unit_[guard.unit].push_back(id);
+    guards_[id] = std::move(guard);
+}
+
+void Guards::resynchronise() {
+    std::vector<base::GuardId> ids;
+    for (const auto& [id, guard] : guards_)
+        ids.push_back(id);
+    for (const base::GuardId id : ids) {
+        watch_link(id);
+        guards_.at(id).link->query(id.value, true);
+        flush(guards_.at(id));
+    }
+}
+
+std::vector<int> Guards::pids_of(base::UnitId unit) const {
+    std::vector<int> pids;
+    if (const auto found = by_unit_.find(unit); found != by_unit_.end())
+        for (const base::GuardId id : found->second)
+            pids.push_back(guards_.at(id).pid);
+    return pids;
+}
+
+std::vector<control::ExecRecord> Guards::history_of(base::UnitId unit) const {
+    std::vector<control::ExecRecord> records;
+    if (const auto found = history_.find(unit); found != history_.end())
+        for (const Ran& ran : found->second)
+            records.push_back(ran.record);
+    return records;
+}
+
+std::vector<std::string> Guards::notices_of(base::UnitId unit) const {
+    const auto found = notices_.find(unit);
+    return found == notices_.end() ? std::vector<std::string>{} : found->second;
+}
+
+base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {
+    // At most as deep as processes nest; a loop cannot be, but pids change while one looks.
+    for (int at = pid, depth = 0; at > 1 && depth < 1000; at = sys::parent_of(at), depth++) {
+        const auto found = by_pid_.find(at);
+        if (found == by_pid_.end())
+            continue;
+        // The guard itself sends no notifications.
+        return guards_.at(found->second).unit == unit && at != pid ? found->second : base::GuardId{};
+    }
+    return {};
+}
+
+supervise::Notified::Sender Guards::role_of(base::UnitId unit, int pid, base::GuardId guard) const {
+    using Sender = supervise::Notified::Sender;
+    (void)guard;
+    const engine::UnitStatus status = links_.status(unit);
+    if (status.service == nullptr)
+        return Sender::Tree;
+    return pid == status.service->main_pid ? Sender::Main : pid == status.service->control_pid ? Sender::Control : Sender::Tree;
+}
+
+bool Guards::is_unit_user(base::UnitId unit, unsigned uid) const {
+    const engine::UnitStatus status = links_.status(unit);
+    if (uid == 0)
+        return true;
+    const std::string& user = status.config->exec->user;
+    if (user.empty())
+        return uid == links_.manager.uid;
+    const auto account = links_.manager.accounts.user(user);
+    return account && account->uid == uid;
+}
+
+} // namespace monoinit::runtime

@@ -1,0 +1,103 @@
+#pragma once
+// The guards that run: one for each command of a unit. Performs the engine's process effects through them and turns what
+// they report into events. Containment after the death of a guard itself is lost_trees.hpp.
+// Tested by tests/system (every story) and tests/unit/exec.
+
+#include "engine/event.hpp"
+#include "exec/build_plan.hpp"
+#include "exec/guard_link.hpp"
+#include "runtime/checkpoint.hpp"
+#include "runtime/log_process.hpp"
+#include "runtime/lost_trees.hpp"
+#include "runtime/notify_sockets.hpp"
+#include "sys/epoll_loop.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+namespace monoinit::runtime {
+
+class Guards : public SenderJudge {
+  public:
+    /// What guards need of the rest of the shell.
+    struct Links {
+        sys::EpollLoop& loop;
+        Checkpoint& checkpoint;
+        LogProcess& log;
+        exec::ManagerContext& manager;
+        std::function<void(engine::Event)> feed;
+        std::function<engine::UnitStatus(base::UnitId)> status;
+        std::function<std::array<std::uint8_t, 16>(base::UnitId)> invocation;
+    };
+    explicit Guards(Links links);
+    ~Guards() override;
+    void set_notify(NotifySockets& notify) { notify_ = &notify; }
+
+    // The engine's actions.
+    void spawn(base::UnitId unit, const supervise::Spawn& spawn);
+    void signal(base::UnitId unit, const supervise::Signal& signal);
+    void watch(const supervise::WatchPid& watch);
+    void query(const supervise::QueryTree& query);
+
+    /// A child of ours was reaped: true when it was a guard or belonged to a lost tree.
+    bool child_exited(int pid, int wait_status);
+    /// Kills what strays from lost guards at the end of a shutdown.
+    void end_strays() { lost_.end_all(); }
+    bool strays_left() const { return !lost_.empty(); }
+
+    /// Takes up a guard of the image before: asks it for everything it knows.
+    void adopt(const FdEntry& entry, sys::UniqueFd fd);
+    /// After adopt() of all and the restoring of the engine: guards that are dead become GuardLost.
+    void resynchronise();
+
+    std::vector<int> pids_of(base::UnitId unit) const; ///< of living guards
+    std::vector<control::ExecRecord> history_of(base::UnitId unit) const;
+    std::vector<std::string> notices_of(base::UnitId unit) const;
+    bool is_guard(int pid) const { return by_pid_.contains(pid); }
+    std::size_t count() const { return guards_.size(); }
+
+    // SenderJudge
+    base::GuardId guard_above(base::UnitId unit, int pid) const override;
+    supervise::Notified::Sender role_of(base::UnitId unit, int pid, base::GuardId guard) const override;
+    bool is_unit_user(base::UnitId unit, unsigned uid) const override;
+
+  private:
+    struct Guard {
+        base::UnitId unit;
+        std::unique_ptr<exec::GuardLink> link;
+        int pid = 0;      ///< of the guard itself
+        int main_pid = 0; ///< of its command
+        bool empty = false, watching_output = false;
+        std::vector<int> known_pids; ///< last reported, for claiming after its death
+    };
+    void watch_link(base::GuardId id);
+    void on_ready(base::GuardId id, std::uint32_t events);
+    void handle(base::GuardId id, exec::GuardReport report);
+    void on_started(Guard& guard, base::GuardId id, const exec::GuardStarted& report);
+    void on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& report);
+    void on_tree(Guard& guard, base::GuardId id, const exec::GuardTree& report);
+    void on_signalled(const Guard& guard, const exec::GuardSignalled& report);
+    void gone(base::GuardId id);
+    void flush(Guard& guard);
+    void fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result);
+    exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config);
+    void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);
+
+    Links links_;
+    NotifySockets* notify_ = nullptr;
+    LostTrees lost_;
+    std::unordered_map<base::GuardId, Guard> guards_;
+    std::unordered_map<int, base::GuardId> by_pid_;
+    std::unordered_map<base::UnitId, std::vector<base::GuardId>> by_unit_;
+
+    struct Ran {
+        base::GuardId guard;
+        control::ExecRecord record;
+    };
+    std::unordered_map<base::UnitId, std::deque<Ran>> history_;
+    std::unordered_map<base::UnitId, std::vector<std::string>> notices_;
+};
+
+} // namespace monoinit::runtime

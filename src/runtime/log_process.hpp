@@ -1,0 +1,73 @@
+#pragma once
+// The logger as PID 1 sees it: a child that is started again when it dies, the link to it, and the pipes of units' output.
+// Tested by tests/system/logger_killed.
+
+#include "exec/build_plan.hpp"
+#include "log/link.hpp"
+#include "runtime/checkpoint.hpp"
+#include "sys/epoll_loop.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace monoinit::runtime {
+
+class LogProcess {
+  public:
+    LogProcess(sys::EpollLoop& loop, Checkpoint& checkpoint, int exe_fd);
+    ~LogProcess();
+
+    /// Makes what all loggers share and starts the first. A failure costs the output, not the boot.
+    void start(const std::string& logs_socket, log::Config config);
+    /// After a re-exec: the logger of the image before goes on.
+    void resume(const std::vector<FdEntry>& kept, const std::vector<std::pair<std::uint32_t, std::string>>& records);
+
+    /// A line of monoinit's own. `priority` as syslog(3).
+    void say(int priority, std::string_view unit, std::string_view text);
+
+    /// Write ends for a command about to start: closed in PID 1 when this goes out of scope, after the fork.
+    struct Streams {
+        sys::UniqueFd output, error; ///< error unset: as output, or not needed
+        std::string journal_stream;  ///< "device:inode"
+    };
+    Streams open_streams(base::UnitId unit, const unit::UnitConfig& config, exec::OutputNeeds needs,
+                         const exec::AccountLookup& accounts);
+
+    void mute(std::string_view unit, bool muted);
+    /// CMD takes (or has given back) the terminal; `then` runs when the logger knows.
+    void command_has_terminal(bool yes, std::function<void()> then);
+    void begin_shutdown();
+    void begin_drain(base::Instant deadline, std::function<void()> drained);
+
+    int pid() const { return pid_; }
+    /// The logger was reaped: starts another.
+    void died();
+    base::Instant next_deadline() const { return retry_at_; }
+    void retry(base::Instant now);
+
+  private:
+    log::LoggerLink::Events events();
+    void launch();
+    void watch();
+    void unwatch();
+    void pump(); ///< asks epoll for what the link wants now
+    void save_settings();
+    void on_ready(std::uint32_t events);
+    sys::UniqueFd add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts);
+
+    sys::EpollLoop& loop_;
+    Checkpoint& checkpoint_;
+    int exe_fd_;
+    int pid_ = 0;
+    bool watching_ = false, watching_output_ = false, leaving_ = false;
+    base::Instant retry_at_ = base::never, started_at_;
+    unsigned quick_deaths_ = 0;
+    log::LoggerFds fds_;
+    log::LoggerLink link_;
+    std::unordered_map<std::uint64_t, int> stream_fds_; ///< by stream: what the checkpoint keeps for it
+    std::function<void()> configured_, drained_;
+};
+
+} // namespace monoinit::runtime

@@ -1,0 +1,118 @@
+// Notify sockets: receive, place the sender, pass on. See notify_sockets.hpp.
+#include "runtime/notify_sockets.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "sys/proc.hpp"
+#include "sys/socket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <unistd.h>
+
+namespace monoinit::runtime {
+
+namespace {
+
+constexpr std::size_t message_limit = 4096; // as systemd's manager
+constexpr int messages_at_once = 64;        // then the loop looks at the others
+
+/// The pid of a MAINPID= line, 0 if there is none or it is no pid.
+int main_pid_in(std::string_view text) {
+    for (std::string_view line : base::split(text, '\n')) {
+        if (!line.starts_with("MAINPID="))
+            continue;
+        line.remove_prefix(8);
+        int pid = 0;
+        const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), pid);
+        return error == std::errc{} && end == line.data() + line.size() && pid > 1 ? pid : 0;
+    }
+    return 0;
+}
+
+} // namespace
+
+NotifySockets::NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, const SenderJudge& judge, Deliver deliver)
+    : loop_(loop), checkpoint_(checkpoint), judge_(judge), deliver_(std::move(deliver)) {}
+
+NotifySockets::~NotifySockets() {
+    for (const auto& [unit, socket] : sockets_)
+        loop_.remove(socket.fd.get());
+}
+
+std::string NotifySockets::path_of(std::uint64_t number) const { return fmt::format("{}/{}", directory_, number); }
+
+base::Result<std::string> NotifySockets::path_for(base::UnitId unit) {
+    if (directory_.empty())
+        return base::fail(base::Errc::Unsupported, "no writable runtime directory for notify sockets");
+    if (!sockets_.contains(unit)) {
+        // Everybody may send; who counts is decided by where the sender lives.
+        const std::uint64_t number = next_number_;
+        sys::UniqueFd fd = TRY(sys::bind_unix(path_of(number), SOCK_DGRAM | SOCK_NONBLOCK, 0666));
+        TRY(sys::pass_credentials(fd.get()));
+        checkpoint_.keep({FdKind::Notify, fd.get(), number, unit.value, 0});
+        adopt(unit, number, std::move(fd));
+    }
+    return path_of(sockets_.at(unit).number);
+}
+
+void NotifySockets::adopt(base::UnitId unit, std::uint64_t number, sys::UniqueFd fd) {
+    const int raw = fd.get();
+    next_number_ = std::max(next_number_, number + 1);
+    sockets_[unit] = Socket{number, std::move(fd)};
+    watch(unit, raw);
+}
+
+void NotifySockets::watch(base::UnitId unit, int fd) {
+    (void)loop_.add(fd, EPOLLIN, [this, unit, fd](std::uint32_t) { drain(unit, fd); }); // ENOMEM: notifications are late, nothing else
+}
+
+void NotifySockets::remove(base::UnitId unit) {
+    const auto found = sockets_.find(unit);
+    if (found == sockets_.end())
+        return;
+    loop_.remove(found->second.fd.get());
+    checkpoint_.forget(found->second.fd.get());
+    ::unlink(path_of(found->second.number).c_str());
+    sockets_.erase(found);
+}
+
+void NotifySockets::drain(base::UnitId unit, int fd) {
+    std::array<char, message_limit> buffer;
+    for (int i = 0; i < messages_at_once; i++) {
+        auto received = sys::receive_message(fd, buffer);
+        if (!received)
+            return;
+        const int descriptors = static_cast<int>(received->descriptors.size());
+        const bool usable = received->sender && !received->truncated;
+        if (usable)
+            message(unit, received->bytes, descriptors, received->sender->pid, received->sender->uid);
+        // After the message counted: whoever waits at a BARRIER=1 descriptor may rely on it. Foreign descriptors can
+        // block in close(), so a child does it.
+        if (descriptors > 0)
+            sys::close_elsewhere(std::move(received->descriptors));
+        if (!sockets_.contains(unit))
+            return; // the message ended the unit
+    }
+}
+
+void NotifySockets::message(base::UnitId unit, std::string_view text, int descriptors, int pid, unsigned uid) {
+    using Sender = supervise::Notified::Sender;
+    supervise::Notified notified;
+    notified.pid = pid;
+    notified.text = std::string(text);
+    notified.descriptors = descriptors;
+    if (const base::GuardId guard = judge_.guard_above(unit, pid))
+        notified.sender = judge_.role_of(unit, pid, guard);
+    else if (sys::parent_of(pid) == 0 && judge_.is_unit_user(unit, uid))
+        notified.sender = Sender::GoneSameUser;
+    else
+        notified.sender = Sender::Stranger;
+    if (const int main_pid = main_pid_in(text))
+        notified.mainpid_guard = judge_.guard_above(unit, main_pid);
+    deliver_(unit, std::move(notified));
+}
+
+} // namespace monoinit::runtime

@@ -1,0 +1,63 @@
+#pragma once
+// One notify socket for each unit that may notify: which unit a message is for is known by the socket it came in on
+// (DESIGN §5). The sender is placed by the kernel's credentials and the tree of guards, never by what it says.
+// Tested by tests/system/notify.
+
+#include "base/ids.hpp"
+#include "runtime/checkpoint.hpp"
+#include "supervise/types.hpp"
+#include "sys/epoll_loop.hpp"
+#include "sys/unique_fd.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+namespace monoinit::runtime {
+
+/// What the sockets must know to place a sender; answered by Guards.
+class SenderJudge {
+  public:
+    virtual ~SenderJudge() = default;
+    /// The guard of `unit` below which `pid` lives (0 if none), by the chain of parents.
+    virtual base::GuardId guard_above(base::UnitId unit, int pid) const = 0;
+    /// Main or control pid of the unit, to tell Sender::Main and Sender::Control.
+    virtual supervise::Notified::Sender role_of(base::UnitId unit, int pid, base::GuardId guard) const = 0;
+    /// Whether messages of a sender that is already gone count when they come from this uid (User= of the unit, or root).
+    virtual bool is_unit_user(base::UnitId unit, unsigned uid) const = 0;
+};
+
+class NotifySockets {
+  public:
+    using Deliver = std::function<void(base::UnitId, supervise::Notified)>;
+    NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, const SenderJudge& judge, Deliver deliver);
+    ~NotifySockets();
+
+    /// Where the sockets live; empty: there is no place, so nothing can notify.
+    void set_directory(std::string directory) { directory_ = std::move(directory); }
+    /// NOTIFY_SOCKET= for the unit, made when first asked for.
+    base::Result<std::string> path_for(base::UnitId unit);
+    /// Takes up a socket that the image before had.
+    void adopt(base::UnitId unit, std::uint64_t number, sys::UniqueFd fd);
+    void remove(base::UnitId unit);
+
+  private:
+    void watch(base::UnitId unit, int fd);
+    void drain(base::UnitId unit, int fd);
+    void message(base::UnitId unit, std::string_view text, int descriptors, int pid, unsigned uid);
+    std::string path_of(std::uint64_t number) const;
+
+    sys::EpollLoop& loop_;
+    Checkpoint& checkpoint_;
+    const SenderJudge& judge_;
+    Deliver deliver_;
+    std::string directory_;
+    struct Socket {
+        std::uint64_t number = 0; ///< its file name; a unit's id may change with a re-exec
+        sys::UniqueFd fd;
+    };
+    std::unordered_map<base::UnitId, Socket> sockets_;
+    std::uint64_t next_number_ = 1;
+};
+
+} // namespace monoinit::runtime

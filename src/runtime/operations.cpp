@@ -1,0 +1,279 @@
+// The control API's operations that change something, and their bookkeeping. Queries: operations_queries.cpp.
+#include "runtime/operations.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "runtime/runtime.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+
+namespace monoinit::runtime {
+
+namespace {
+
+using control::Ticket;
+using graph::JobType;
+
+struct VerbRow {
+    control::Verb verb;
+    JobType type;
+};
+constexpr VerbRow verb_jobs[] = {
+    {control::Verb::Start, JobType::Start},
+    {control::Verb::Stop, JobType::Stop},
+    {control::Verb::Restart, JobType::Restart},
+    {control::Verb::TryRestart, JobType::TryRestart},
+    {control::Verb::Reload, JobType::Reload},
+    {control::Verb::ReloadOrRestart, JobType::ReloadOrRestart},
+    {control::Verb::TryReloadOrRestart, JobType::TryReloadOrRestart},
+    {control::Verb::Isolate, JobType::Start},
+};
+
+JobType job_of(control::Verb verb) {
+    for (const VerbRow& row : verb_jobs)
+        if (row.verb == verb)
+            return row.type;
+    return JobType::Nop;
+}
+
+constexpr auto job_modes = base::enum_names<unit::JobMode>({
+    {unit::JobMode::Fail, "fail"}, {unit::JobMode::Replace, "replace"},
+    {unit::JobMode::ReplaceIrreversibly, "replace-irreversibly"}, {unit::JobMode::Isolate, "isolate"},
+    {unit::JobMode::Flush, "flush"}, {unit::JobMode::IgnoreDependencies, "ignore-dependencies"},
+    {unit::JobMode::IgnoreRequirements, "ignore-requirements"}, {unit::JobMode::Triggering, "triggering"},
+    {unit::JobMode::RestartDependencies, "restart-dependencies"},
+});
+
+constexpr auto refusals = base::enum_names<graph::RefusalReason>({
+    {graph::RefusalReason::None, ""}, {graph::RefusalReason::NotFound, "not-found"},
+    {graph::RefusalReason::Masked, "masked"}, {graph::RefusalReason::BadSetting, "bad-setting"},
+    {graph::RefusalReason::LoadError, "load-error"}, {graph::RefusalReason::NotApplicable, "not-applicable"},
+    {graph::RefusalReason::Manual, "manual"}, {graph::RefusalReason::Destructive, "destructive"},
+    {graph::RefusalReason::Cycle, "cycle"}, {graph::RefusalReason::Isolate, "isolate"},
+    {graph::RefusalReason::Shutdown, "shutdown"}, {graph::RefusalReason::Conflict, "conflict"},
+});
+
+} // namespace
+
+/// Completes names, and expands globs over what is loaded.
+std::vector<std::string> Operations::expand(const std::vector<std::string>& names) {
+    std::vector<std::string> full;
+    for (const std::string& name : names) {
+        if (name.find_first_of("*?[") == std::string::npos) {
+            full.push_back(unit::with_suffix(name));
+            continue;
+        }
+        for (const base::UnitId id : runtime_.engine().units()) {
+            const std::string& loaded = runtime_.engine().status(id).config->name;
+            if (base::glob_match(name, loaded) || base::glob_match(name, unit::short_name(loaded)))
+                full.push_back(loaded);
+        }
+    }
+    return full;
+}
+
+void Operations::operate(Ticket ticket, const control::Peer& peer, const control::OperateRequest& request) {
+    (void)peer; // rights were checked by the server
+    auto mode = base::value_of(job_modes, request.mode);
+    if (!mode)
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, fmt::format("unknown job mode {}", base::printable(request.mode))));
+    if (request.verb == control::Verb::Isolate)
+        mode = unit::JobMode::Isolate;
+    const std::vector<std::string> names = expand(request.units);
+    Operation& operation = operations_[ticket];
+    operation.open = names.size();
+    operation.no_block = request.no_block;
+    operation.reply.outcomes.resize(names.size());
+    if (names.empty()) {
+        operations_.erase(ticket);
+        return server_->reply(ticket, control::OperateReply{});
+    }
+    for (std::size_t i = 0; i < names.size(); i++) {
+        const std::uint64_t number = next_request_++;
+        requests_[number] = {ticket, i};
+        operation.reply.outcomes[i].unit = names[i];
+        const base::UnitId unit = runtime_.load(names[i]);
+        if (!unit) {
+            control::JobOutcome outcome;
+            outcome.unit = names[i];
+            outcome.result = "refused";
+            outcome.refusal = "not-found";
+            outcome.text = fmt::format("{} is not a valid unit name", base::printable(names[i]));
+            settle(number, std::move(outcome));
+            continue;
+        }
+        runtime_.feed(engine::JobRequest{number, job_of(request.verb), unit, *mode, true});
+    }
+}
+
+void Operations::replied(const engine::RequestReply& reply) {
+    const auto found = requests_.find(reply.request);
+    if (found == requests_.end())
+        return;
+    const auto operation = operations_.find(found->second.ticket);
+    control::JobOutcome outcome;
+    if (operation != operations_.end())
+        outcome.unit = operation->second.reply.outcomes[found->second.index].unit;
+    outcome.job_id = reply.job.value;
+    outcome.text = reply.text;
+    if (reply.refusal != graph::RefusalReason::None) {
+        outcome.result = "refused";
+        outcome.refusal = base::name_of(refusals, reply.refusal);
+        return settle(reply.request, std::move(outcome));
+    }
+    if (!reply.job) { // nothing to do
+        outcome.result = "done";
+        outcome.changed = false;
+        return settle(reply.request, std::move(outcome));
+    }
+    if (operation != operations_.end() && operation->second.no_block) {
+        outcome.result = "queued";
+        settle(reply.request, std::move(outcome));
+    }
+}
+
+void Operations::finished(const engine::JobFinished& finished) {
+    const auto found = requests_.find(finished.request);
+    if (found == requests_.end())
+        return;
+    control::JobOutcome outcome;
+    const auto status = runtime_.engine().status(finished.unit);
+    outcome.unit = status.config ? status.config->name : "";
+    outcome.result = graph::name(finished.result);
+    outcome.job_id = finished.job.value;
+    outcome.took = finished.took;
+    outcome.text = finished.reason;
+    settle(finished.request, std::move(outcome));
+}
+
+void Operations::settle(std::uint64_t request, control::JobOutcome outcome) {
+    const auto found = requests_.find(request);
+    if (found == requests_.end())
+        return;
+    const Request waiting = found->second;
+    requests_.erase(found);
+    const auto operation = operations_.find(waiting.ticket);
+    if (operation == operations_.end())
+        return; // the client is gone; the job went on without it
+    if (const base::UnitId unit = runtime_.engine().find(outcome.unit)) {
+        const auto status = runtime_.engine().status(unit);
+        outcome.active_state = supervise::name(status.active);
+        outcome.sub_state = status.sub;
+        outcome.pid = status.service != nullptr ? status.service->main_pid : 0;
+    }
+    control::JobOutcome& place = operation->second.reply.outcomes[waiting.index];
+    place = std::move(outcome);
+    if (--operation->second.open > 0) {
+        if (server_->wants_progress(waiting.ticket))
+            server_->progress(waiting.ticket, control::OperateReply{{place}});
+        return;
+    }
+    server_->reply(waiting.ticket, operation->second.reply);
+    operations_.erase(operation);
+}
+
+void Operations::kill(Ticket ticket, const control::KillRequest& request) {
+    const int who = request.who == "main" ? 0 : request.who == "control" ? 1 : 2;
+    for (const std::string& name : expand(request.units)) {
+        const base::UnitId unit = known(name);
+        if (!unit || runtime_.engine().status(unit).config->load_state == unit::LoadState::NotFound)
+            return server_->fail(ticket, base::fail(base::Errc::NotFound, fmt::format("Unit {} not loaded.", base::printable(name))));
+        runtime_.feed(engine::KillUnit{unit, who, request.signal});
+    }
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::reset_failed(Ticket ticket, const control::ResetFailedRequest& request) {
+    if (request.units.empty())
+        runtime_.feed(engine::ResetFailed{});
+    for (const std::string& name : expand(request.units)) {
+        const base::UnitId unit = known(name);
+        if (!unit)
+            return server_->fail(ticket, base::fail(base::Errc::NotFound, fmt::format("Unit {} not loaded.", base::printable(name))));
+        runtime_.feed(engine::ResetFailed{unit});
+    }
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::cancel_jobs(Ticket ticket, const control::CancelRequest& request) {
+    std::vector<std::uint32_t> ids = request.jobs;
+    if (ids.empty())
+        for (const engine::JobStatus& job : runtime_.engine().jobs())
+            ids.push_back(job.id.value);
+    for (const std::uint32_t id : ids)
+        runtime_.feed(engine::CancelJob{base::JobId{id}});
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::daemon_reload(Ticket ticket) {
+    runtime_.daemon_reload();
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::daemon_reexec(Ticket ticket) {
+    server_->reply(ticket, control::Empty{});
+    server_->flush();
+    runtime_.daemon_reexec();
+}
+
+void Operations::exit(Ticket ticket, const control::ExitRequest& request) {
+    server_->reply(ticket, control::Empty{});
+    server_->flush();
+    runtime_.shut_down(engine::Shutdown::Kind::Exit, request.force ? "exit --force" : "exit", request.status,
+                       request.force ? base::Duration{} : base::infinity);
+}
+
+void Operations::mute(Ticket ticket, const control::MuteRequest& request) {
+    for (const std::string& name : expand(request.units))
+        runtime_.log().mute(name, request.muted);
+    if (request.units.empty())
+        runtime_.log().mute({}, request.muted);
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::set_environment(Ticket ticket, const control::SetEnvironmentRequest& request) {
+    std::vector<std::string>& environment = runtime_.manager_context().environment;
+    const auto drop = [&](std::string_view name) {
+        std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(std::string(name) + "="); });
+    };
+    for (const std::string& assignment : request.assign) {
+        const auto equals = assignment.find('=');
+        if (equals == 0 || equals == std::string::npos)
+            return server_->fail(ticket, base::fail(base::Errc::Invalid, "not of the form NAME=value"));
+        drop(assignment.substr(0, equals));
+        environment.push_back(assignment);
+    }
+    for (const std::string& name : request.unset)
+        drop(name);
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::subscribe(Ticket ticket, const control::SubscribeRequest& request) { subscriptions_[ticket] = request; }
+
+void Operations::unit_changed(const engine::UnitChanged& changed) {
+    if (subscriptions_.empty())
+        return;
+    const auto status = runtime_.engine().status(changed.unit);
+    control::UnitEvent event;
+    event.unit = status.config->name;
+    event.before = supervise::name(changed.before);
+    event.active_state = supervise::name(changed.after);
+    event.sub_state = status.sub;
+    event.when = status.state_change;
+    if (status.service != nullptr)
+        event.text = status.service->last_failure;
+    for (const auto& [ticket, request] : subscriptions_)
+        if (request.units.empty() || std::ranges::any_of(request.units, [&](const std::string& pattern) {
+                return base::glob_match(pattern, event.unit) || base::glob_match(pattern, unit::short_name(event.unit));
+            }))
+            server_->progress(ticket, event);
+}
+
+void Operations::abandoned(Ticket ticket) {
+    operations_.erase(ticket);
+    waits_.erase(ticket);
+    subscriptions_.erase(ticket);
+}
+
+} // namespace monoinit::runtime

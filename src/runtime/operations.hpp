@@ -1,0 +1,81 @@
+#pragma once
+// The control API's operations (control::Manager): queries answer from the engine's snapshots, requests become engine
+// events, and their ends are matched to the tickets that wait. Jobs go on when a client leaves.
+// Tested by tests/system.
+
+#include "control/server.hpp"
+#include "engine/engine.hpp"
+
+#include <map>
+#include <unordered_map>
+
+namespace monoinit::runtime {
+
+class Runtime;
+
+class Operations : public control::Manager {
+  public:
+    explicit Operations(Runtime& runtime) : runtime_(runtime) {}
+    void set_server(control::Server& server) { server_ = &server; }
+
+    // What the engine says.
+    void replied(const engine::RequestReply& reply);
+    void finished(const engine::JobFinished& finished);
+    void unit_changed(const engine::UnitChanged& changed);
+    /// Looks at all waits again; call after a batch of effects.
+    void check_waits();
+    base::Instant next_deadline() const;
+
+    // control::Manager
+    control::UnitFacts facts(const std::string& unit) override;
+    control::ManagerInfo info() override;
+    std::vector<control::UnitSummary> list(const control::ListRequest& request) override;
+    base::Result<control::UnitDetail> status(const control::StatusRequest& request) override;
+    base::Result<control::PropertyList> properties(const control::PropertiesRequest& request, bool with_environment) override;
+    base::Result<std::vector<control::Dependency>> dependencies(const control::DependenciesRequest& request) override;
+    std::vector<control::JobInfo> jobs() override;
+    void environment(control::Ticket ticket, const control::EnvironmentRequest& request) override;
+    void operate(control::Ticket ticket, const control::Peer& peer, const control::OperateRequest& request) override;
+    void kill(control::Ticket ticket, const control::KillRequest& request) override;
+    void reset_failed(control::Ticket ticket, const control::ResetFailedRequest& request) override;
+    void cancel_jobs(control::Ticket ticket, const control::CancelRequest& request) override;
+    void daemon_reload(control::Ticket ticket) override;
+    void daemon_reexec(control::Ticket ticket) override;
+    void exit(control::Ticket ticket, const control::ExitRequest& request) override;
+    void wait(control::Ticket ticket, const control::WaitRequest& request) override;
+    void mute(control::Ticket ticket, const control::MuteRequest& request) override;
+    void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
+    void subscribe(control::Ticket ticket, const control::SubscribeRequest& request) override;
+    void abandoned(control::Ticket ticket) override;
+
+  private:
+    struct Operation {
+        control::OperateReply reply;
+        std::size_t open = 0; ///< outcomes still to come
+        bool no_block = false;
+    };
+    struct Request {
+        control::Ticket ticket;
+        std::size_t index = 0; ///< of its outcome
+    };
+    struct Wait {
+        control::WaitRequest request;
+        std::vector<base::UnitId> units;
+        base::Instant deadline = base::never, since;
+    };
+    base::UnitId known(const std::string& name);
+    void settle(std::uint64_t request, control::JobOutcome outcome);
+    control::WaitState judge(base::UnitId unit, const control::WaitRequest& request, bool& hopeless) const;
+    bool answer_wait(control::Ticket ticket, const Wait& wait);
+    std::vector<std::string> expand(const std::vector<std::string>& names);
+
+    Runtime& runtime_;
+    control::Server* server_ = nullptr;
+    std::map<control::Ticket, Operation> operations_;
+    std::unordered_map<std::uint64_t, Request> requests_;
+    std::map<control::Ticket, Wait> waits_;
+    std::map<control::Ticket, control::SubscribeRequest> subscriptions_;
+    std::uint64_t next_request_ = 1;
+};
+
+} // namespace monoinit::runtime

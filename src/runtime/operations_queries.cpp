@@ -1,0 +1,242 @@
+// The control API's queries, and wait.
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "runtime/operations.hpp"
+#include "runtime/runtime.hpp"
+#include "sys/proc.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+
+namespace monoinit::runtime {
+
+namespace {
+
+using control::Ticket;
+using supervise::ActiveState;
+
+base::Error unknown_unit(const std::string& name) {
+    return base::fail(base::Errc::NotFound, fmt::format("Unit {} could not be found.", base::printable(name)));
+}
+
+} // namespace
+
+/// Loads on demand, as systemctl show and status do.
+base::UnitId Operations::known(const std::string& name) { return runtime_.load(unit::with_suffix(name)); }
+
+control::UnitFacts Operations::facts(const std::string& unit) {
+    control::UnitFacts facts;
+    facts.name = unit::with_suffix(unit);
+    const base::UnitId id = known(unit);
+    if (!id)
+        return facts;
+    const auto config = runtime_.engine().status(id).config;
+    facts.name = config->name;
+    facts.exists = config->load_state != unit::LoadState::NotFound && config->load_state != unit::LoadState::Stub;
+    facts.user = config->exec->user;
+    if (!facts.user.empty())
+        if (const auto account = runtime_.manager_context().accounts.user(facts.user))
+            facts.user_uid = account->uid;
+    facts.privileged_commands = config->has_privileged_commands();
+    return facts;
+}
+
+control::ManagerInfo Operations::info() { return runtime_.info(); }
+
+std::vector<control::UnitSummary> Operations::list(const control::ListRequest& request) {
+    const ViewContext view = runtime_.view();
+    std::vector<control::UnitSummary> summaries;
+    for (const base::UnitId id : runtime_.engine().units()) {
+        const auto status = runtime_.engine().status(id);
+        const bool idle = status.active == ActiveState::Inactive && !status.job;
+        if (!request.all && idle && status.config->load_state != unit::LoadState::Loaded)
+            continue;
+        summaries.push_back(summarise(view, status));
+    }
+    return summaries;
+}
+
+base::Result<control::UnitDetail> Operations::status(const control::StatusRequest& request) {
+    base::UnitId id;
+    if (!request.unit.empty()) {
+        id = known(request.unit);
+    } else {
+        for (const base::UnitId unit : runtime_.engine().units())
+            if (runtime_.guards().guard_above(unit, request.pid))
+                id = unit;
+        if (!id)
+            return base::fail(base::Errc::NotFound, fmt::format("PID {} does not belong to any loaded unit.", request.pid));
+    }
+    if (!id)
+        return unknown_unit(request.unit);
+    const auto status = runtime_.engine().status(id);
+    if (status.config->load_state == unit::LoadState::NotFound && status.active == ActiveState::Inactive)
+        return unknown_unit(status.config->name);
+    return describe(runtime_.view(), status);
+}
+
+base::Result<control::PropertyList> Operations::properties(const control::PropertiesRequest& request, bool with_environment) {
+    control::PropertyList all;
+    if (request.unit.empty()) {
+        const control::ManagerInfo manager = info();
+        all = {{"Version", manager.version}, {"SystemState", manager.system_state}, {"NFailedUnits", fmt::format("{}", manager.failed)},
+               {"NJobs", fmt::format("{}", manager.jobs)}, {"NNames", fmt::format("{}", manager.units)},
+               {"UnitPath", base::join(manager.unit_path, " ")}, {"DefaultTarget", manager.boot_target}};
+        if (with_environment)
+            all.emplace_back("Environment", base::join(runtime_.manager_context().environment, " "));
+    } else if (const base::UnitId id = known(request.unit)) {
+        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment);
+    } else {
+        all = {{"Id", request.unit}, {"LoadState", "not-found"}, {"ActiveState", "inactive"}, {"SubState", "dead"}};
+    }
+    if (!request.only.empty())
+        std::erase_if(all, [&](const auto& row) { return std::ranges::find(request.only, row.first) == request.only.end(); });
+    return all;
+}
+
+base::Result<std::vector<control::Dependency>> Operations::dependencies(const control::DependenciesRequest& request) {
+    const base::UnitId id = known(request.unit);
+    if (!id)
+        return unknown_unit(request.unit);
+    return dependencies_of(runtime_.view(), id, request.kinds);
+}
+
+std::vector<control::JobInfo> Operations::jobs() {
+    std::vector<control::JobInfo> jobs;
+    const base::Instant now = sys::now();
+    const auto name_of = [&](base::UnitId unit) { return runtime_.engine().status(unit).config->name; };
+    const auto all = runtime_.engine().jobs();
+    for (const engine::JobStatus& job : all) {
+        control::JobInfo info{job.id.value, name_of(job.unit), std::string(graph::name(job.type)), std::string(graph::name(job.state)),
+                              now - job.since, {}};
+        for (const base::JobId other : job.waits_for)
+            for (const engine::JobStatus& candidate : all)
+                if (candidate.id == other)
+                    info.waits_for.push_back(name_of(candidate.unit));
+        jobs.push_back(std::move(info));
+    }
+    return jobs;
+}
+
+void Operations::environment(Ticket ticket, const control::EnvironmentRequest& request) {
+    if (request.unit.empty())
+        return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment});
+    const base::UnitId id = known(request.unit);
+    if (!id)
+        return server_->fail(ticket, unknown_unit(request.unit));
+    const auto config = runtime_.engine().status(id).config;
+    const auto& commands = config->service->list(unit::ExecList::Start);
+    const unit::Command none;
+    exec::CommandContext context;
+    context.invocation = runtime_.invocation_id(id);
+    const exec::BuiltPlan built = exec::build_plan(*config, commands.empty() ? none : commands.front(), runtime_.manager_context(), context);
+    std::vector<std::string> variables;
+    for (const std::string& variable : built.plan.environment) {
+        const auto equals = variable.find('=');
+        const std::string prefix = variable.substr(0, equals == std::string::npos ? 0 : equals + 1);
+        std::erase_if(variables, [&](const std::string& earlier) { return !prefix.empty() && earlier.starts_with(prefix); });
+        variables.push_back(variable);
+    }
+    for (const unit::EnvironmentFile& file : built.plan.environment_files)
+        variables.push_back(fmt::format("# and what {} holds when it starts", file.path));
+    server_->reply(ticket, control::EnvironmentReply{std::move(variables)});
+}
+
+void Operations::wait(Ticket ticket, const control::WaitRequest& request) {
+    Wait wait;
+    wait.request = request;
+    wait.since = sys::now();
+    if (request.timeout)
+        wait.deadline = wait.since + *request.timeout;
+    std::vector<std::string> names = request.units;
+    if (names.empty())
+        names.push_back(runtime_.info().boot_target);
+    for (const std::string& name : names) {
+        const base::UnitId id = known(name);
+        if (!id || runtime_.engine().status(id).config->load_state == unit::LoadState::NotFound) {
+            control::WaitReply reply{"unknown", {}, {}};
+            reply.units.push_back({unit::with_suffix(name), false, "not-found", fmt::format("Unit {} could not be found.", base::printable(name))});
+            return server_->reply(ticket, reply);
+        }
+        wait.units.push_back(id);
+    }
+    if (!answer_wait(ticket, wait))
+        waits_[ticket] = std::move(wait);
+}
+
+/// Whether the unit is where the wait wants it; `hopeless` when it cannot get there by itself any more.
+control::WaitState Operations::judge(base::UnitId unit, const control::WaitRequest& request, bool& hopeless) const {
+    const auto status = runtime_.engine().status(unit);
+    control::WaitState state;
+    state.unit = status.config->name;
+    state.state = status.active == ActiveState::Active ? std::string(status.sub) : std::string(supervise::name(status.active));
+    const bool moves = status.job.has_value() || status.next_attempt != base::never || status.active == ActiveState::Activating ||
+                       status.active == ActiveState::Deactivating;
+    const bool is_up = status.active == ActiveState::Active || status.active == ActiveState::Reloading;
+    const bool done = status.active == ActiveState::Inactive && status.inactive_enter && status.service != nullptr &&
+                      status.service->result == supervise::ServiceResult::Success && status.condition_failed.empty();
+    if (request.condition == "inactive")
+        state.reached = !moves && (status.active == ActiveState::Inactive || status.active == ActiveState::Failed);
+    else if (request.condition == "failed")
+        state.reached = status.active == ActiveState::Failed;
+    else // active; ready and healthy are the same where no check is declared. A oneshot that is done was ready.
+        state.reached = is_up || (done && !moves && status.config->service->type == unit::ServiceType::Oneshot);
+    hopeless = false;
+    if (state.reached)
+        return state;
+    if (request.condition == "ready" || request.condition == "active" || request.condition == "healthy") {
+        hopeless = !moves && runtime_.booted();
+        if (hopeless) {
+            state.text = !status.why.empty() ? status.why
+                         : status.service != nullptr && !status.service->last_failure.empty() ? status.service->last_failure
+                         : !status.condition_failed.empty() ? "skipped: " + status.condition_failed
+                         : !status.config->load_error.empty() ? status.config->load_error
+                                                              : "it is not started, and nothing starts it";
+        } else if (status.job) {
+            state.text = fmt::format("its {} job waits or runs", graph::name(*status.job));
+        }
+    }
+    return state;
+}
+
+/// Answers when the wait is over: all reached (or one, with `any`), one hopeless (all, with `any`), or its time is up.
+bool Operations::answer_wait(Ticket ticket, const Wait& wait) {
+    control::WaitReply reply;
+    std::size_t reached = 0, lost = 0;
+    for (const base::UnitId unit : wait.units) {
+        bool hopeless = false;
+        reply.units.push_back(judge(unit, wait.request, hopeless));
+        reached += reply.units.back().reached ? 1U : 0U;
+        lost += hopeless ? 1U : 0U;
+    }
+    reply.took = sys::now() - wait.since;
+    if (wait.request.any ? reached > 0 : reached == wait.units.size())
+        reply.result = "reached";
+    else if (wait.request.any ? lost == wait.units.size() : lost > 0)
+        reply.result = "failed";
+    else if (wait.deadline <= sys::now())
+        reply.result = "timeout";
+    else
+        return false;
+    server_->reply(ticket, reply);
+    return true;
+}
+
+void Operations::check_waits() {
+    for (auto at = waits_.begin(); at != waits_.end();) {
+        const Ticket ticket = at->first;
+        const Wait wait = at->second;
+        ++at;
+        if (answer_wait(ticket, wait))
+            waits_.erase(ticket);
+    }
+}
+
+base::Instant Operations::next_deadline() const {
+    base::Instant next = base::never;
+    for (const auto& [ticket, wait] : waits_)
+        next = std::min(next, wait.deadline);
+    return next;
+}
+
+} // namespace monoinit::runtime

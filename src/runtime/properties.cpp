@@ -1,0 +1,126 @@
+// Properties as `systemctl show` names and prints them: first what runs, then every directive of the table that keeps a
+// value. Ansible, Puppet and invoke-rc.d read these.
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "runtime/views.hpp"
+#include "unit/directives.hpp"
+
+#include <unordered_set>
+
+namespace monoinit::runtime {
+
+namespace {
+
+class List {
+  public:
+    void add(std::string_view name, std::string value) {
+        if (seen_.insert(std::string(name)).second)
+            items_.emplace_back(name, std::move(value));
+    }
+    void flag(std::string_view name, bool value) { add(name, value ? "yes" : "no"); }
+    void time(std::string_view name, base::Moment moment) {
+        add(name, format_timestamp(moment));
+        add(fmt::format("{}Monotonic", name), fmt::format("{}", moment.mono.since_boot.count()));
+    }
+    control::PropertyList take() { return std::move(items_); }
+
+  private:
+    control::PropertyList items_;
+    std::unordered_set<std::string> seen_;
+};
+
+void add_service(List& list, const engine::UnitStatus& status) {
+    if (status.service == nullptr)
+        return;
+    const auto& data = *status.service;
+    list.add("MainPID", fmt::format("{}", data.main_pid));
+    list.add("ControlPID", fmt::format("{}", data.control_pid));
+    list.add("Result", std::string(supervise::name(data.result)));
+    list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
+    list.add("NRestarts", fmt::format("{}", data.restarts));
+    list.add("StatusText", data.status_text);
+    list.add("StatusErrno", fmt::format("{}", data.notify_errno));
+    list.time("ExecMainStartTimestamp", data.main_started);
+    list.time("ExecMainExitTimestamp", data.main_exited);
+    const bool ended = data.main_exit.has_value();
+    // waitid()'s CLD_* numbers, as systemd prints them.
+    const int code = !ended ? 0 : data.main_exit->code == base::ExitInfo::Code::Exited ? 1
+                              : data.main_exit->code == base::ExitInfo::Code::Killed ? 2
+                                                                                     : 3;
+    list.add("ExecMainPID", fmt::format("{}", data.main_pid));
+    list.add("ExecMainCode", fmt::format("{}", code));
+    list.add("ExecMainStatus", fmt::format("{}", ended ? data.main_exit->status : 0));
+}
+
+void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    const unit::UnitConfig& config = *status.config;
+    list.add("Id", config.name);
+    list.add("Names", base::join(config.names, " "));
+    list.add("Description", config.unit.description.empty() ? config.name : config.unit.description);
+    list.add("LoadState", std::string(name(config.load_state)));
+    if (!config.load_error.empty() && config.load_state != unit::LoadState::NotFound)
+        list.add("LoadError", config.load_error);
+    list.add("ActiveState", std::string(supervise::name(status.active)));
+    list.add("SubState", std::string(status.sub));
+    list.add("FragmentPath", config.files.empty() ? std::string() : config.files.front());
+    list.add("DropInPaths", config.files.size() < 2 ? std::string()
+                                                    : base::join({config.files.begin() + 1, config.files.end()}, " "));
+    list.add("UnitFileState", context.file_state(config.name));
+    list.add("UnitFilePreset", "enabled");
+    list.time("StateChangeTimestamp", status.state_change);
+    list.time("InactiveExitTimestamp", status.inactive_exit);
+    list.time("ActiveEnterTimestamp", status.active_enter);
+    list.time("ActiveExitTimestamp", status.active_exit);
+    list.time("InactiveEnterTimestamp", status.inactive_enter);
+    list.time("ConditionTimestamp", status.condition_time);
+    list.flag("ConditionResult", status.condition_result);
+    list.flag("AssertResult", status.assert_result);
+    list.flag("CanStart", !config.unit.refuse_manual_start);
+    list.flag("CanStop", !config.unit.refuse_manual_stop);
+    list.flag("CanIsolate", config.unit.allow_isolate);
+    const auto& service = *config.service;
+    list.flag("CanReload", config.type == unit::UnitType::Service &&
+                               (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload));
+    list.flag("NeedDaemonReload", false);
+    list.flag("Transient", false);
+    list.add("InvocationID", context.invocation_id(status.id));
+    list.add("Job", status.job ? fmt::format("{}", status.job_id.value) : std::string());
+}
+
+} // namespace
+
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment) {
+    List list;
+    add_state(list, context, status);
+    add_service(list, status);
+    std::string last_kind;
+    std::string units;
+    for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
+        if (dependency.kind != last_kind) {
+            if (!last_kind.empty())
+                list.add(last_kind, std::move(units));
+            last_kind = dependency.kind;
+            units.clear();
+        }
+        units += (units.empty() ? "" : " ") + dependency.unit;
+    }
+    if (!last_kind.empty())
+        list.add(last_kind, std::move(units));
+    for (const unit::Directive& row : unit::directives()) {
+        if (row.show == nullptr || row.group == unit::Group::Install)
+            continue;
+        const std::string_view section = row.group == unit::Group::Unit      ? "Unit"
+                                         : status.config->type == unit::UnitType::Service ? "Service"
+                                         : status.config->type == unit::UnitType::Mount   ? "Mount"
+                                                                                          : "";
+        if (unit::find_directive(status.config->type, section, row.name) != &row)
+            continue;
+        const std::string property = unit::property_name(row);
+        const bool secret = property == "Environment" || property == "EnvironmentFiles" || property == "StandardInputData";
+        if (!secret || with_environment)
+            list.add(property, row.show(*status.config));
+    }
+    return list.take();
+}
+
+} // namespace monoinit::runtime

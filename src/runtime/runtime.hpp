@@ -1,0 +1,145 @@
+#pragma once
+// The imperative shell: one epoll loop that feeds events to the engine and performs its effects. Single-threaded; nothing
+// in it blocks. Order in feed(): engine, then checkpoint, then effects, so that a crash never forgets what was begun.
+// Tested by tests/system.
+
+#include "config/config.hpp"
+#include "control/server.hpp"
+#include "engine/engine.hpp"
+#include "runtime/checkpoint.hpp"
+#include "runtime/foreground.hpp"
+#include "runtime/guards.hpp"
+#include "runtime/log_process.hpp"
+#include "runtime/notify_sockets.hpp"
+#include "runtime/outer_notify.hpp"
+#include "runtime/probes.hpp"
+#include "runtime/state_dir.hpp"
+#include "runtime/views.hpp"
+#include "sys/clock.hpp"
+#include "sys/epoll_loop.hpp"
+#include "sys/place.hpp"
+#include "sys/real_files.hpp"
+#include "sys/signals.hpp"
+#include "unit/loader.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace monoinit::runtime {
+
+class Operations;
+
+/// What main() hands over.
+struct Invocation {
+    int argc = 0;
+    char** argv = nullptr;
+    char** environment = nullptr;
+    int resume_checkpoint = -1; ///< the checkpoint of the image before, -1 at boot
+    base::Moment started;
+};
+
+class Runtime {
+  public:
+    static base::Result<std::unique_ptr<Runtime>> create(const Invocation& invocation, config::Loaded config,
+                                                         std::vector<std::string> command);
+    ~Runtime();
+    /// Runs until the container ends; returns its exit status.
+    int run();
+
+    // For the parts of the shell.
+    void feed(engine::Event event);
+    engine::Engine& engine() { return *engine_; }
+    /// Loads a unit and everything it names, and tells the engine. Returns its id, 0 if the name is not valid.
+    base::UnitId load(const std::string& name);
+    void daemon_reload();
+    /// Does not return when it works.
+    void daemon_reexec();
+    /// Begins the end (or, when it has begun already, hurries it).
+    void shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget);
+    ViewContext view();
+    control::ManagerInfo info();
+    const unit::Loader& loader() const { return *loader_; }
+    LogProcess& log() { return *log_; }
+    Guards& guards() { return *guards_; }
+    const StateDir& state_dir() const { return dir_; }
+    std::array<std::uint8_t, 16> invocation_id(base::UnitId unit) const;
+    bool booted() const { return ready_after_.has_value(); }
+    exec::ManagerContext& manager_context() { return manager_; }
+
+  private:
+    Runtime(const Invocation& invocation, config::Loaded config, std::vector<std::string> command);
+
+    // boot.cpp
+    base::Result<void> set_up();
+    void set_up_place();
+    void set_up_control();
+    void set_up_signals();
+    void boot();
+    void resume();
+    void restore_descriptors();
+    void restore_records();
+    void report_boot_problems();
+    void say_what_is_not_enabled();
+    std::string boot_target_name() const;
+    unit::Environment unit_environment() const;
+
+    // runtime.cpp
+    void perform(const engine::Effect& effect);
+    void perform_action(const engine::UnitAction& action);
+    void save_dirty();
+    void save_names();
+    void on_signal(const signalfd_siginfo& info);
+    void reap();
+    void on_boot_finished(const engine::BootFinished& finished);
+    void on_exit_effect(int status);
+    void leave_if_done();
+    void announce(const engine::UnitChanged& changed);
+    void report_units(const std::vector<engine::ConfigPtr>& configs);
+    base::Instant next_wakeup() const;
+
+    Invocation invocation_;
+    config::InitConfig config_;
+    std::vector<config::Problem> config_problems_;
+    std::vector<std::string> command_;
+    bool is_pid1_ = false;
+
+    sys::UniqueFd exe_, reserve_;
+    StateDir dir_;
+    std::optional<Checkpoint> checkpoint_;
+    std::optional<sys::EpollLoop> loop_;
+    std::optional<sys::SignalFd> signals_;
+    std::optional<sys::Timer> timer_;
+    sys::RealFiles files_;
+    sys::Place place_;
+    std::unique_ptr<unit::Loader> loader_;
+    std::unique_ptr<engine::Engine> engine_;
+    exec::ManagerContext manager_;
+    std::unique_ptr<LogProcess> log_;
+    std::unique_ptr<Guards> guards_;
+    std::unique_ptr<NotifySockets> notify_;
+    std::unique_ptr<Probes> probes_;
+    std::unique_ptr<Operations> operations_;
+    std::unique_ptr<control::Server> server_;
+    std::unique_ptr<Foreground> foreground_;
+    OuterNotify outer_;
+
+    std::deque<engine::Event> queue_;
+    bool feeding_ = false, reap_again_ = false;
+    std::vector<std::string> loaded_names_;
+    std::unordered_set<std::string> known_names_;
+    std::unordered_set<std::string> reported_; ///< units whose problems were said
+    std::uint64_t seed_[2] = {};               ///< of invocation ids
+    base::UnitId boot_target_;
+    std::optional<base::Duration> ready_after_;
+    bool stopping_ = false, hurried_ = false, draining_ = false, left_ = false;
+    int exit_status_ = 0;
+    base::Instant drain_until_ = base::never, next_watchdog_ = base::never, stop_deadline_ = base::never;
+    std::uint64_t orphans_ = 0;
+};
+
+} // namespace monoinit::runtime

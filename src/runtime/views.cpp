@@ -1,0 +1,224 @@
+// Summaries and details. The words of states are systemd's; the sentences are EXPERIENCE's.
+#include "runtime/views.hpp"
+
+#include "base/enum_names.hpp"
+#include "base/fmt.hpp"
+#include "unit/directives.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace monoinit::runtime {
+
+namespace {
+
+using unit::DependencyKind;
+
+constexpr auto load_state_names = base::enum_names<unit::LoadState>({
+    {unit::LoadState::Loaded, "loaded"}, {unit::LoadState::NotFound, "not-found"},
+    {unit::LoadState::BadSetting, "bad-setting"}, {unit::LoadState::Error, "error"},
+    {unit::LoadState::Masked, "masked"}, {unit::LoadState::Stub, "stub"},
+});
+
+struct KindName {
+    DependencyKind kind;
+    std::string_view forward, reverse;
+};
+
+constexpr KindName kind_names[] = {
+    {DependencyKind::Requires, "Requires", "RequiredBy"},
+    {DependencyKind::Requisite, "Requisite", "RequisiteOf"},
+    {DependencyKind::Wants, "Wants", "WantedBy"},
+    {DependencyKind::BindsTo, "BindsTo", "BoundBy"},
+    {DependencyKind::PartOf, "PartOf", "ConsistsOf"},
+    {DependencyKind::Upholds, "Upholds", "UpheldBy"},
+    {DependencyKind::Conflicts, "Conflicts", "ConflictedBy"},
+    {DependencyKind::Before, "Before", ""}, // After= of the other side is its own row
+    {DependencyKind::After, "After", ""},
+    {DependencyKind::OnFailure, "OnFailure", "OnFailureOf"},
+    {DependencyKind::OnSuccess, "OnSuccess", "OnSuccessOf"},
+    {DependencyKind::PropagatesReloadTo, "PropagatesReloadTo", "ReloadPropagatedFrom"},
+    {DependencyKind::PropagatesStopTo, "PropagatesStopTo", "StopPropagatedFrom"},
+    {DependencyKind::Triggers, "Triggers", "TriggeredBy"},
+};
+
+/// Why the last run ended, or how long a finished job took: the NOTE column.
+std::string note_for(const engine::UnitStatus& status) {
+    const auto* service = status.service;
+    if (status.config->load_state != unit::LoadState::Loaded)
+        return status.config->load_error;
+    if (!status.condition_failed.empty() && status.active == supervise::ActiveState::Inactive)
+        return "skipped: " + status.condition_failed;
+    if (service == nullptr)
+        return status.why;
+    if (!service->last_failure.empty() &&
+        (status.active == supervise::ActiveState::Failed || status.next_attempt != base::never))
+        return service->last_failure;
+    if (status.sub == "exited" && status.active_enter && status.inactive_exit)
+        return base::human_time_span(status.active_enter.mono - status.inactive_exit.mono);
+    if (!service->status_text.empty())
+        return service->status_text;
+    if (status.active == supervise::ActiveState::Inactive && !status.why.empty())
+        return status.why.substr(0, status.why.find('\n'));
+    return {};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        lines.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return lines;
+}
+
+bool goes_elsewhere(const unit::Output& output) {
+    using unit::StdoutKind;
+    switch (output.kind) {
+    case StdoutKind::Null:
+    case StdoutKind::File:
+    case StdoutKind::Append:
+    case StdoutKind::Truncate:
+    case StdoutKind::Socket:
+    case StdoutKind::Fd:
+    case StdoutKind::Tty:
+        return true;
+    case StdoutKind::Inherit:
+    case StdoutKind::Journal:
+    case StdoutKind::JournalConsole:
+    case StdoutKind::Kmsg:
+    case StdoutKind::KmsgConsole:
+        return false;
+    }
+    return false;
+}
+
+std::vector<std::string> notices_for(const ViewContext& context, const engine::UnitStatus& status) {
+    const unit::UnitConfig& config = *status.config;
+    std::vector<std::string> notices;
+    for (const unit::Degraded& used : config.degraded) {
+        const unit::Directive& row = unit::directives()[used.row];
+        notices.push_back(fmt::format("{}= is {}: {}", row.name,
+                                      row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note));
+    }
+    for (const unit::Problem& problem : config.problems)
+        notices.push_back(fmt::format("{}:{}: {}", problem.file, problem.line, problem.text));
+    if (config.type == unit::UnitType::Service && goes_elsewhere(config.exec->standard_output))
+        notices.push_back(fmt::format("output does not come here: StandardOutput= is {}",
+                                      config.exec->standard_output.target.empty() ? "elsewhere"
+                                                                                  : config.exec->standard_output.target));
+    std::ranges::move(context.notices(status.id), std::back_inserter(notices));
+    return notices;
+}
+
+} // namespace
+
+std::string_view name(unit::LoadState state) { return base::name_of(load_state_names, state); }
+
+std::string format_timestamp(base::Moment moment) {
+    if (!moment)
+        return {};
+    const auto seconds = static_cast<std::time_t>(moment.wall.count() / 1'000'000);
+    std::tm broken{};
+    ::localtime_r(&seconds, &broken);
+    char text[64];
+    return std::string(text, std::strftime(text, sizeof text, "%a %Y-%m-%d %H:%M:%S %Z", &broken));
+}
+
+control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status) {
+    control::UnitSummary summary;
+    summary.name = status.config->name;
+    summary.description = status.config->unit.description.empty() ? status.config->name : status.config->unit.description;
+    summary.load_state = name(status.config->load_state);
+    summary.active_state = supervise::name(status.active);
+    summary.sub_state = status.sub;
+    if (status.job) {
+        summary.job = graph::name(*status.job);
+        summary.job_id = status.job_id.value;
+    }
+    if (status.service != nullptr) {
+        summary.result = supervise::name(status.service->result);
+        summary.main_pid = status.service->main_pid;
+        summary.restarts = status.service->restarts;
+    }
+    summary.guards = context.guard_pids(status.id);
+    summary.state_changed = status.state_change;
+    if (status.next_attempt != base::never)
+        summary.next_attempt = std::max(status.next_attempt - context.now.mono, base::Duration{});
+    summary.note = note_for(status);
+    summary.machine_masked = status.config->machine_masked;
+    summary.builtin = status.config->builtin;
+    return summary;
+}
+
+control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status) {
+    const unit::UnitConfig& config = *status.config;
+    control::UnitDetail detail;
+    detail.summary = summarise(context, status);
+    detail.names = config.names;
+    detail.documentation = config.unit.documentation;
+    detail.source_path = config.unit.source_path;
+    if (!config.files.empty()) {
+        detail.fragment_path = config.files.front();
+        detail.drop_in_paths.assign(config.files.begin() + 1, config.files.end());
+    }
+    detail.load_error = config.load_error;
+    detail.file_state = context.file_state(config.name);
+    if (config.type == unit::UnitType::Service) {
+        const auto properties = properties_of(context, status, false);
+        const auto value = [&](std::string_view wanted) {
+            const auto found = std::ranges::find(properties, wanted, &std::pair<std::string, std::string>::first);
+            return found == properties.end() ? std::string() : found->second;
+        };
+        detail.type = value("Type");
+        detail.restart = value("Restart");
+        detail.can_reload = value("CanReload") == "yes";
+        detail.user = config.exec->user;
+        detail.group = config.exec->group;
+    }
+    if (status.service != nullptr) {
+        detail.control_pid = status.service->control_pid;
+        detail.status_text = status.service->status_text;
+        detail.last_failure = status.service->last_failure;
+    }
+    detail.active_enter = status.active_enter;
+    detail.active_exit = status.active_exit;
+    detail.inactive_enter = status.inactive_enter;
+    detail.inactive_exit = status.inactive_exit;
+    detail.invocation_id = context.invocation_id(status.id);
+    detail.history = context.history(status.id);
+    detail.dependencies = dependencies_of(context, status.id, {"Requires", "Wants", "BindsTo", "Requisite", "RequiredBy",
+                                                               "WantedBy", "BoundBy", "TriggeredBy", "Triggers"});
+    detail.notices = notices_for(context, status);
+    detail.condition_failed = status.condition_failed;
+    detail.why = lines_of(status.why);
+    return detail;
+}
+
+std::vector<control::Dependency> dependencies_of(const ViewContext& context, base::UnitId unit,
+                                                 const std::vector<std::string>& kinds) {
+    const auto wanted = [&](std::string_view kind) { return !kind.empty() && (kinds.empty() || std::ranges::find(kinds, kind) != kinds.end()); };
+    std::vector<control::Dependency> found;
+    const auto collect = [&](const KindName& row, bool reverse) {
+        const std::string_view label = reverse ? row.reverse : row.forward;
+        if (!wanted(label))
+            return;
+        for (const base::UnitId other : context.engine.dependencies(unit, row.kind, reverse)) {
+            const engine::UnitStatus status = context.engine.status(other);
+            if (!status.config)
+                continue;
+            found.push_back({std::string(label), status.config->name, std::string(supervise::name(status.active)),
+                             std::string(status.sub), std::string(name(status.config->load_state))});
+        }
+    };
+    for (const KindName& row : kind_names) {
+        collect(row, false);
+        collect(row, true);
+    }
+    return found;
+}
+
+} // namespace monoinit::runtime

@@ -1,0 +1,35 @@
+#pragma once
+// From the engine's snapshots to what the control API shows: summaries, details, properties, dependencies.
+// Reads only. Tested by tests/unit/runtime/views_test.cpp and the system tests.
+
+#include "control/api.hpp"
+#include "engine/engine.hpp"
+
+#include <functional>
+#include <string>
+
+namespace monoinit::runtime {
+
+/// What a view needs beyond the engine.
+struct ViewContext {
+    const engine::Engine& engine;
+    base::Moment now;
+    std::function<std::vector<int>(base::UnitId)> guard_pids;         ///< of the unit's living guards
+    std::function<std::string(base::UnitId)> invocation_id;            ///< 32 hex digits, empty if never started
+    std::function<std::vector<control::ExecRecord>(base::UnitId)> history;
+    std::function<std::vector<std::string>(base::UnitId)> notices;     ///< degraded at run time (credentials …)
+    std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
+};
+
+control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
+control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);
+/// Every property `systemctl show` of ours knows; `with_environment` = also values of Environment= and kin.
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment);
+std::vector<control::Dependency> dependencies_of(const ViewContext& context, base::UnitId unit,
+                                                 const std::vector<std::string>& kinds);
+
+std::string_view name(unit::LoadState state); ///< "loaded", "not-found" …
+/// "Sun 2026-11-22 08:34:03 UTC", in the container's zone; empty for no time.
+std::string format_timestamp(base::Moment moment);
+
+} // namespace monoinit::runtime
