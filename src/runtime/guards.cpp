@@ -304,6 +304,13 @@ void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
     flush(found->second);
 }
 
+void Guards::signal_all(int signal) {
+    for (auto& [id, guard] : guards_) {
+        guard.link->signal(exec::SignalScope::Tree, signal, wakes_up(signal), false);
+        flush(guard);
+    }
+}
+
 void Guards::watch(const supervise::WatchPid& watch) {
     if (const auto found = guards_.find(watch.guard); found != guards_.end()) {
         found->second.link->watch(watch.pid);

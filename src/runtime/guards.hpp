@@ -41,6 +41,9 @@ class Guards : public SenderJudge {
     void watch(const supervise::WatchPid& watch);
     void query(const supervise::QueryTree& query);
 
+    /// To every tree there is: the end of the container.
+    void signal_all(int signal);
+
     /// A child of ours was reaped: true when it was a guard or belonged to a lost tree.
     bool child_exited(int pid, int wait_status);
     /// Kills what strays from lost guards at the end of a shutdown.

@@ -43,6 +43,9 @@ struct Invocation {
     base::Moment started;
 };
 
+/// The environment block as strings.
+std::vector<std::string> environment_strings(char** environment);
+
 class Runtime {
   public:
     static base::Result<std::unique_ptr<Runtime>> create(const Invocation& invocation, config::Loaded config,
@@ -78,11 +81,12 @@ class Runtime {
     base::Result<void> set_up();
     void set_up_place();
     void set_up_control();
-    void set_up_signals();
     void boot();
     void resume();
-    void restore_descriptors();
-    void restore_records();
+    void restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names);
+    void restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records);
+    std::size_t count_masked() const;
+    std::string place_words() const;
     void report_boot_problems();
     void say_what_is_not_enabled();
     std::string boot_target_name() const;
@@ -91,14 +95,17 @@ class Runtime {
     // runtime.cpp
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
+    void check_conditions(base::UnitId unit);
+    void check_mount(base::UnitId unit);
     void save_dirty();
-    void save_names();
+    void save_facts();
+    void note_names(const std::vector<engine::ConfigPtr>& configs);
+    void start_command();
     void on_signal(const signalfd_siginfo& info);
     void reap();
     void on_boot_finished(const engine::BootFinished& finished);
     void on_exit_effect(int status);
     void leave_if_done();
-    void announce(const engine::UnitChanged& changed);
     void report_units(const std::vector<engine::ConfigPtr>& configs);
     base::Instant next_wakeup() const;
 
@@ -135,10 +142,14 @@ class Runtime {
     std::unordered_set<std::string> reported_; ///< units whose problems were said
     std::uint64_t seed_[2] = {};               ///< of invocation ids
     base::UnitId boot_target_;
+    int control_listener_ = -1;
+    std::uint32_t masked_ = 0;
     std::optional<base::Duration> ready_after_;
-    bool stopping_ = false, hurried_ = false, draining_ = false, left_ = false;
+    bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;
+    bool command_started_ = false;
     int exit_status_ = 0;
-    base::Instant drain_until_ = base::never, next_watchdog_ = base::never, stop_deadline_ = base::never;
+    base::Instant drain_until_ = base::never, next_watchdog_ = base::never, stop_deadline_ = base::never,
+                  leftovers_deadline_ = base::never;
     std::uint64_t orphans_ = 0;
 };
 

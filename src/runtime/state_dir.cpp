@@ -76,30 +76,41 @@ base::Result<void> claim(StateDir& dir, const std::string& path, const std::stri
     return {};
 }
 
+/// Directory and control socket, in the order of preference.
+std::vector<std::pair<std::string, std::string>> candidates(const std::string& socket_override, const char* xdg_runtime_dir) {
+    if (!socket_override.empty())
+        return {{parent_of(socket_override), socket_override}};
+    std::vector<std::string> places{"/run/monoinit"};
+    if (xdg_runtime_dir != nullptr && xdg_runtime_dir[0] == '/')
+        places.push_back(std::string(xdg_runtime_dir) + "/monoinit");
+    places.push_back(fmt::format("/tmp/monoinit-{}", ::geteuid()));
+    places.push_back(fmt::format("/dev/shm/monoinit-{}", ::geteuid()));
+    std::vector<std::pair<std::string, std::string>> found;
+    for (const auto& place : places)
+        found.emplace_back(place, place + "/control");
+    return found;
+}
+
 } // namespace
 
 StateDir prepare_state_dir(const std::string& socket_override, const char* xdg_runtime_dir) {
-    std::vector<std::pair<std::string, std::string>> candidates; // directory, control socket
-    const auto uid = ::geteuid();
-    if (!socket_override.empty()) {
-        candidates.emplace_back(parent_of(socket_override), socket_override);
-    } else {
-        std::vector<std::string> places{"/run/monoinit"};
-        if (xdg_runtime_dir != nullptr && xdg_runtime_dir[0] == '/')
-            places.push_back(std::string(xdg_runtime_dir) + "/monoinit");
-        places.push_back(fmt::format("/tmp/monoinit-{}", uid));
-        places.push_back(fmt::format("/dev/shm/monoinit-{}", uid));
-        for (const auto& place : places)
-            candidates.emplace_back(place, place + "/control");
-    }
     StateDir dir;
-    for (const auto& [path, control] : candidates) {
+    for (const auto& [path, control] : candidates(socket_override, xdg_runtime_dir)) {
         if (auto claimed = claim(dir, path, control); claimed)
             return dir;
         else
             dir.refused.push_back(base::to_string(claimed.error()));
     }
     return StateDir{{}, {}, {}, {}, std::move(dir.refused)};
+}
+
+StateDir existing_state_dir(const std::string& socket_override, const char* xdg_runtime_dir) {
+    for (const auto& [path, control] : candidates(socket_override, xdg_runtime_dir)) {
+        struct stat st{};
+        if (::lstat(control.c_str(), &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == ::geteuid())
+            return StateDir{path, control, path + "/logs", path + "/notify", {}};
+    }
+    return {};
 }
 
 } // namespace monoinit::runtime

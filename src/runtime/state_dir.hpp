@@ -23,4 +23,7 @@ struct StateDir {
 /// `socket_override` is --socket=: its directory becomes the runtime directory. Never fails: path is empty at worst.
 StateDir prepare_state_dir(const std::string& socket_override, const char* xdg_runtime_dir);
 
+/// The same without touching what is there: after a re-exec.
+StateDir existing_state_dir(const std::string& socket_override, const char* xdg_runtime_dir);
+
 } // namespace monoinit::runtime

@@ -1,0 +1,348 @@
+// From exec of PID 1 to the boot target's start job: descriptors, runtime directory, logger, units, control socket.
+// Nothing here is fatal but the lack of memory and descriptors for the loop itself: what is missing is said, once.
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "exec/spawn.hpp"
+#include "runtime/crash.hpp"
+#include "runtime/operations.hpp"
+#include "runtime/runtime.hpp"
+#include "sys/process_title.hpp"
+#include "sys/syscalls.hpp"
+#include "sys/users.hpp"
+#include "unit/name.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace monoinit::runtime {
+
+namespace {
+
+constexpr rlim_t descriptors_at_most = 65536; ///< more would cost memory for tables and buy nothing
+
+/// The signals that mean something to us; all others but faults stay blocked and unread.
+constexpr int handled_signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGPWR, SIGHUP};
+
+} // namespace
+
+std::vector<std::string> environment_strings(char** environment) {
+    std::vector<std::string> all;
+    for (char** at = environment; at != nullptr && *at != nullptr; at++)
+        all.emplace_back(*at);
+    return all;
+}
+
+namespace {
+
+/// Raises our own soft limit; services get back what we found.
+void raise_descriptor_limit(exec::ManagerContext& manager) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    manager.own_nofile_soft = limit.rlim_cur;
+    manager.own_nofile_hard = limit.rlim_max;
+    limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, descriptors_at_most));
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+log::Config log_config(const config::InitConfig& config) {
+    log::Config made;
+    switch (config.log_format) {
+    case config::LogFormat::Text: made.format = log::Format::Short; break;
+    case config::LogFormat::Json: made.format = log::Format::Json; break;
+    }
+    switch (config.log_color) {
+    case config::Color::Auto: made.color = log::ColorMode::Auto; break;
+    case config::Color::Always: made.color = log::ColorMode::Always; break;
+    case config::Color::Never: made.color = log::ColorMode::Never; break;
+    }
+    made.console = config.logs == config::LogsTo::Store ? log::Console::Nowhere : log::Console::Output;
+    return made;
+}
+
+exec::Account account_of(const sys::User& user) {
+    exec::Account account;
+    account.uid = user.uid;
+    account.gid = user.gid;
+    account.name = user.name;
+    account.home = user.home;
+    account.shell = user.shell;
+    account.groups = sys::supplementary_groups(user.name, user.gid);
+    return account;
+}
+
+} // namespace
+
+base::Result<std::unique_ptr<Runtime>> Runtime::create(const Invocation& invocation, config::Loaded config,
+                                                       std::vector<std::string> command) {
+    std::unique_ptr<Runtime> made(new Runtime(invocation, std::move(config), std::move(command)));
+    TRY(made->set_up());
+    if (invocation.resume_checkpoint >= 0)
+        made->resume();
+    else
+        made->boot();
+    return made;
+}
+
+Runtime::Runtime(const Invocation& invocation, config::Loaded config, std::vector<std::string> command)
+    : invocation_(invocation), config_(std::move(config.config)), config_problems_(std::move(config.problems)),
+      command_(std::move(command)), is_pid1_(::getpid() == 1) {}
+
+base::Result<void> Runtime::set_up() {
+    ::prctl(PR_SET_NAME, config_.comm.c_str());
+    if (!is_pid1_)
+        ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    ::umask(0022);
+    if (::chdir("/") != 0)
+        (void)::chdir("."); // a root that cannot be entered: everything that matters is absolute
+    ::signal(SIGPIPE, SIG_IGN);
+    exec::remember_heap();
+    raise_descriptor_limit(manager_);
+    if (invocation_.resume_checkpoint >= 0)
+        checkpoint_.emplace(TRY(Checkpoint::adopt(sys::UniqueFd(invocation_.resume_checkpoint))));
+    else
+        checkpoint_.emplace(TRY(Checkpoint::create(descriptors_at_most)));
+    for (const FdEntry& entry : checkpoint_->kept())
+        if (entry.kind == FdKind::Executable)
+            exe_.reset(entry.fd);
+    if (!exe_) {
+        exe_.reset(sys::open_file("/proc/self/exe", O_RDONLY));
+        if (!exe_) // no /proc: the path it was started by
+            exe_.reset(sys::open_file(invocation_.argv[0], O_RDONLY));
+        if (exe_)
+            checkpoint_->keep({FdKind::Executable, exe_.get(), 0, 0, 0});
+    }
+    ::fcntl(exe_.get(), F_SETFD, FD_CLOEXEC);
+    ::fcntl(checkpoint_->fd(), F_SETFD, FD_CLOEXEC);
+    arm_crash_survival(*checkpoint_, exe_.get(), invocation_.argc, invocation_.argv, invocation_.environment);
+    loop_.emplace(TRY(sys::EpollLoop::create()));
+    timer_.emplace(TRY(sys::Timer::create()));
+    TRY(loop_->add(timer_->fd(), EPOLLIN, [this](std::uint32_t) { timer_->drain(); }));
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : handled_signals)
+        sigaddset(&set, signal);
+    sigaddset(&set, SIGRTMIN + 3);
+    sigaddset(&set, SIGRTMIN + 4);
+    signals_.emplace(TRY(sys::SignalFd::create(set)));
+    TRY(loop_->add(signals_->fd(), EPOLLIN,
+                   [this](std::uint32_t) { signals_->drain([this](const signalfd_siginfo& info) { on_signal(info); }); }));
+    set_up_place();
+    return {};
+}
+
+/// What services and units are told of the place, and the parts of the shell that need no descriptors of before.
+void Runtime::set_up_place() {
+    manager_.environment = environment_strings(invocation_.environment);
+    manager_.inherit_environment = config_.inherit_environment;
+    manager_.strict_credentials = config_.strict_credentials;
+    manager_.uid = ::geteuid();
+    manager_.gid = ::getegid();
+    manager_.own_groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+    if (!manager_.own_groups.empty())
+        ::getgroups(static_cast<int>(manager_.own_groups.size()), manager_.own_groups.data());
+    manager_.accounts.user = [](std::string_view name) -> std::optional<exec::Account> {
+        const auto user = sys::find_user(name);
+        return user ? std::optional(account_of(*user)) : std::nullopt;
+    };
+    manager_.accounts.group = [](std::string_view name) -> std::optional<gid_t> { return sys::find_group(name); };
+    place_ = sys::look_around();
+    if (std::ranges::none_of(manager_.environment, [](const std::string& entry) { return entry.starts_with("LANG="); }))
+        manager_.locale = place_.locale.empty() ? "C.UTF-8" : place_.locale;
+    dir_ = invocation_.resume_checkpoint >= 0 ? existing_state_dir(config_.socket, ::getenv("XDG_RUNTIME_DIR"))
+                                              : prepare_state_dir(config_.socket, ::getenv("XDG_RUNTIME_DIR"));
+    manager_.directory_roots = exec::directory_roots(manager_.uid, manager_.environment, dir_.path);
+
+    log_ = std::make_unique<LogProcess>(*loop_, *checkpoint_, exe_.get());
+    loader_ = std::make_unique<unit::Loader>(files_, unit_environment());
+    engine::EngineOptions options;
+    options.policy.default_backoff = config_.default_backoff;
+    engine_ = std::make_unique<engine::Engine>(options);
+    guards_ = std::make_unique<Guards>(Guards::Links{*loop_, *checkpoint_, *log_, manager_, [this](engine::Event event) { feed(std::move(event)); },
+                                                     [this](base::UnitId unit) { return engine_->status(unit); },
+                                                     [this](base::UnitId unit) { return invocation_id(unit); }});
+    notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what) {
+        feed(engine::NotifyEvent{unit, std::move(what)});
+    });
+    notify_->set_directory(dir_.notify);
+    guards_->set_notify(*notify_);
+    probes_ = std::make_unique<Probes>(*loop_);
+    operations_ = std::make_unique<Operations>(*this);
+    foreground_ = std::make_unique<Foreground>(*loop_, *checkpoint_,
+        [this](int status, const std::string& how) {
+            log_->command_has_terminal(false, nullptr);
+            log_->say(6, {}, fmt::format("command {}: {}", command_.front(), how));
+            exit_status_ = status;
+            if (!stopping_)
+                shut_down(engine::Shutdown::Kind::Exit, "the command ended", status, config_.shutdown_timeout);
+        },
+        [this] { leave_if_done(); });
+    if (outer_.watchdog_interval() != base::infinity)
+        next_watchdog_ = sys::now() + outer_.watchdog_interval();
+}
+
+unit::Environment Runtime::unit_environment() const {
+    unit::Environment environment;
+    const char* unit_path = ::getenv("SYSTEMD_UNIT_PATH");
+    environment.unit_path = unit::default_unit_path(unit_path == nullptr ? "" : unit_path, config_.unit_path);
+    environment.uid = manager_.uid;
+    environment.gid = manager_.gid;
+    environment.user_name = place_.user_name;
+    environment.group_name = place_.group_name;
+    environment.home = place_.home;
+    environment.shell = place_.shell;
+    environment.host_name = place_.host_name;
+    environment.pretty_host_name = place_.host_name;
+    environment.machine_id = place_.machine_id;
+    environment.boot_id = place_.boot_id;
+    environment.kernel_release = place_.kernel_release;
+    environment.architecture = place_.architecture;
+    environment.os_id = place_.os_id;
+    environment.os_version_id = place_.os_version_id;
+    environment.os_build_id = place_.os_build_id;
+    environment.os_variant_id = place_.os_variant_id;
+    environment.os_image_id = place_.os_image_id;
+    environment.os_image_version = place_.os_image_version;
+    using unit::DirectoryKind;
+    const auto root = [&](DirectoryKind kind) { return manager_.directory_roots[static_cast<std::size_t>(kind)]; };
+    environment.runtime_directory_root = root(DirectoryKind::Runtime);
+    environment.state_root = root(DirectoryKind::State);
+    environment.cache_root = root(DirectoryKind::Cache);
+    environment.logs_root = root(DirectoryKind::Logs);
+    environment.configuration_root = root(DirectoryKind::Configuration);
+    environment.default_timeout_start = config_.default_timeout_start;
+    environment.default_timeout_stop = config_.default_timeout_stop;
+    environment.masked_patterns = unit::machine_masks(config_.masked_units);
+    return environment;
+}
+
+void Runtime::set_up_control() {
+    if (!dir_.path.empty() && control_listener_ < 0) {
+        if (auto listening = control::listen_at(dir_.control)) {
+            control_listener_ = *listening;
+            checkpoint_->keep({FdKind::Control, control_listener_, 0, 0, 0});
+        } else {
+            log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(listening.error())));
+        }
+    }
+    if (control_listener_ < 0)
+        return;
+    control::ServerOptions options;
+    options.domain = {manager_.uid, sys::find_group("monoinit")};
+    options.version = MONOINIT_VERSION;
+    options.closer = [](std::vector<int> descriptors) {
+        std::vector<sys::UniqueFd> owned;
+        for (const int fd : descriptors)
+            owned.emplace_back(fd);
+        sys::close_elsewhere(std::move(owned));
+    };
+    auto made = control::Server::create(control_listener_, *operations_, std::move(options));
+    if (!made)
+        return log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(made.error())));
+    server_ = std::move(*made);
+    operations_->set_server(*server_);
+    if (auto added = loop_->add(server_->fd(), EPOLLIN, [this](std::uint32_t) { server_->dispatch(sys::now()); }); !added)
+        log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(added.error())));
+}
+
+std::string Runtime::boot_target_name() const {
+    if (!config_.unit.empty())
+        return unit::with_suffix(config_.unit, ".target");
+    return loader_->fragment_path("default.target").empty() ? "multi-user.target" : "default.target";
+}
+
+void Runtime::boot() {
+    if (::getrandom(seed_, sizeof seed_, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof seed_)) {
+        seed_[0] = static_cast<std::uint64_t>(invocation_.started.wall.count());
+        seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
+    }
+    log_->start(dir_.logs, log_config(config_));
+    const std::string target = boot_target_name();
+    const auto configs = loader_->load_closure({target});
+    engine_->sync(configs, false, sys::moment_now());
+    boot_target_ = engine_->find(target);
+    const auto own = std::ranges::count_if(configs, [](const auto& config) {
+        return !config->builtin && config->load_state == unit::LoadState::Loaded && config->type == unit::UnitType::Service;
+    });
+    masked_ = static_cast<std::uint32_t>(count_masked());
+    log_->say(6, {}, fmt::format("{} {} in {} ({}); starting {}: {} unit{}, {} masked", MONOINIT_VERSION,
+                                 is_pid1_ ? "as PID 1" : fmt::format("as pid {}", ::getpid()), place_.container, place_words(), target, own,
+                                 own == 1 ? "" : "s", masked_));
+    report_boot_problems();
+    report_units(configs);
+    note_names(configs);
+    set_up_control();
+    engine_->set_boot_target(boot_target_);
+    feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
+    if (own == 0)
+        say_what_is_not_enabled();
+}
+
+void Runtime::report_boot_problems() {
+    for (const config::Problem& problem : config_problems_)
+        log_->say(4, {}, config::to_string(problem));
+    if (dir_.path.empty())
+        log_->say(3, {}, fmt::format("no usable runtime directory, so no control socket: {}", base::join(dir_.refused, "; ")));
+}
+
+void Runtime::say_what_is_not_enabled() {
+    const std::vector<std::string> names = loader_->not_enabled();
+    if (names.empty()) {
+        log_->say(5, {}, fmt::format("no unit is enabled and there is none to enable; looked in {}. A first one, /etc/systemd/system/web.service: "
+                                     "[Service] ExecStart=/usr/bin/env sleep infinity [Install] WantedBy=multi-user.target (each on a line of its own)",
+                                     base::join(loader_->environment().unit_path, " ")));
+        return;
+    }
+    std::vector<std::string> shorter;
+    for (const std::string& name : names)
+        shorter.emplace_back(unit::short_name(name));
+    log_->say(5, {}, fmt::format("{} unit{} {} [Install] but {} not enabled: {}. Run: initctl enable {}", names.size(), names.size() == 1 ? "" : "s",
+                                 names.size() == 1 ? "has" : "have", names.size() == 1 ? "is" : "are", base::join(shorter, " "),
+                                 base::join(shorter, " ")));
+}
+
+std::string Runtime::place_words() const {
+    const std::string who = manager_.uid == 0 ? "root" : fmt::format("uid {}", manager_.uid);
+    return fmt::format("{}, {}", who, place_.cgroup_writable ? "cgroup write" : "no cgroup write");
+}
+
+std::size_t Runtime::count_masked() const {
+    std::size_t masked = 0;
+    for (const std::string& name : loader_->all_names())
+        masked += unit::is_machine_masked(*loader_, name) ? 1U : 0U;
+    return masked;
+}
+
+control::ManagerInfo Runtime::info() {
+    control::ManagerInfo info;
+    info.version = MONOINIT_VERSION;
+    info.pid = ::getpid();
+    constexpr std::string_view states[] = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"};
+    info.system_state = states[static_cast<std::size_t>(engine_->system_state())];
+    info.uptime = sys::now() - invocation_.started.mono;
+    info.ready_after = ready_after_;
+    info.started = invocation_.started;
+    info.place = fmt::format("{} in {}, {}", manager_.uid == 0 ? "root" : fmt::format("uid {}", manager_.uid), place_.container,
+                             place_.cgroup_writable ? "cgroup write" : "no cgroup write");
+    info.boot_target = boot_target_ ? engine_->status(boot_target_).config->name : boot_target_name();
+    info.unit_path = loader_->environment().unit_path;
+    info.masked = masked_;
+    info.not_enabled = loader_->not_enabled();
+    for (const base::UnitId unit : engine_->units()) {
+        const auto status = engine_->status(unit);
+        info.units += status.config->load_state == unit::LoadState::Loaded ? 1U : 0U;
+        info.failed += status.active == supervise::ActiveState::Failed ? 1U : 0U;
+    }
+    info.jobs = static_cast<std::uint32_t>(engine_->jobs().size());
+    info.runtime_directory = dir_.path;
+    info.log_source = dir_.logs;
+    return info;
+}
+
+} // namespace monoinit::runtime

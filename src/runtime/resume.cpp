@@ -1,0 +1,152 @@
+// After a crash or daemon-reexec: takes up descriptors and records. A record whose restoring crashed the image before is
+// skipped, so that one bad record cannot make a crash loop. Tested by tests/system/crash.
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "runtime/crash.hpp"
+#include "runtime/runtime.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace monoinit::runtime {
+
+namespace {
+
+struct Facts {
+    std::unordered_map<std::uint32_t, std::string> units; ///< ids of the image before
+    std::vector<std::string> names;
+    std::uint64_t seed[2] = {};
+    base::Moment started;
+    std::optional<base::Duration> ready_after;
+    bool command_started = false, stopping = false;
+    base::Instant stop_deadline = base::never;
+    int exit_status = 0;
+};
+
+/// The lines of Runtime::save_facts(). Unknown ones are of a later version.
+Facts parse_facts(const std::string& bytes) {
+    Facts facts;
+    const auto number = [](std::string_view text) { return std::strtoll(std::string(text).c_str(), nullptr, 10); };
+    for (const std::string_view line : base::split(bytes, '\n')) {
+        const auto words = base::split(line, ' ');
+        if (words[0] == "seed" && words.size() == 3) {
+            facts.seed[0] = std::strtoull(std::string(words[1]).c_str(), nullptr, 10);
+            facts.seed[1] = std::strtoull(std::string(words[2]).c_str(), nullptr, 10);
+        } else if (words[0] == "started" && words.size() == 3) {
+            facts.started = {base::Instant{base::Duration(number(words[1]))}, base::Duration(number(words[2]))};
+        } else if (words[0] == "ready" && words.size() == 2) {
+            facts.ready_after = base::Duration(number(words[1]));
+        } else if (words[0] == "command") {
+            facts.command_started = true;
+        } else if (words[0] == "stopping" && words.size() == 3) {
+            facts.stopping = true;
+            facts.stop_deadline = base::Instant{base::Duration(number(words[1]))};
+            facts.exit_status = static_cast<int>(number(words[2]));
+        } else if (words[0] == "unit" && words.size() == 3) {
+            facts.units[static_cast<std::uint32_t>(number(words[1]))] = words[2];
+            facts.names.emplace_back(words[2]);
+        }
+    }
+    return facts;
+}
+
+} // namespace
+
+void Runtime::resume() {
+    const auto records = checkpoint_->read_all();
+    const std::vector<FdEntry> kept = checkpoint_->kept();
+    for (const FdEntry& entry : kept)
+        ::fcntl(entry.fd, F_SETFD, FD_CLOEXEC);
+    Facts facts;
+    for (const auto& [key, bytes] : records)
+        if (key == runtime_record)
+            facts = parse_facts(bytes);
+    seed_[0] = facts.seed[0];
+    seed_[1] = facts.seed[1];
+    invocation_.started = facts.started;
+    ready_after_ = facts.ready_after;
+    command_started_ = facts.command_started;
+    stopping_ = facts.stopping;
+    stop_deadline_ = facts.stop_deadline;
+    exit_status_ = facts.exit_status;
+
+    log_->resume(kept, records);
+    const Checkpoint::Crash crash = checkpoint_->crash();
+    if (crash.signal == 0)
+        log_->say(5, {}, fmt::format("{} took over; services were not touched", MONOINIT_VERSION));
+    else
+        log_->say(2, {}, fmt::format("PID 1 crashed ({}, crash {}) and goes on; services were not touched", base::signal_name(static_cast<int>(crash.signal)),
+                                     crash.count));
+
+    const std::string target = boot_target_name();
+    std::vector<std::string> roots = facts.names;
+    roots.push_back(target);
+    const auto configs = loader_->load_closure(roots);
+    engine_->sync(configs, false, sys::moment_now());
+    boot_target_ = engine_->find(target);
+    if (!ready_after_)
+        engine_->set_boot_target(boot_target_);
+    masked_ = static_cast<std::uint32_t>(count_masked());
+    for (const auto& config : configs)
+        reported_.insert(config->name); // said before
+    restore_descriptors(kept, facts.units);
+    restore_records(records);
+    note_names(configs);
+    save_facts();
+    set_up_control();
+    guards_->resynchronise();
+    if (command_started_ && !foreground_->running() && !stopping_)
+        shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
+    reap(); // SIGCHLDs that came while there was nobody to read them
+    feed(engine::Tick{});
+}
+
+void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names) {
+    for (const FdEntry& old : kept) {
+        FdEntry entry = old;
+        if (entry.unit != 0) {
+            const auto name = names.find(entry.unit);
+            const base::UnitId unit = name == names.end() ? base::UnitId{} : engine_->find(name->second);
+            entry.unit = unit.value;
+            checkpoint_->keep(entry);
+        }
+        if (entry.kind == FdKind::Control) {
+            control_listener_ = entry.fd;
+        } else if (entry.kind == FdKind::Notify && entry.unit != 0) {
+            notify_->adopt(base::UnitId{entry.unit}, entry.id, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {
+            foreground_->adopt(entry, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::Guard && entry.unit != 0) {
+            guards_->adopt(entry, sys::UniqueFd(entry.fd));
+        }
+    }
+}
+
+void Runtime::restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records) {
+    Checkpoint::Crash& crash = checkpoint_->crash();
+    const std::uint32_t poisonous = crash.signal == 0 ? 0 : crash.restoring;
+    // Old records carry old ids as keys; each unit writes itself anew under its id of now.
+    for (const auto& [key, bytes] : records)
+        if (key != engine_record && key < unit_records_end)
+            checkpoint_->erase(key);
+    for (const auto& [key, bytes] : records) {
+        if (key >= unit_records_end)
+            continue;
+        if (key + 1 == poisonous) {
+            log_->say(3, {}, "the state of one unit could not be restored: restoring it crashed PID 1");
+            continue;
+        }
+        crash.restoring = key + 1;
+        const auto restored = key == engine_record ? engine_->restore_globals(bytes, sys::moment_now()) : engine_->restore(bytes, sys::moment_now());
+        if (!restored)
+            log_->say(3, {}, fmt::format("a record of the checkpoint is unusable: {}", base::to_string(restored.error())));
+    }
+    crash.restoring = 0;
+    save_dirty();
+    for (const base::UnitId unit : engine_->units())
+        checkpoint_->write(unit.value, engine_->save(unit));
+}
+
+} // namespace monoinit::runtime

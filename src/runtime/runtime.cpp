@@ -1,0 +1,404 @@
+// The loop: events in, effects out, signals, reaping, the end. See runtime.hpp.
+#include "runtime/runtime.hpp"
+
+#include "base/fmt.hpp"
+#include "base/strings.hpp"
+#include "runtime/crash.hpp"
+#include "runtime/operations.hpp"
+#include "sys/proc.hpp"
+#include "sys/syscalls.hpp"
+#include "unit/name.hpp"
+#include "unit/verify.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace monoinit::runtime {
+
+namespace {
+
+constexpr int reaped_at_once = 1000; ///< then control and guards get their turn, however many orphans there are
+constexpr base::Duration condition_limit = std::chrono::seconds(25), probe_limit = std::chrono::seconds(10);
+/// What the logger gets for the last lines when the shutdown budget is used up.
+constexpr base::Duration drain_at_least = std::chrono::milliseconds(500);
+/// How long leftovers of KillMode=process get between SIGTERM and the end.
+constexpr base::Duration leftovers_grace = std::chrono::seconds(1);
+
+} // namespace
+
+Runtime::~Runtime() = default;
+
+void Runtime::feed(engine::Event event) {
+    queue_.push_back(std::move(event));
+    if (feeding_)
+        return; // an effect caused it: it comes after the effects before it
+    feeding_ = true;
+    while (!queue_.empty()) {
+        const engine::Event next = std::move(queue_.front());
+        queue_.pop_front();
+        const std::vector<engine::Effect> effects = engine_->handle(next, sys::moment_now());
+        save_dirty();
+        for (const engine::Effect& effect : effects)
+            perform(effect);
+    }
+    feeding_ = false;
+    operations_->check_waits();
+}
+
+void Runtime::save_dirty() {
+    const auto dirty = engine_->take_dirty();
+    for (const base::UnitId unit : dirty)
+        checkpoint_->write(unit.value, engine_->save(unit));
+    checkpoint_->write(engine_record, engine_->save_globals());
+}
+
+void Runtime::perform(const engine::Effect& effect) {
+    if (const auto* action = std::get_if<engine::UnitAction>(&effect))
+        perform_action(*action);
+    else if (const auto* conditions = std::get_if<engine::CheckConditions>(&effect))
+        check_conditions(conditions->unit);
+    else if (const auto* mount = std::get_if<engine::CheckMount>(&effect))
+        check_mount(mount->unit);
+    else if (const auto* line = std::get_if<engine::Log>(&effect))
+        log_->say(static_cast<int>(line->severity), line->unit ? engine_->status(line->unit).config->name : std::string(), line->text);
+    else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect))
+        operations_->unit_changed(*changed);
+    else if (const auto* reply = std::get_if<engine::RequestReply>(&effect))
+        operations_->replied(*reply);
+    else if (const auto* finished = std::get_if<engine::JobFinished>(&effect))
+        operations_->finished(*finished);
+    else if (const auto* booted = std::get_if<engine::BootFinished>(&effect))
+        on_boot_finished(*booted);
+    else if (const auto* exit = std::get_if<engine::Exit>(&effect))
+        on_exit_effect(exit->status);
+}
+
+void Runtime::perform_action(const engine::UnitAction& action) {
+    const base::UnitId unit = action.unit;
+    if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
+        guards_->spawn(unit, *spawn);
+    } else if (const auto* signal = std::get_if<supervise::Signal>(&action.action)) {
+        guards_->signal(unit, *signal);
+    } else if (const auto* watch = std::get_if<supervise::WatchPid>(&action.action)) {
+        guards_->watch(*watch);
+    } else if (const auto* query = std::get_if<supervise::QueryTree>(&action.action)) {
+        guards_->query(*query);
+    } else if (const auto* file = std::get_if<supervise::ReadPidFile>(&action.action)) {
+        probes_->start(exec::probe_pid_file(file->path), sys::now(), probe_limit, [this, unit](std::optional<std::string> bytes) {
+            supervise::PidFileRead read;
+            const exec::PidFileAnswer answer = exec::pid_file_answer(bytes.value_or(""));
+            read.error = bytes ? answer.error : "reading it took too long";
+            read.guard = answer.pid != 0 ? guards_->guard_above(unit, answer.pid) : base::GuardId{};
+            read.pid = read.guard ? answer.pid : 0;
+            if (answer.pid != 0 && !read.guard)
+                read.error = fmt::format("pid {} is not one of this unit's processes", answer.pid);
+            feed(engine::PidFileEvent{unit, std::move(read)});
+        });
+    } else if (std::holds_alternative<supervise::RemoveDirectories>(action.action)) {
+        const auto paths = exec::directory_paths(*engine_->status(unit).config->exec, unit::DirectoryKind::Runtime, manager_);
+        if (!paths.empty())
+            probes_->start(exec::probe_remove_trees(paths), sys::now(), probe_limit, [](const std::optional<std::string>&) {});
+    } else if (const auto* remove = std::get_if<supervise::RemovePidFile>(&action.action)) {
+        probes_->start(exec::probe_remove_file(remove->path), sys::now(), probe_limit, [](const std::optional<std::string>&) {});
+    }
+}
+
+void Runtime::check_conditions(base::UnitId unit) {
+    const auto config = engine_->status(unit).config;
+    exec::ConditionContext context;
+    context.environment = manager_.environment;
+    context.host_name = loader_->environment().host_name;
+    context.machine_id = loader_->environment().machine_id;
+    const auto tell = [this, unit](const exec::ConditionsAnswer& answer) {
+        feed(engine::ConditionsChecked{unit, answer.ok, answer.assertion_failed, answer.failed});
+    };
+    if (const auto known = exec::evaluate_all_inline(config->unit.conditions, config->files, context))
+        return tell(*known);
+    probes_->start(exec::probe_conditions(config->unit.conditions, config->files, context), sys::now(), condition_limit,
+                   [tell](std::optional<std::string> bytes) {
+                       if (bytes)
+                           if (auto answer = exec::conditions_answer(*bytes))
+                               return tell(*answer);
+                       tell({false, false, "a condition could not be looked at within 25 s (a hung mount?)"});
+                   });
+}
+
+void Runtime::check_mount(base::UnitId unit) {
+    const auto config = engine_->status(unit).config;
+    const std::string& where = config->mount->where;
+    engine::MountState state{unit, sys::is_mount_point(where), {}};
+    if (!state.mounted)
+        state.error = fmt::format("{} is not mounted, and mounting needs CAP_SYS_ADMIN: make it a volume of the container", where);
+    feed(std::move(state));
+}
+
+base::UnitId Runtime::load(const std::string& name) {
+    if (!unit::is_valid_name(name))
+        return {};
+    const base::UnitId known = engine_->find(name);
+    // A unit that was not there, or was masked, may have come meanwhile; others change by daemon-reload only.
+    if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded)
+        return known;
+    const auto configs = loader_->load_closure({name});
+    std::vector<engine::ConfigPtr> fresh;
+    for (const auto& config : configs)
+        if (const base::UnitId id = engine_->find(config->name); !id || engine_->status(id).config->load_state != unit::LoadState::Loaded)
+            fresh.push_back(config);
+    engine_->sync(fresh, false, sys::moment_now());
+    report_units(fresh);
+    note_names(fresh);
+    return engine_->find(name);
+}
+
+void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
+    bool changed = false;
+    for (const auto& config : configs)
+        if (config->load_state == unit::LoadState::Loaded && known_names_.insert(config->name).second) {
+            loaded_names_.push_back(config->name);
+            changed = true;
+        }
+    if (changed)
+        save_facts();
+}
+
+/// Everything of the shell's own that a resumed image cannot find out by itself: one line a fact.
+void Runtime::save_facts() {
+    std::string bytes = fmt::format("seed {} {}\nstarted {} {}\n", seed_[0], seed_[1], invocation_.started.mono.since_boot.count(),
+                                    invocation_.started.wall.count());
+    if (ready_after_)
+        bytes += fmt::format("ready {}\n", ready_after_->count());
+    if (command_started_)
+        bytes += "command\n";
+    if (stopping_)
+        bytes += fmt::format("stopping {} {}\n", stop_deadline_.since_boot.count(), exit_status_);
+    for (const std::string& name : loaded_names_)
+        bytes += fmt::format("unit {} {}\n", engine_->find(name).value, name);
+    checkpoint_->write(runtime_record, bytes);
+}
+
+void Runtime::daemon_reload() {
+    loader_->rescan();
+    std::vector<std::string> roots = loaded_names_;
+    roots.push_back(boot_target_name());
+    const auto configs = loader_->load_closure(roots);
+    reported_.clear();
+    engine_->sync(configs, true, sys::moment_now());
+    save_dirty();
+    report_units(configs);
+    std::erase_if(loaded_names_, [&](const std::string& name) { return !engine_->find(name); });
+    known_names_ = {loaded_names_.begin(), loaded_names_.end()};
+    note_names(configs);
+    save_facts();
+    log_->say(6, {}, fmt::format("reloaded {} units", loaded_names_.size()));
+}
+
+void Runtime::daemon_reexec() {
+    log_->say(6, {}, "re-executing");
+    save_dirty();
+    save_facts();
+    reexec(0);
+    log_->say(3, {}, fmt::format("could not re-execute: {}", base::to_string(base::fail_errno(errno, "execveat"))));
+}
+
+void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget) {
+    if (status)
+        exit_status_ = *status;
+    if (stopping_) {
+        if (!hurried_)
+            log_->say(5, {}, fmt::format("{} again: killing what is left", reason));
+        hurried_ = true;
+        foreground_->stop(SIGKILL);
+        stop_deadline_ = std::min(stop_deadline_, sys::now() + drain_at_least);
+        feed(engine::ShutdownNow{});
+        return;
+    }
+    stopping_ = true;
+    stop_deadline_ = budget == base::infinity ? base::never : sys::now() + budget;
+    save_facts();
+    outer_.stopping();
+    log_->begin_shutdown();
+    foreground_->stop(SIGTERM);
+    feed(engine::Shutdown{kind, budget, exit_status_, reason});
+    if (budget == base::Duration{})
+        feed(engine::ShutdownNow{});
+}
+
+/// Units are all down. What may still run: CMD, leftovers of KillMode=process, strays. Then the last lines go out.
+void Runtime::on_exit_effect(int status) {
+    units_down_ = true;
+    // CMD's own status wins over the default; an explicit status of a unit wins over both.
+    if (status != 0)
+        exit_status_ = status;
+    if (guards_->count() > 0)
+        guards_->signal_all(SIGTERM);
+    guards_->end_strays();
+    leftovers_deadline_ = std::min(stop_deadline_, sys::now() + leftovers_grace);
+    leave_if_done();
+}
+
+void Runtime::leave_if_done() {
+    if (!units_down_ || draining_)
+        return;
+    const base::Instant now = sys::now();
+    if (foreground_->running() && now < stop_deadline_)
+        return;
+    const bool leftovers = guards_->count() > 0 || guards_->strays_left() || foreground_->running();
+    if (leftovers && !killed_leftovers_) {
+        if (now < leftovers_deadline_ && !hurried_)
+            return;
+        killed_leftovers_ = true;
+        foreground_->stop(SIGKILL);
+        guards_->signal_all(SIGKILL);
+        guards_->end_strays();
+        leftovers_deadline_ = now + drain_at_least;
+        return;
+    }
+    if (leftovers && now < leftovers_deadline_)
+        return;
+    draining_ = true;
+    drain_until_ = std::max(stop_deadline_ == base::never ? now + config_.shutdown_timeout : stop_deadline_, now + drain_at_least);
+    log_->begin_drain(drain_until_, [this] { left_ = true; });
+}
+
+void Runtime::on_boot_finished(const engine::BootFinished& finished) {
+    if (ready_after_)
+        return;
+    ready_after_ = sys::now() - invocation_.started.mono;
+    const std::string counts = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
+    log_->say(6, {}, fmt::format("ready in {:.2f} s: {}", static_cast<double>(ready_after_->count()) / 1e6, counts));
+    outer_.ready(counts);
+    save_facts();
+    start_command();
+}
+
+/// CMD begins when the boot target's jobs are over, failed ones included; Ctrl-C begins it at once.
+void Runtime::start_command() {
+    if (command_.empty() || command_started_ || stopping_)
+        return;
+    command_started_ = true;
+    save_facts();
+    const bool takes_terminal = Foreground::has_terminal() && config_.logs != config::LogsTo::Stdout;
+    if (takes_terminal)
+        log_->command_has_terminal(true, [this] { foreground_->start(command_, manager_); });
+    else
+        foreground_->start(command_, manager_);
+}
+
+void Runtime::on_signal(const signalfd_siginfo& info) {
+    const int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGCHLD)
+        return reap();
+    if (signal == SIGHUP)
+        return daemon_reload();
+    if (signal == SIGINT && !command_.empty() && !command_started_ && !stopping_) {
+        log_->say(5, {}, "SIGINT: not waiting for the boot, starting the command");
+        return start_command();
+    }
+    if (signal == SIGTERM || signal == SIGINT || signal == SIGPWR || signal == SIGRTMIN + 3 || signal == SIGRTMIN + 4)
+        shut_down(engine::Shutdown::Kind::Signal, base::signal_name(signal), std::nullopt, config_.shutdown_timeout);
+}
+
+void Runtime::reap() {
+    reap_again_ = false;
+    for (int i = 0; i < reaped_at_once; i++) {
+        int status = 0;
+        const pid_t pid = sys::wait_for(-1, &status, WNOHANG, nullptr);
+        if (pid <= 0)
+            return leave_if_done();
+        if (pid == log_->pid())
+            log_->died();
+        else if (!guards_->child_exited(pid, status))
+            orphans_++;
+    }
+    reap_again_ = true;
+}
+
+base::Instant Runtime::next_wakeup() const {
+    base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(),
+                                   log_->next_deadline(), next_watchdog_});
+    if (draining_)
+        next = std::min(next, drain_until_);
+    else if (units_down_)
+        next = std::min(next, leftovers_deadline_);
+    if (stopping_ && foreground_->running())
+        next = std::min(next, stop_deadline_);
+    return next;
+}
+
+int Runtime::run() {
+    while (!left_) {
+        const base::Instant now = sys::now();
+        if (engine_->next_deadline() <= now)
+            feed(engine::Tick{});
+        probes_->expire(now);
+        log_->retry(now);
+        if (operations_->next_deadline() <= now)
+            operations_->check_waits();
+        if (next_watchdog_ <= now) {
+            outer_.watchdog();
+            next_watchdog_ = now + outer_.watchdog_interval();
+        }
+        leave_if_done();
+        if (draining_ && drain_until_ <= now)
+            break;
+        if (reap_again_)
+            reap();
+        (void)timer_->set(next_wakeup()); // a timer that cannot be set fires late: the loop below still turns on events
+        if (auto ran = loop_->run_once(reap_again_ ? base::Duration{} : base::infinity); !ran)
+            log_->say(3, {}, base::to_string(ran.error()));
+    }
+    if (!is_pid1_)
+        for (const int child : sys::children_of(::getpid()))
+            sys::send_signal(child, SIGKILL);
+    return exit_status_;
+}
+
+std::array<std::uint8_t, 16> Runtime::invocation_id(base::UnitId unit) const {
+    // Derived, not stored: the same after a re-exec. The seed is random and per container start.
+    std::uint64_t parts[2];
+    const engine::UnitStatus status = engine_->status(unit);
+    std::uint64_t name = 14695981039346656037ULL; // FNV-1a: ids of units may change with a re-exec, names do not
+    for (const char c : status.config->name)
+        name = (name ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    for (int i = 0; i < 2; i++) {
+        std::uint64_t x = seed_[i] ^ (status.invocation * 0x9e3779b97f4a7c15ULL) ^ name;
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+        parts[i] = x ^ (x >> 31);
+    }
+    std::array<std::uint8_t, 16> bytes;
+    static_assert(sizeof parts == sizeof bytes);
+    std::memcpy(bytes.data(), parts, sizeof parts);
+    return bytes;
+}
+
+ViewContext Runtime::view() {
+    return ViewContext{*engine_,
+                       sys::moment_now(),
+                       [this](base::UnitId unit) { return guards_->pids_of(unit); },
+                       [this](base::UnitId unit) {
+                           std::string text;
+                           if (engine_->status(unit).invocation != 0)
+                               for (const std::uint8_t byte : invocation_id(unit))
+                                   text += fmt::format("{:02x}", byte);
+                           return text;
+                       },
+                       [this](base::UnitId unit) { return guards_->history_of(unit); },
+                       [this](base::UnitId unit) { return guards_->notices_of(unit); },
+                       [](const std::string&) { return std::string(); }};
+}
+
+void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
+    for (const auto& config : configs) {
+        if (config->builtin || !reported_.insert(config->name).second)
+            continue;
+        for (const std::string& line : unit::log_lines(*config))
+            log_->say(4, config->name, line);
+    }
+}
+
+} // namespace monoinit::runtime
