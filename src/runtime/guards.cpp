@@ -3,6 +3,7 @@
 
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
+#include "exec/spawn.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
 #include "unit/name.hpp"

@@ -3,7 +3,8 @@
 // they report into events. Containment after the death of a guard itself is lost_trees.hpp.
 // Tested by tests/system (every story) and tests/unit/exec.
 
-#include "engine/event.hpp"
+#include "control/api.hpp"
+#include "engine/engine.hpp"
 #include "exec/build_plan.hpp"
 #include "exec/guard_link.hpp"
 #include "runtime/checkpoint.hpp"
