@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""The main job: order, output, overview, restart, ordered stop; bad units cost themselves only."""
+import re
+import signal
+
+from harness import Box, check, equal, run, until
+
+INIT = "[Unit]\nBefore=web.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo initialising; sleep 0.1; echo initialised'\n"
+WEB = "[Unit]\nRequires=init.service\nAfter=init.service\n[Service]\nExecStart=/bin/sh -c 'echo serving; exec sleep infinity'\nRestart=always\n"
+JOB = "[Unit]\nAfter=web.service\n[Service]\nExecStart=/bin/sleep infinity\n"
+
+
+def main_box(**options):
+    return Box({"init.service": INIT, "web.service": WEB, "job.service": JOB}, ["init.service", "web.service", "job.service"], **options)
+
+
+def story_order_and_output():
+    with main_box() as box:
+        box.boot()
+        box.wait_log(r"^\[web\] serving$")
+        log = box.log()
+        check(log.index("[init] initialised") < log.index("[web] serving"), "init ran first")
+        check(re.search(r"^\[monoinit\] ready in .*: 2 running, 1 done, 0 failed$", log, re.M), log)
+        overview = box.initctl(check=True).stdout
+        check("web" in overview and "running" in overview, overview)
+
+
+def story_restart_and_kill():
+    with main_box() as box:
+        box.boot()
+        before = box.main_pid("web")
+        said = box.initctl("restart", "web", check=True).stdout
+        check(re.search(r"web: restarted in .* \(pid \d+\)", said), said)
+        after = box.main_pid("web")
+        check(before != after and after > 0, "another pid")
+        box.inside("kill", "-9", str(after), check=True)
+        box.wait_log(r"^\[monoinit\] web: killed \(SIGKILL\) after .*; restarting in 100 ms \(attempt 1\)$")
+        until("it is back", lambda: box.main_pid("web") not in (0, after))
+
+
+def story_ordered_stop():
+    stopping = "[Unit]\nAfter={}\n[Service]\nExecStart=/bin/sh -c 'trap \"echo ending; exit 0\" TERM; while :; do sleep 1 & wait $!; done'\n"
+    with Box({"a.service": stopping.format("x.service"), "b.service": stopping.format("a.service"), "c.service": stopping.format("b.service")},
+             ["a.service", "b.service", "c.service"]) as box:
+        box.boot()
+        for unit in "abc":
+            until(unit, lambda u=unit: box.state(u) == "active")
+        until("traps are set", lambda: len(box.find("sleep 1")) >= 3)
+        equal(box.stop(), 0, "exit status")
+        log = box.log()
+        check(log.index("[c] ending") < log.index("[b] ending") < log.index("[a] ending"), log)
+        check(re.search(r"^\[monoinit\] SIGTERM: stopping 3 units, 8 s at most$", log, re.M), log)
+        check(re.search(r"^\[monoinit\] all stopped in .*; exit 0$", log, re.M), log)
+
+
+def story_a_failed_requirement():
+    failing = INIT.replace("echo initialised", "exit 3")
+    with Box({"init.service": failing, "web.service": WEB}, ["init.service", "web.service"]) as box:
+        box.boot()
+        equal(box.state("web"), "inactive")
+        equal(box.state("init"), "failed")
+        status = box.initctl("status", "web").stdout
+        check("init.service failed" in status and "exit 3" in status and "Requires=" in status, status)
+        box.wait_log(r"web not started: init failed \(exit 3\); it is in Requires=")
+
+
+def story_bad_files():
+    units = {"good.service": JOB, "random.service": bytes(range(256)) * 40, "huge.service": b"[Service]\nExecStart=/bin/true\n" + b"#" * 10_000_000,
+             "missing.service": "[Service]\nExecStart=/nonexistent/program\n",
+             "typo.service": "[Service]\nExecStart=/bin/sleep infinity\nRestartSecs=5\n"}
+    with Box(units, list(units)) as box:
+        import os
+        os.mkfifo(os.path.join(box.units, "fifo.service"))
+        os.symlink("loop.service", os.path.join(box.units, "loop.service"))
+        for name in ("fifo.service", "loop.service"):
+            box.enable(name)
+        box.boot()
+        equal(box.state("good"), "active")
+        equal(box.state("typo"), "active")
+        equal(box.state("missing"), "failed")
+        log = box.log()
+        check(re.search(r"typo\.service:3: .*RestartSecs.*did you mean RestartSec=", log), log)
+        check("/nonexistent/program" in log, log)
+        equal(box.stop(), 0)
+
+
+def story_no_unit_at_all():
+    with Box() as box:
+        box.boot()
+        box.wait_log(r"no unit is enabled")
+        equal(box.stop(signal.SIGTERM), 0)
+
+
+def story_as_a_user_without_run():
+    with main_box(uid=1234) as box:
+        box.boot()
+        equal(box.initctl("is-active", "web", uid=1234).stdout.strip(), "active")
+        equal(box.stop(), 0)
+
+
+def story_command_in_the_foreground():
+    with main_box(command=["/bin/sh", "-c", "echo from the command; exit 7"]) as box:
+        box.boot(wait=False)
+        equal(box.wait(), 7, "CMD's status")
+        log = box.log()
+        check("\nfrom the command\n" in "\n" + log, log)
+        check(log.index("[web] serving") < log.index("from the command"), "after the boot")
+
+
+run(globals())

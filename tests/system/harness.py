@@ -1,0 +1,220 @@
+"""Boots the real static binary as PID 1 of a PID namespace and asks it things. Stories wait for events, never sleep.
+
+A story is a function named story_…; run(globals()) at the end of a file plays all of them (or those named as arguments).
+Skips (exit 77) where no PID namespace can be made.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+MONOINIT = os.environ.get("MONOINIT", "monoinit")
+DEADLINE = float(os.environ.get("MONOINIT_DEADLINE", "20"))
+
+
+class Failure(Exception):
+    pass
+
+
+def until(what, probe, deadline=DEADLINE):
+    """Polls probe() until it is true; returns its value."""
+    end = time.monotonic() + deadline
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"did not come in {deadline} s: {what}")
+        time.sleep(0.005)
+
+
+class Box:
+    """One boot. Files: {"web.service": text}; names ending in / .d/x.conf make drop-ins. enable: what the target wants."""
+
+    def __init__(self, units=None, enable=(), args=(), env=None, uid=None, stdout=None, command=(), keep_unit_path=True):
+        self.dir = tempfile.mkdtemp(prefix="monoinit-test-")
+        os.chmod(self.dir, 0o755)
+        self.units = os.path.join(self.dir, "units")
+        self.log_path = os.path.join(self.dir, "out")
+        os.mkdir(self.units)
+        for name, text in (units or {}).items():
+            self.write(name, text)
+        for name in enable:
+            self.enable(name)
+        self.args = list(args)
+        self.env = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin"), **(env or {}))
+        self.uid = uid
+        self.stdout = stdout
+        self.command = list(command)
+        self.keep_unit_path = keep_unit_path
+        self.process = None
+        self.init = 0
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, text):
+        path = os.path.join(self.units, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(text if isinstance(text, bytes) else text.encode())
+
+    def enable(self, name, target="multi-user.target"):
+        wants = os.path.join(self.units, target + ".wants")
+        os.makedirs(wants, exist_ok=True)
+        os.symlink("../" + name, os.path.join(wants, name))
+
+    def boot(self, wait=True):
+        script = 'mount -t tmpfs tmpfs /run; exec "$@"'
+        command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-ec", script, "sh"]
+        if self.uid is not None:
+            os.chown(self.dir, self.uid, self.uid)
+            command += ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
+        command += [MONOINIT]
+        if self.keep_unit_path:
+            command += [f"--unit-path={self.units}"]
+        command += self.args + (["--", *self.command] if self.command else [])
+        out = self.stdout if self.stdout is not None else open(self.log_path, "wb")
+        self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT if self.stdout is None else None,
+                                        stdin=subprocess.DEVNULL, env=self.env, cwd="/")
+        if self.stdout is None:
+            out.close()
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+
+        def found():
+            if self.process.poll() is not None:
+                return True
+            with open(children, encoding="ascii") as listing:
+                pids = listing.read().split()
+            if not pids:
+                return False
+            with open(f"/proc/{pids[0]}/comm", encoding="utf-8") as comm:
+                if comm.read().strip() in ("sh", "unshare", "setpriv", "mount"):
+                    return False
+            self.init = int(pids[0])
+            return True
+
+        until("PID 1", found)
+        if wait:
+            self.wait_log(r"\[monoinit\] ready in ")
+        return self
+
+    def inside(self, *command, uid=None, check=False, timeout=DEADLINE, **options):
+        prefix = ["nsenter", f"--target={self.init}", "--mount", "--pid"]
+        if uid is not None:
+            prefix += ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+        done = subprocess.run([*prefix, *command], capture_output=True, text=True, timeout=timeout, check=False, **options)
+        if check and done.returncode != 0:
+            raise Failure(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def initctl(self, *arguments, name="initctl", **options):
+        return self.inside(os.path.join(os.path.dirname(MONOINIT), name), *arguments, **options)
+
+    def show(self, unit, name):
+        return self.initctl("show", "-p", name, "--value", unit).stdout.strip()
+
+    def main_pid(self, unit):
+        return int(self.show(unit, "MainPID") or 0)
+
+    def state(self, unit):
+        return self.show(unit, "ActiveState")
+
+    def wait_state(self, unit, state, deadline=DEADLINE):
+        until(f"{unit} {state}", lambda: self.state(unit) == state, deadline)
+
+    def status_json(self, unit):
+        return json.loads(self.initctl("--json", "status", unit).stdout)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as text:
+            return text.read()
+
+    def wait_log(self, pattern, deadline=DEADLINE, count=1):
+        expression = re.compile(pattern, re.M)
+
+        def there():
+            found = expression.findall(self.log())
+            return found if len(found) >= count else None
+
+        try:
+            return until(pattern, there, deadline)
+        except Failure as failure:
+            raise Failure(f"{failure}\n--- log\n{self.log()}") from None
+
+    def pids(self):
+        """Every process inside, as {pid inside: (parent inside, state, command line)}."""
+        text = self.inside("ps", "-eo", "pid=,ppid=,stat=,args=").stdout
+        table = {}
+        for line in text.splitlines():
+            pid, parent, state, command = (line.split(None, 3) + [""])[:4]
+            table[int(pid)] = (int(parent), state, command)
+        return table
+
+    def find(self, needle):
+        return [pid for pid, (_, _, command) in self.pids().items() if needle in command and "ps -eo" not in command]
+
+    def signal(self, number):
+        """To PID 1, as docker does it: from outside."""
+        os.kill(self.init, number)
+
+    def stop(self, number=signal.SIGTERM, deadline=DEADLINE):
+        """Signals PID 1 and returns its exit status."""
+        if self.process.poll() is None:
+            self.signal(number)
+        return self.wait(deadline)
+
+    def wait(self, deadline=DEADLINE):
+        return self.process.wait(timeout=deadline)
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def equal(got, wanted, what=""):
+    if got != wanted:
+        raise Failure(f"{what or 'value'}: got {got!r}, wanted {wanted!r}")
+
+
+def namespaces_work():
+    return subprocess.run(["unshare", "--pid", "--fork", "--mount", "--mount-proc", "true"], capture_output=True, check=False).returncode == 0
+
+
+def run(names):
+    if not namespaces_work():
+        print("SKIP: no PID namespace can be made here")
+        sys.exit(77)
+    stories = {name: story for name, story in names.items() if name.startswith("story_")}
+    wanted = sys.argv[1:] or list(stories)
+    failed = 0
+    for name in wanted:
+        began = time.monotonic()
+        try:
+            stories[name]()
+            print(f"ok   {name} ({time.monotonic() - began:.2f} s)", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAIL {name}")
+            traceback.print_exc(file=sys.stdout)
+    print(f"{len(wanted) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
