@@ -66,6 +66,17 @@ log::Config log_config(const config::InitConfig& config) {
     return made;
 }
 
+/// The list of machine units as the configuration changes it: "!pattern" takes one off, others are added.
+std::vector<std::string> masked_patterns(const std::vector<std::string>& changes) {
+    std::vector<std::string> patterns = unit::default_masked_patterns();
+    for (const std::string& change : changes)
+        if (change.starts_with('!'))
+            std::erase(patterns, change.substr(1));
+        else
+            patterns.push_back(change);
+    return patterns;
+}
+
 exec::Account account_of(const sys::User& user) {
     exec::Account account;
     account.uid = user.uid;
@@ -218,7 +229,7 @@ unit::Environment Runtime::unit_environment() const {
     environment.configuration_root = root(DirectoryKind::Configuration);
     environment.default_timeout_start = config_.default_timeout_start;
     environment.default_timeout_stop = config_.default_timeout_stop;
-    environment.masked_patterns = unit::machine_masks(config_.masked_units);
+    environment.masked_patterns = masked_patterns(config_.masked_units);
     return environment;
 }
 
@@ -313,10 +324,11 @@ std::string Runtime::place_words() const {
 }
 
 std::size_t Runtime::count_masked() const {
-    std::size_t masked = 0;
-    for (const std::string& name : loader_->all_names())
-        masked += unit::is_machine_masked(*loader_, name) ? 1U : 0U;
-    return masked;
+    const auto& patterns = loader_->environment().masked_patterns;
+    return static_cast<std::size_t>(std::ranges::count_if(loader_->all_names(), [&](const std::string& name) {
+        return std::ranges::any_of(patterns, [&](const std::string& pattern) { return base::glob_match(pattern, name); }) &&
+               loader_->load(name)->machine_masked; // a person's own file of that name is not masked
+    }));
 }
 
 control::ManagerInfo Runtime::info() {
