@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace monoinit::runtime {
@@ -64,17 +65,6 @@ log::Config log_config(const config::InitConfig& config) {
     }
     made.console = config.logs == config::LogsTo::Store ? log::Console::Nowhere : log::Console::Output;
     return made;
-}
-
-/// The list of machine units as the configuration changes it: "!pattern" takes one off, others are added.
-std::vector<std::string> masked_patterns(const std::vector<std::string>& changes) {
-    std::vector<std::string> patterns = unit::default_masked_patterns();
-    for (const std::string& change : changes)
-        if (change.starts_with('!'))
-            std::erase(patterns, change.substr(1));
-        else
-            patterns.push_back(change);
-    return patterns;
 }
 
 exec::Account account_of(const sys::User& user) {
@@ -229,31 +219,25 @@ unit::Environment Runtime::unit_environment() const {
     environment.configuration_root = root(DirectoryKind::Configuration);
     environment.default_timeout_start = config_.default_timeout_start;
     environment.default_timeout_stop = config_.default_timeout_stop;
-    environment.masked_patterns = masked_patterns(config_.masked_units);
+    environment.masked_patterns = unit::machine_masks(config_.masked_units);
     return environment;
 }
 
 void Runtime::set_up_control() {
-    if (!dir_.path.empty() && control_listener_ < 0) {
+    if (!dir_.path.empty() && !control_listener_) {
         if (auto listening = control::listen_at(dir_.control)) {
-            control_listener_ = *listening;
-            checkpoint_->keep({FdKind::Control, control_listener_, 0, 0, 0});
+            control_listener_ = std::move(*listening);
+            checkpoint_->keep({FdKind::Control, control_listener_.get(), 0, 0, 0});
         } else {
             log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(listening.error())));
         }
     }
-    if (control_listener_ < 0)
+    if (!control_listener_)
         return;
     control::ServerOptions options;
     options.domain = {manager_.uid, sys::find_group("monoinit")};
     options.version = MONOINIT_VERSION;
-    options.closer = [](std::vector<int> descriptors) {
-        std::vector<sys::UniqueFd> owned;
-        for (const int fd : descriptors)
-            owned.emplace_back(fd);
-        sys::close_elsewhere(std::move(owned));
-    };
-    auto made = control::Server::create(control_listener_, *operations_, std::move(options));
+    auto made = control::Server::create(std::move(control_listener_), *operations_, std::move(options));
     if (!made)
         return log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(made.error())));
     server_ = std::move(*made);
@@ -325,7 +309,8 @@ std::string Runtime::place_words() const {
 
 std::size_t Runtime::count_masked() const {
     const auto& patterns = loader_->environment().masked_patterns;
-    return static_cast<std::size_t>(std::ranges::count_if(loader_->all_names(), [&](const std::string& name) {
+    const auto names = loader_->all_names();
+    return static_cast<std::size_t>(std::ranges::count_if(names, [&](const std::string& name) {
         return std::ranges::any_of(patterns, [&](const std::string& pattern) { return base::glob_match(pattern, name); }) &&
                loader_->load(name)->machine_masked; // a person's own file of that name is not masked
     }));

@@ -1,6 +1,7 @@
 // The control API's operations that change something, and their bookkeeping. Queries: operations_queries.cpp.
 #include "runtime/operations.hpp"
 
+#include "base/enum_names.hpp"
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/runtime.hpp"

@@ -113,7 +113,7 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             checkpoint_->keep(entry);
         }
         if (entry.kind == FdKind::Control) {
-            control_listener_ = entry.fd;
+            control_listener_.reset(entry.fd);
         } else if (entry.kind == FdKind::Notify && entry.unit != 0) {
             notify_->adopt(base::UnitId{entry.unit}, entry.id, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {

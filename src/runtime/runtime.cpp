@@ -6,6 +6,7 @@
 #include "runtime/crash.hpp"
 #include "runtime/operations.hpp"
 #include "sys/proc.hpp"
+#include "sys/mounts.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/name.hpp"
 #include "unit/verify.hpp"

@@ -142,7 +142,7 @@ class Runtime {
     std::unordered_set<std::string> reported_; ///< units whose problems were said
     std::uint64_t seed_[2] = {};               ///< of invocation ids
     base::UnitId boot_target_;
-    int control_listener_ = -1;
+    sys::UniqueFd control_listener_; ///< until the server has it
     std::uint32_t masked_ = 0;
     std::optional<base::Duration> ready_after_;
     bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;

@@ -1,0 +1,53 @@
+// Reading mountinfo. See mounts.hpp.
+#include "sys/mounts.hpp"
+
+#include "base/strings.hpp"
+#include "sys/syscalls.hpp"
+#include "sys/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace monoinit::sys {
+
+namespace {
+
+/// Blank, tab, newline and backslash are written as \040 and kin.
+std::string unescape(std::string_view field) {
+    std::string plain;
+    for (std::size_t i = 0; i < field.size(); i++) {
+        if (field[i] == '\\' && i + 3 < field.size() && field[i + 1] >= '0' && field[i + 1] <= '3') {
+            plain += static_cast<char>((field[i + 1] - '0') * 64 + (field[i + 2] - '0') * 8 + (field[i + 3] - '0'));
+            i += 3;
+        } else {
+            plain += field[i];
+        }
+    }
+    return plain;
+}
+
+} // namespace
+
+bool lists_mount_point(std::string_view mountinfo, std::string_view path) {
+    while (path.size() > 1 && path.back() == '/')
+        path.remove_suffix(1);
+    for (const std::string_view line : base::split(mountinfo, '\n')) {
+        const auto fields = base::split(line, ' ');
+        if (fields.size() > 4 && unescape(fields[4]) == path)
+            return true;
+    }
+    return false;
+}
+
+bool is_mount_point(const std::string& path) {
+    const UniqueFd fd(open_file("/proc/self/mountinfo", O_RDONLY));
+    if (!fd)
+        return false;
+    std::string text;
+    char buffer[8192];
+    for (ssize_t got = ::read(fd.get(), buffer, sizeof buffer); got > 0; got = ::read(fd.get(), buffer, sizeof buffer))
+        text.append(buffer, static_cast<std::size_t>(got));
+    return lists_mount_point(text, path);
+}
+
+} // namespace monoinit::sys
