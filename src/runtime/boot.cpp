@@ -96,6 +96,7 @@ Runtime::Runtime(const Invocation& invocation, config::Loaded config, std::vecto
       command_(std::move(command)), is_pid1_(::getpid() == 1) {}
 
 base::Result<void> Runtime::set_up() {
+    exec::prepare_heap();
     ::prctl(PR_SET_NAME, config_.comm.c_str());
     if (!is_pid1_)
         ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -103,7 +104,6 @@ base::Result<void> Runtime::set_up() {
     if (::chdir("/") != 0)
         (void)::chdir("."); // a root that cannot be entered: everything that matters is absolute
     ::signal(SIGPIPE, SIG_IGN);
-    exec::remember_heap();
     raise_descriptor_limit(manager_);
     if (invocation_.resume_checkpoint >= 0)
         checkpoint_.emplace(TRY(Checkpoint::adopt(sys::UniqueFd(invocation_.resume_checkpoint))));
