@@ -1,6 +1,5 @@
 // Who are we? The name we were called by, or an internal verb, decides; without either we are the init.
-#include "cli/personality.hpp"
-#include "cli/tools.hpp"
+#include "cli/cli.hpp"
 #include "config/options.hpp"
 #include "log/logger.hpp"
 #include "runtime/crash.hpp"
@@ -14,24 +13,41 @@ using namespace monoinit;
 
 namespace {
 
+enum class Personality { Init, Initctl, Systemctl, Journalctl, Logger };
+
+/// The tools' names are links to the one binary.
+Personality personality(int argc, char** argv) {
+    if (argc > 1 && argv[1] == log::logger_verb)
+        return Personality::Logger;
+    const std::string_view path = argc > 0 ? argv[0] : "";
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    if (name == "initctl" || name == "monoctl")
+        return Personality::Initctl;
+    if (name == "systemctl")
+        return Personality::Systemctl;
+    return name == "journalctl" ? Personality::Journalctl : Personality::Init;
+}
+
 int complain(const std::string& what) {
     std::fprintf(stderr, "monoinit: %s\n", what.c_str());
     return 1;
 }
 
+/// cli/ may not know the state machines.
+std::string states(std::string_view) { return supervise::states_dot(); }
+
 int init_main(int argc, char** argv) {
-    runtime::Invocation invocation{argc, argv, environ, runtime::take_resume_argument(argc, argv), sys::moment_now()};
-    invocation.argc = argc;
+    const int checkpoint = runtime::take_resume_argument(argc, argv);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    const std::vector<std::string> environment = runtime::environment_strings(environ);
-    config::CommandLine line = config::parse_command_line(arguments);
+    const config::CommandLine line = config::parse_command_line(arguments);
     switch (line.mode) {
     case config::CommandLine::Mode::Help: return std::fputs(config::help_text().c_str(), stdout) < 0;
     case config::CommandLine::Mode::Version: return std::puts("monoinit " MONOINIT_VERSION) < 0;
-    case config::CommandLine::Mode::Install: return cli::install_main(line.arguments);
+    case config::CommandLine::Mode::Install: return cli::install_main(argc - 1, argv + 1);
     case config::CommandLine::Mode::Run: break;
     }
-    config::Loaded config = config::load(sys::RealFiles{}, line, environment);
+    config::Loaded config = config::load(sys::RealFiles{}, line, runtime::environment_strings(environ));
+    const runtime::Invocation invocation{argc, argv, environ, checkpoint, sys::moment_now()};
     auto init = runtime::Runtime::create(invocation, std::move(config), line.arguments);
     return init ? (*init)->run() : complain(base::to_string(init.error()));
 }
@@ -41,12 +57,13 @@ int init_main(int argc, char** argv) {
 int main(int argc, char** argv) {
     runtime::unblock_fault_signals(); // the image before may have died in its fault handler
     sys::remember_title_area(argc, argv);
-    switch (cli::personality(argc, argv)) {
-    case cli::Personality::Initctl: return cli::initctl_main(argc, argv);
-    case cli::Personality::Systemctl: return cli::systemctl_main(argc, argv);
-    case cli::Personality::Journalctl: return cli::journalctl_main(argc, argv);
-    case cli::Personality::Logger: return log::logger_main(argc, argv);
-    case cli::Personality::Init: break;
+    const cli::Hooks hooks{states};
+    switch (personality(argc, argv)) {
+    case Personality::Initctl: return cli::initctl_main(argc, argv, hooks);
+    case Personality::Systemctl: return cli::systemctl_main(argc, argv, hooks);
+    case Personality::Journalctl: return cli::journalctl_main(argc, argv);
+    case Personality::Logger: return log::logger_main(argc, argv);
+    case Personality::Init: break;
     }
     return init_main(argc, argv);
 }
