@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-import signal
+import signal as signals
 import subprocess
 import sys
 import tempfile
@@ -140,6 +140,8 @@ class Box:
         expression = re.compile(pattern, re.M)
 
         def there():
+            if self.process.poll() is not None and not expression.search(self.log()):
+                raise Failure(f"PID 1 ended with {self.process.returncode}")
             found = expression.findall(self.log())
             return found if len(found) >= count else None
 
@@ -164,7 +166,7 @@ class Box:
         """To PID 1, as docker does it: from outside."""
         os.kill(self.init, number)
 
-    def stop(self, number=signal.SIGTERM, deadline=DEADLINE):
+    def stop(self, number=signals.SIGTERM, deadline=DEADLINE):
         """Signals PID 1 and returns its exit status."""
         if self.process.poll() is None:
             self.signal(number)
