@@ -6,6 +6,7 @@
 #include "base/strings.hpp"
 #include "unit/directives.hpp"
 #include "unit/lexer.hpp"
+#include "unit/name.hpp"
 #include "unit/values.hpp"
 
 #include <algorithm>
@@ -69,7 +70,8 @@ class Parser {
   public:
     Parser(const Environment& environment, UnitConfig& unit)
         : environment_(environment), unit_(unit),
-          file_index_(unit.files.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>(unit.files.size() - 1)) {}
+          file_index_(unit.files.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>(unit.files.size() - 1)),
+          template_(is_template(unit.name)) {}
 
     void run(std::string_view text) {
         Lexer lexer(text);
@@ -145,6 +147,8 @@ class Parser {
         const std::size_t first_note = unit_.problems.size();
         ParseContext context{environment_, unit_, file_index_, token.line, false, {}};
         const auto parsed = row.parse(context, token.value);
+        if (template_ && token.value.find('%') != std::string_view::npos)
+            return unit_.problems.resize(first_note); // it may well be right with an instance
         if (!parsed)
             return refused(token, row, context, parsed.error(), remark);
         const bool noted = unit_.problems.size() != first_note;
@@ -284,6 +288,7 @@ class Parser {
     const Environment& environment_;
     UnitConfig& unit_;
     std::uint16_t file_index_;
+    bool template_;
     std::string section_;
     Inside inside_ = Inside::Nothing;
     bool after_broken_ = false;

@@ -155,6 +155,32 @@ std::string remark_line(const Remarks& remarks, std::size_t most_names) {
                        base::join(names, ", "), remarks.lines.size() > names.size() ? " …" : "");
 }
 
+/// What settings lost to remarks mean for the unit: "Restart=no applies, so app will NOT come back when it ends".
+std::string losses(const UnitConfig& unit, const Remarks& remarks) {
+    std::string text;
+    for (const Problem* problem : remarks.lines)
+        if (const Directive* row = row_of(*problem); row != nullptr && !row->loss.empty() && remarks.effect.empty())
+            if (const std::string follows = in_force(unit, *row); follows.find(", so ") != std::string::npos)
+                text += "  " + follows + ".\n";
+    return text;
+}
+
+/// Lines in a row with the same thing wrong: the first, and how many there are.
+std::size_t run_of(const std::vector<Problem>& problems, std::size_t first) {
+    std::size_t end = first + 1;
+    while (end < problems.size() && problems[end].kind == Kind::Syntax && problems[end].kind == problems[first].kind &&
+           problems[end].file == problems[first].file && problems[end].text == problems[first].text)
+        end++;
+    return end - first;
+}
+
+std::string and_more(const std::vector<Problem>& problems, std::size_t first, std::size_t count) {
+    std::string lines;
+    for (std::size_t i = first + 1; i < first + count; i++)
+        lines += (lines.empty() ? "" : ", ") + std::to_string(problems[i].line);
+    return count == 1 ? std::string() : fmt::format(" (also {} {})", count == 2 ? "line" : "lines", lines);
+}
+
 std::string file_of(const UnitConfig& unit, const Degraded& used) {
     return used.file < unit.files.size() ? unit.files[used.file] : unit.name;
 }
@@ -188,18 +214,20 @@ std::string count_of(std::size_t number, std::string_view noun) {
 
 Report problem_report(const UnitConfig& unit) {
     Report report;
-    for (const auto& problem : unit.problems) {
+    for (std::size_t i = 0, count = 1; i < unit.problems.size(); i += count) {
+        const auto& problem = unit.problems[i];
+        count = run_of(unit.problems, i);
         if (problem.kind == Kind::TrailingRemark)
             continue;
-        report.text += place(problem) + ": " + heading(problem) + "\n";
+        report.text += place(problem) + ": " + heading(problem) + and_more(unit.problems, i, count) + "\n";
         if (points_at_line(problem.kind))
             report.text += excerpt(problem);
         if (const std::string follows = consequence(unit, problem); !follows.empty())
             report.text += "  " + follows + "\n";
-        (problem.kind == Kind::Note ? report.notes : report.problems)++;
+        (problem.kind == Kind::Note ? report.notes : report.problems) += count;
     }
     for (const auto& remarks : remarks_of(unit)) {
-        report.text += remark_line(remarks, remarks.lines.size()) + "\n";
+        report.text += remark_line(remarks, remarks.lines.size()) + "\n" + losses(unit, remarks);
         report.problems += remarks.lines.size();
     }
     return report;
@@ -250,13 +278,15 @@ std::string verify_report(const std::vector<const UnitConfig*>& units) {
 std::vector<std::string> log_lines(const UnitConfig& unit) {
     std::vector<std::string> lines;
     std::size_t more = 0;
-    for (const auto& problem : unit.problems) {
+    for (std::size_t i = 0, count = 1; i < unit.problems.size(); i += count) {
+        const auto& problem = unit.problems[i];
+        count = run_of(unit.problems, i);
         if (problem.kind == Kind::TrailingRemark)
             continue;
         if (lines.size() < logged_problems)
-            lines.push_back(log_line(problem));
+            lines.push_back(log_line(problem) + and_more(unit.problems, i, count));
         else
-            more++;
+            more += count;
     }
     if (more != 0)
         lines.push_back(fmt::format("{}: {}; all of them: initctl verify {}", short_name(unit.name), count_of(more, "more problem"),

@@ -327,6 +327,12 @@ TEST_CASE("standard streams") {
     CHECK(parsed("[Service]\nStandardInputText=a\\tb\nStandardInputText=c\nStandardInputData=ZA==\n").exec->standard_input_data == "a\tb\nc\nd");
 }
 
+TEST_CASE("a template without an instance is not blamed for what %i would say") {
+    CHECK(parsed("[Unit]\nAfter=%i.device\n[Service]\nUser=%i\nRestart=alwais\n", "user@.service").problems.size() == 1);
+    CHECK(parsed("[Service]\nUser=%i\n", "user@.service").load_state == LoadState::Stub);
+    CHECK(parsed("[Service]\nUser=%i\n", "user@1000.service").exec->user == "1000");
+}
+
 TEST_CASE("random bytes are survived") {
     std::uint32_t state = 1;
     const auto next = [&] { return state = state * 1664525U + 1013904223U; };

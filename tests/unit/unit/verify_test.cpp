@@ -72,6 +72,19 @@ TEST_CASE("lines of one kind become one") {
     CHECK(log_lines(unit).size() == 2);
 }
 
+TEST_CASE("lines after a broken continuation become one; what a lost setting means is said") {
+    const auto unit = parsed("[Service]\nExecStart=/bin/a \\ # x\n  --b=1 \\ # y\n  --c \\\n --d\nRestart=always # z\n");
+    CHECK(problem_report(unit).text ==
+          "/etc/systemd/system/difit.service:3: not a setting: the line above does not go on, because something follows its backslash (also "
+          "line 4)\n    3 |   --b=1 \\ # y\n      |   ^~~~~~~~~~~\n  Ignored, as systemd does.\n"
+          "/etc/systemd/system/difit.service: a line ends in \"# …\", which is no remark there: its words are passed to the command: "
+          "ExecStart (2)\n"
+          "/etc/systemd/system/difit.service: a line ends in \"# …\"; unit files have no trailing remarks, so this setting is not in force: "
+          "Restart (6)\n"
+          "  Restart=no applies, so difit will NOT come back when it ends.\n");
+    CHECK(log_lines(unit).size() == 3);
+}
+
 TEST_CASE("what a container cannot give, by reason") {
     const auto unit = parsed("[Service]\nProtectSystem=strict\nPrivateTmp=yes\nProtectHome=yes\nMemoryMax=2G\nSyslogFacility=local0\n");
     CHECK(problem_report(unit).text.empty());
