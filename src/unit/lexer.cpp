@@ -35,8 +35,9 @@ bool Lexer::take_line(std::string_view& line) {
     if (rest_.empty())
         return false;
     line_++;
-    const auto end = rest_.find_first_of("\n\r");
-    line = rest_.substr(0, end);
+    line = rest_.substr(0, rest_.find('\n'));
+    line = line.substr(0, line.find('\r'));
+    const std::size_t end = line.size() == rest_.size() ? std::string_view::npos : line.size();
     if (end == std::string_view::npos)
         rest_ = {};
     else

@@ -23,6 +23,8 @@ constexpr std::string_view blanks = " \t";
 
 /// "# …" at the end of a value, outside quotes: meant as a remark, but unit files have none there.
 bool has_trailing_remark(std::string_view value) {
+    if (value.find('#') == std::string_view::npos)
+        return false;
     char quote = 0;
     for (std::size_t i = 0; i < value.size(); i++) {
         const char c = value[i];
@@ -41,6 +43,8 @@ bool has_trailing_remark(std::string_view value) {
 
 /// A backslash meant to continue the line, with blanks or a remark behind it.
 bool is_broken_continuation(std::string_view line) {
+    if (line.find('\\') == std::string_view::npos)
+        return false;
     const auto last = line.find_last_not_of(" \t");
     if (last == std::string_view::npos)
         return false;

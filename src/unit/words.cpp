@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view blanks = " \t\n\r";
 
-bool is_blank(char c) { return blanks.find(c) != std::string_view::npos; }
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 void append_utf8(std::string& out, char32_t code) {
     const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80U | ((code >> shift) & 0x3fU)); };
@@ -101,6 +101,9 @@ class WordReader {
 
     Result<std::string> read() {
         while (!rest_.empty()) {
+            take_plain();
+            if (rest_.empty())
+                break;
             const char c = rest_.front();
             if (c == '\\' && (flags_ & RetainEscape) == 0) {
                 TRY(read_escape());
@@ -120,6 +123,15 @@ class WordReader {
     }
 
   private:
+    /// The characters up to the next that may mean something: nearly always the whole word.
+    void take_plain() {
+        std::size_t n = 0;
+        while (n < rest_.size() && rest_[n] != '\\' && rest_[n] != '"' && rest_[n] != '\'' && (quote_ != 0 || !is_blank(rest_[n])))
+            n++;
+        word_.append(rest_.substr(0, n));
+        rest_.remove_prefix(n);
+    }
+
     Result<void> read_escape() {
         rest_.remove_prefix(1);
         if (rest_.empty()) {
