@@ -144,8 +144,8 @@ bool Flight::advance(const Sink& sink) {
 
     for (;;) {
         const std::string_view rest = chunk.substr(word.position);
-        const bool cr_before = carried > 0 && carry->text[carried - 1] == '\r';
-        const auto cut = next_line(rest, {carried, cr_before}, has_cr);
+        const std::string_view before = carried > 0 ? std::string_view(carry->text.data(), carried) : std::string_view();
+        const auto cut = next_line(rest, Carried::of(before), has_cr);
         if (!cut)
             break;
         std::string_view text = rest.substr(0, cut->length);

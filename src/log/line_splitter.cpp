@@ -35,7 +35,7 @@ std::optional<LineCut> cut_too_long(std::string_view data, std::size_t line_size
 
 /// The line break at `end`, a \r: all of the run, and a \n after it.
 std::optional<LineCut> cut_at_cr(std::string_view data, std::size_t end, Carried carried) {
-    const bool no_text = end == 0 && carried.size == (carried.ends_in_cr ? 1 : 0);
+    const bool no_text = end == 0 && carried.only_cr;
     std::size_t after = end;
     while (after < data.size() && data[after] == '\r')
         after++;
@@ -55,7 +55,7 @@ std::optional<LineCut> next_line(std::string_view data, Carried carried, bool ha
         return std::nullopt;
     if (carried.ends_in_cr && data.front() != '\r') {
         const bool newline = data.front() == '\n';
-        return LineCut{0, newline ? 1U : 0U, false, !newline && carried.size == 1};
+        return LineCut{0, newline ? 1U : 0U, false, !newline && carried.only_cr};
     }
     std::size_t end = find(data, '\n');
     const bool ended = end != std::string_view::npos;
@@ -70,6 +70,10 @@ std::optional<LineCut> next_line(std::string_view data, Carried carried, bool ha
     if (!ended)
         return std::nullopt;
     return LineCut{end, end + 1, false, false};
+}
+
+Carried Carried::of(std::string_view bytes) {
+    return {bytes.size(), bytes.ends_with('\r'), bytes.empty() || (bytes.ends_with('\r') && strip_cr(bytes).empty())};
 }
 
 std::string_view strip_cr(std::string_view line) {

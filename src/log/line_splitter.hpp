@@ -23,12 +23,15 @@ struct LineCut {
 struct Carried {
     std::size_t size = 0;
     bool ends_in_cr = false;
+    bool only_cr = true; ///< nothing but carriage returns, or nothing at all
+
+    static Carried of(std::string_view bytes);
 };
 
 /// The next line in `data`, or nothing when its end is not in sight. `has_cr`: whether `data` may hold a \r at all.
 std::optional<LineCut> next_line(std::string_view data, Carried carried, bool has_cr);
 
-/// Without the \r that a line break left at the end.
+/// Without every \r that a line break left at the end.
 std::string_view strip_cr(std::string_view line);
 
 /// What "<3>text" says; `text` loses the prefix. Facilities are accepted and dropped, as journald does.

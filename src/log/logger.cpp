@@ -36,6 +36,7 @@ constexpr base::Duration stall_after = seconds(1);           ///< said to PID 1
 constexpr base::Duration shutdown_patience = milliseconds(250); ///< with a stdout that does not move
 constexpr base::Duration configured_within = seconds(1);
 constexpr base::Duration orphaned_limit = seconds(30);       ///< PID 1 is gone, streams are still open
+constexpr int last_turns = 64;
 constexpr std::string_view terminal_notice =
     "the command has the terminal; service lines go to the log (--logs=stdout mixes): initctl logs -f";
 
@@ -61,7 +62,7 @@ class Logger {
           writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
           multiplexer_(store_, ring_, isatty(options.output) == 1),
           streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
-          server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()) {}
+          server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
 
     base::Result<void> start() {
         if (!writer_.start())
@@ -124,6 +125,11 @@ class Logger {
         }
         if (writer_.lines_lost() + multiplexer_.skipped() != reported_lost_)
             report_output(stalled_);
+        // Said where they are missing, once something can be written again.
+        if (reported_lost_ > told_lost_ && ring_.empty() && writer_.last_error() == 0 && !drain_) {
+            own_line(4, {}, fmt::format("{} lines did not go to stdout; they are kept: initctl logs", reported_lost_ - told_lost_));
+            told_lost_ = reported_lost_;
+        }
     }
 
     void report_output(bool stalled) {
@@ -133,11 +139,6 @@ class Logger {
             writer_.tell_me();
         reported_lost_ = writer_.lines_lost() + multiplexer_.skipped();
         say(from_logger::Output{stalled_, reported_lost_, writer_.last_error()});
-        // Said where it was missing, once something can be written again.
-        if (!stalled_ && ring_.empty() && reported_lost_ > told_lost_ && writer_.last_error() == 0) {
-            own_line(4, {}, fmt::format("{} lines had no room on stdout; they are kept: initctl logs", reported_lost_ - told_lost_));
-            told_lost_ = reported_lost_;
-        }
     }
 
     void own_line(std::uint8_t priority, std::string_view unit, std::string_view text) {
@@ -292,8 +293,11 @@ class Logger {
 
     void try_to_leave() {
         const bool late = sys::now() >= *drain_;
-        if (late)
+        if (late) { // one more pass: at least the store gets what is there
             multiplexer_.never_wait(true);
+            for (int turns = 0; turns < last_turns && streams_readable(); turns++)
+                (void)streams_.run();
+        }
         const bool quiet = streams_.stuck() ? false : !streams_readable();
         if (!quiet && !late) {
             reading_soon_ = !streams_.stuck();
@@ -337,7 +341,7 @@ class Logger {
 
     std::uint64_t seen_tail_ = 0;
     bool stalled_ = false;
-    std::uint64_t reported_lost_ = 0, told_lost_ = 0;
+    std::uint64_t reported_lost_, told_lost_;
     Deadline stalled_since_, held_up_, confirm_by_, orphaned_;
     bool tending_ = false;
     bool shutdown_ = false;

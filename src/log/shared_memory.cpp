@@ -11,8 +11,8 @@
 namespace monoinit::log {
 namespace {
 
-constexpr std::uint64_t layout_magic = 0x3170676f6c696e6dU; // "mniloogp1"-like; changes with the layout
-constexpr std::uint32_t layout_version = 1;
+constexpr std::uint64_t layout_magic = 0x6d6f6e6f696c6f67U; // "monoilog"
+constexpr std::uint32_t layout_version = 1; // changes with every structure in shared_memory.hpp, flight.cpp, recent_store.cpp
 
 constexpr std::size_t rounded(std::size_t size) { return (size + page_size - 1) / page_size * page_size; }
 

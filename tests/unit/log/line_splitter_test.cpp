@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ std::vector<std::string> split(std::string_view data, std::size_t piece) {
     std::string carried;
     for (; !data.empty(); data.remove_prefix(std::min(piece, data.size()))) {
         std::string_view chunk = data.substr(0, piece);
-        while (const auto cut = next_line(chunk, {carried.size(), carried.ends_with('\r')}, true)) {
+        while (const auto cut = next_line(chunk, Carried::of(carried), true)) {
             carried.append(chunk.substr(0, cut->length));
             if (!cut->nothing)
                 lines.emplace_back(strip_cr(carried));
@@ -74,6 +75,20 @@ TEST_CASE("long lines are cut, between characters") {
     }
     CHECK(split(std::string(max_line, 'y') + "\n", 1000) == Lines{std::string(max_line, 'y')});
     CHECK(split(std::string(5 * max_line, '\r') + "end\n", 4096).back() == "end");
+}
+
+TEST_CASE("how the bytes are cut up makes no difference") {
+    std::mt19937 random(5);
+    for (int round = 0; round < 3000; round++) {
+        std::string data;
+        for (auto i = random() % 24; i > 0; i--)
+            data.push_back("ab\n\r"[random() % 4]);
+        const Lines whole = split(data, data.size() + 1);
+        for (std::size_t piece = 1; piece < 6; piece++)
+            CHECK(split(data, piece) == whole);
+        for (const std::string& line : whole)
+            CHECK(line.find_first_of("\r\n") == std::string::npos);
+    }
 }
 
 TEST_CASE("level prefixes") {
