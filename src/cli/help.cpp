@@ -4,6 +4,7 @@
 #include "cli/verbs.hpp"
 #include "config/options.hpp"
 #include "unit/directives.hpp"
+#include "unit/reference.hpp"
 
 #include <algorithm>
 
@@ -27,18 +28,6 @@ constexpr std::string_view heading(Section section) {
     return "";
 }
 
-std::string_view support_name(unit::Support support) {
-    switch (support) {
-    case unit::Support::Full:
-        return "full";
-    case unit::Support::Degraded:
-        return "degraded";
-    case unit::Support::Ignored:
-        return "ignored";
-    }
-    return "";
-}
-
 std::string quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
@@ -54,23 +43,20 @@ std::string directives_text(std::string_view form) {
     if (form == "json")
         out = "[";
     if (form == "md")
-        out = "| directive | support | default | example | what it does |\n|---|---|---|---|---|\n";
+        return unit::directives_markdown();
     Table table;
     for (const unit::Directive& d : unit::directives()) {
         const std::string doc = std::string(d.doc) + (d.note.empty() ? "" : (d.doc.empty() ? "" : " ") + std::string(d.note));
         if (form == "json")
             out += fmt::format("{}\n  {{\"name\": {}, \"support\": {}, \"type\": {}, \"default\": {}, \"example\": {}, \"doc\": {}, \"note\": {}}}",
-                               out.size() == 1 ? "" : ",", quoted(d.name), quoted(support_name(d.support)), quoted(d.type),
+                               out.size() == 1 ? "" : ",", quoted(d.name), quoted(unit::support_name(d.support)), quoted(d.type),
                                quoted(d.dflt), quoted(d.example), quoted(d.doc), quoted(d.note));
-        else if (form == "md")
-            out += fmt::format("| `{}` | {} | {} | `{}` | {} |\n", d.name, support_name(d.support),
-                               d.dflt.empty() ? "–" : fmt::format("`{}`", d.dflt), d.example, doc);
         else
-            table.add({std::string(d.name) + "=", std::string(support_name(d.support)), std::string(d.dflt), doc});
+            table.add({std::string(d.name) + "=", std::string(unit::support_name(d.support)), std::string(d.dflt), doc});
     }
     if (form == "json")
         return out + "\n]\n";
-    return form == "md" ? out : table.render(false, 2);
+    return table.render(false, 2);
 }
 
 int help_of_verb(Context& context, const VerbRow& verb) {
@@ -116,6 +102,10 @@ int help(Context& context, Words words) {
         context.out = directives_text(context.options.json ? "json" : form);
         return 0;
     }
+    if (auto described = unit::describe_directive(topic)) { // "initctl help RestartSec"
+        context.out = std::move(*described);
+        return 0;
+    }
     if (topic == "options") {
         context.out = form == "md" ? config::reference_text() : config::help_text();
         return 0;
@@ -130,7 +120,9 @@ int help(Context& context, Words words) {
         context.complain("Failed to execute man: No such file or directory");
         return 0;
     }
-    context.complain("no help on {}; there is: directives, states, options, and every verb", base::printable(topic));
+    const std::string_view close = unit::closest_directive(topic);
+    context.complain("no help on {}; there is: directives, states, options, every verb and every directive{}", base::printable(topic),
+                     close.empty() ? "" : fmt::format("; did you mean {}?", close));
     return 2;
 }
 

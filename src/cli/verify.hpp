@@ -17,7 +17,7 @@ struct Findings {
 };
 Findings describe_problems(const unit::UnitConfig& unit);
 /// What would differ under systemd itself (--portable).
-Findings describe_portability(const unit::UnitConfig& unit);
+Findings describe_portability(const unit::UnitConfig& unit, const base::FileSource& files);
 /// Programs, interpreters, users, groups and directories that are not there; units that are required and missing.
 std::vector<unit::Problem> check_environment(const unit::UnitConfig& unit, const unit::Loader& loader, const std::string& root);
 /// Loops of After= and Before= among these units, each as "a.service after b.service after a.service".

@@ -41,14 +41,14 @@ class PortableReport {
     void look_at_service() {
         const auto& service = *unit_.service;
         const std::string name(short_name(unit_.name));
-        note(name, 0, "the container's variables are not passed on there: name those it needs in Environment= or PassEnvironment=");
+        note(name, 0, "under systemd it does not inherit the container's environment; name what it needs (Environment=, PassEnvironment=)");
         for (const auto& list : service.commands)
             for (const auto& command : list)
                 if (!command.path.starts_with('/'))
                     note(command.file < unit_.files.size() ? unit_.files[command.file] : unit_.name, command.line,
-                         fmt::format("{} is looked up in systemd's own directories there, not in the container's or the unit's PATH", command.path));
+                         fmt::format("{} is looked up in systemd's own PATH there, not in the container's or the unit's", command.path));
         if (service.restart != RestartPolicy::No && !service.restart_timing_set && !unit_.unit.start_limit.set)
-            note(name, 0, "there it restarts 100 ms after each end and stays failed after 5 starts in 10 s, instead of waiting longer and longer");
+            note(name, 0, "under systemd it restarts 100 ms after each end and stays failed after 5 starts in 10 s, instead of waiting longer and longer");
         if (service.type == ServiceType::NotifyReload)
             note(name, 0, "Type=notify-reload needs systemd 253");
     }
@@ -63,8 +63,8 @@ class PortableReport {
             if (token.kind == Token::Kind::Bad || (section.starts_with("X-") && token.kind == Token::Kind::Assignment))
                 continue;
             if (token.name.starts_with("X-")) {
-                note(path, token.line, fmt::format("{} is monoinit's own; systemd passes over it",
-                                                   token.kind == Token::Kind::Section ? "[" + section + "]" : std::string(token.name) + "="));
+                note(path, token.line, fmt::format("{} is monoinit's; systemd ignores it",
+                                                   token.kind == Token::Kind::Section ? "[" + section + "]" : std::string(token.name)));
             } else if (token.kind == Token::Kind::Assignment) {
                 const Directive* row = find_directive(unit_.type, section, token.name);
                 if (row != nullptr && row->since > debian_12)

@@ -9,8 +9,6 @@
 #include "unit/name.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 namespace monoinit::unit {
 
@@ -256,23 +254,6 @@ Report degraded_report(const UnitConfig& unit) {
         report.text += fmt::format("{}: {}: {}: {}\n", file, row->support == Support::Ignored ? "not in force" : "in force in part",
                                    names, row->note);
     return report;
-}
-
-std::string verify_report(const std::vector<const UnitConfig*>& units) {
-    std::string text;
-    std::size_t problems = 0;
-    std::set<std::string> files;
-    for (const UnitConfig* unit : units) {
-        const Report wrong = problem_report(*unit);
-        text += wrong.text + degraded_report(*unit).text;
-        problems += wrong.problems;
-        for (const auto& problem : unit->problems)
-            if (problem.kind != Kind::Note)
-                files.insert(problem.file);
-    }
-    if (problems != 0)
-        text += count_of(problems, "problem") + " in " + count_of(std::max<std::size_t>(files.size(), 1), "file") + "\n";
-    return text;
 }
 
 std::vector<std::string> log_lines(const UnitConfig& unit) {

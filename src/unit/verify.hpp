@@ -23,8 +23,6 @@ Report problem_report(const UnitConfig& unit);
 Report degraded_report(const UnitConfig& unit);
 /// What would differ under systemd itself.
 Report portable_report(const UnitConfig& unit, const FileSource& files);
-/// problem_report, degraded_report and the sum: "2 problems in 1 file".
-std::string verify_report(const std::vector<const UnitConfig*>& units);
 
 /// One line each, for the boot log.
 std::vector<std::string> log_lines(const UnitConfig& unit);
