@@ -15,8 +15,10 @@ base::Duration configured_delay(const unit::ServiceSection& service, std::uint32
         return last;
     // A ratio needs a first delay that is not nothing.
     const double from = std::max(1.0, static_cast<double>(first.count()));
-    const double share = static_cast<double>(attempt - 1) / static_cast<double>(service.restart_steps);
-    return base::Duration(std::llround(from * std::pow(static_cast<double>(last.count()) / from, share)));
+    const double share =
+        static_cast<double>(attempt - 1) / static_cast<double>(service.restart_steps);
+    return base::Duration(
+        std::llround(from * std::pow(static_cast<double>(last.count()) / from, share)));
 }
 
 base::Duration doubling_delay(base::Duration first, base::Duration max, std::uint32_t step) {

@@ -17,7 +17,8 @@ namespace {
 using Apply = bool (*)(NotifyMessage&, std::string_view value);
 
 template <class Number>
-std::optional<Number> number(std::string_view text, Number most = std::numeric_limits<Number>::max()) {
+std::optional<Number> number(std::string_view text,
+                             Number most = std::numeric_limits<Number>::max()) {
     Number value{};
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -36,11 +37,13 @@ std::optional<base::Duration> microseconds(std::string_view text) {
     return endless ? base::infinity : base::Duration(static_cast<base::Duration::rep>(*value));
 }
 
-template <bool NotifyMessage::*Member> bool flag(NotifyMessage& message, std::string_view value) {
+template <bool NotifyMessage::*Member>
+bool flag(NotifyMessage& message, std::string_view value) {
     return (message.*Member = value == "1");
 }
 
-template <std::optional<int> NotifyMessage::*Member> bool integer(NotifyMessage& message, std::string_view value) {
+template <std::optional<int> NotifyMessage::*Member>
+bool integer(NotifyMessage& message, std::string_view value) {
     return (message.*Member = number<int>(value)).has_value();
 }
 
@@ -73,8 +76,9 @@ bool set_watchdog(NotifyMessage& message, std::string_view value) {
 }
 
 bool set_fd_name(NotifyMessage& message, std::string_view value) {
-    const bool fine = !value.empty() && value.size() <= 255 &&
-                      std::ranges::all_of(value, [](char c) { return c > ' ' - 1 && c < 127 && c != ':'; });
+    const bool fine =
+        !value.empty() && value.size() <= 255 &&
+        std::ranges::all_of(value, [](char c) { return c > ' ' - 1 && c < 127 && c != ':'; });
     if (fine)
         message.fd_name = value;
     return fine;

@@ -1,6 +1,6 @@
 #pragma once
-// sd_notify(3) messages as data. The text comes from the service, so it is hostile: bounded, checked, never trusted.
-// Tested by tests/unit/supervise/notify_test.cpp and tests/fuzz.
+// sd_notify(3) messages as data. The text comes from the service, so it is hostile: bounded,
+// checked, never trusted. Tested by tests/unit/supervise/notify_test.cpp and tests/fuzz.
 
 #include "base/time.hpp"
 
@@ -29,8 +29,9 @@ struct NotifyMessage {
     bool operator==(const NotifyMessage&) const = default;
 };
 
-/// Unknown variables are skipped; of one given twice the first counts. A message that holds a NUL byte or is too long
-/// gives nothing at all. BARRIER=1 does not mix with others: then only that flag is set.
+/// Unknown variables are skipped; of one given twice the first counts. A message that holds a NUL
+/// byte or is too long gives nothing at all. BARRIER=1 does not mix with others: then only that
+/// flag is set.
 std::optional<NotifyMessage> parse_notify(std::string_view text);
 
 } // namespace monoinit::supervise

@@ -30,6 +30,7 @@ constexpr auto rows = std::to_array<ResultRow>({
     {ServiceResult::ExecCondition, false, false,  false,  false,   false, false},
     {ServiceResult::GuardLost,     true,  false,  true,   true,    false, false},
 });
+
 // clang-format on
 
 constexpr bool rows_in_order() {
@@ -38,6 +39,7 @@ constexpr bool rows_in_order() {
             return false;
     return rows.size() == static_cast<std::size_t>(ServiceResult::GuardLost) + 1;
 }
+
 static_assert(rows_in_order(), "one row per result, in the order of the enum");
 
 } // namespace
@@ -76,7 +78,9 @@ bool should_restart(const unit::ServiceSection& service,
     return table_says_restart(service.restart, result);
 }
 
-bool is_clean_exit(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success) {
+bool is_clean_exit(const base::ExitInfo& exit,
+                   ProcessKind kind,
+                   const unit::ExitStatusSet& success) {
     if (success.contains(exit))
         return true;
     switch (exit.code) {
@@ -91,7 +95,8 @@ bool is_clean_exit(const base::ExitInfo& exit, ProcessKind kind, const unit::Exi
     return false;
 }
 
-ServiceResult result_of(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success) {
+ServiceResult
+result_of(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success) {
     if (is_clean_exit(exit, kind, success))
         return ServiceResult::Success;
     switch (exit.code) {

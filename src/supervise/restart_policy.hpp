@@ -1,7 +1,7 @@
 #pragma once
-// Does a service that ended come back? systemd.service(5), table "Exit causes and the effect of the Restart= settings",
-// with RestartPreventExitStatus= and RestartForceExitStatus=; and which exits count as clean.
-// Tested by tests/unit/supervise/restart_policy_test.cpp.
+// Does a service that ended come back? systemd.service(5), table "Exit causes and the effect of the
+// Restart= settings", with RestartPreventExitStatus= and RestartForceExitStatus=; and which exits
+// count as clean. Tested by tests/unit/supervise/restart_policy_test.cpp.
 
 #include "supervise/types.hpp"
 
@@ -18,10 +18,14 @@ bool should_restart(const unit::ServiceSection& service,
                     const std::optional<base::ExitInfo>& main_exit);
 
 enum class ProcessKind : std::uint8_t { Daemon, Command };
-/// Exit status 0, what SuccessExitStatus= lists, and for daemons SIGHUP, SIGINT, SIGTERM and SIGPIPE.
-bool is_clean_exit(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success);
+/// Exit status 0, what SuccessExitStatus= lists, and for daemons SIGHUP, SIGINT, SIGTERM and
+/// SIGPIPE.
+bool is_clean_exit(const base::ExitInfo& exit,
+                   ProcessKind kind,
+                   const unit::ExitStatusSet& success);
 
 /// success, exit-code, signal or core-dump.
-ServiceResult result_of(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success);
+ServiceResult
+result_of(const base::ExitInfo& exit, ProcessKind kind, const unit::ExitStatusSet& success);
 
 } // namespace monoinit::supervise

@@ -1,12 +1,14 @@
-// The service machine's centre: enter(), timers, commands and what processes do. How a service comes up is in
-// service_start.cpp, how it goes down in service_stop.cpp, its messages in service_notify.cpp, words in service_words.cpp.
-// Tested by tests/unit/supervise/service_test.cpp (stories) and service_walk_test.cpp (every event sequence).
+// The service machine's centre: enter(), timers, commands and what processes do. How a service
+// comes up is in service_start.cpp, how it goes down in service_stop.cpp, its messages in
+// service_notify.cpp, words in service_words.cpp. Tested by tests/unit/supervise/service_test.cpp
+// (stories) and service_walk_test.cpp (every event sequence).
 
 #include "supervise/service.hpp"
 
 #include "base/fmt.hpp"
 #include "supervise/restart_policy.hpp"
 #include "supervise/service_states.hpp"
+#include "supervise/service_words.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -22,15 +24,21 @@ Service::Service(std::shared_ptr<const unit::UnitConfig> config,
                  std::function<GuardId()> next_guard)
     : config_(std::move(config)), policy_(policy), next_guard_(std::move(next_guard)) {}
 
-void Service::replace_config(std::shared_ptr<const unit::UnitConfig> config) { config_ = std::move(config); }
+void Service::replace_config(std::shared_ptr<const unit::UnitConfig> config) {
+    config_ = std::move(config);
+}
 
-void Service::restore(Data data) { data_ = std::move(data); }
+void Service::restore(Data data) {
+    data_ = std::move(data);
+}
 
 void Service::enter(ServiceState next, Step& step) {
     const ServiceState from = data_.state;
     if (!is_legal(from, next)) {
         // A slip of ours. PID 1 goes on: the unit fails and nothing of it is left running.
-        say(Severity::Error, fmt::format("internal error: no edge {} -> {}; failed", name(from), name(next)), step);
+        say(Severity::Error,
+            fmt::format("internal error: no edge {} -> {}; failed", name(from), name(next)),
+            step);
         signal_all(SIGKILL, false, step);
         data_.main_guard = data_.control_guard = GuardId{};
         data_.main_pid = data_.control_pid = 0;
@@ -49,10 +57,12 @@ void Service::enter(ServiceState next, Step& step) {
     const bool reload_failed = before == ActiveState::Reloading && after == ActiveState::Active &&
                                data_.reload_result != ServiceResult::Success;
     const bool down = after == ActiveState::Inactive || after == ActiveState::Failed;
-    step.out.emplace_back(StateChanged{before, after, reload_failed, down && data_.will_restart, name(next)});
+    step.out.emplace_back(
+        StateChanged{before, after, reload_failed, down && data_.will_restart, name(next)});
 }
 
-// ---- timers ------------------------------------------------------------------------------------------------------------
+// ---- timers
+// ------------------------------------------------------------------------------------------------------------
 
 void Service::arm_state_timer(Instant now) {
     base::Duration span = base::infinity;
@@ -75,7 +85,8 @@ void Service::arm_state_timer(Instant now) {
     data_.state_deadline = capped(now + span);
 }
 
-/// Shutdown leaves until sigkill_at_: ExecStop= gets half of it, so that SIGTERM still comes some time before SIGKILL.
+/// Shutdown leaves until sigkill_at_: ExecStop= gets half of it, so that SIGTERM still comes some
+/// time before SIGKILL.
 Instant Service::capped(Instant wanted) const {
     if (sigkill_at_ == base::never)
         return wanted;
@@ -110,7 +121,8 @@ Instant Service::capped(Instant wanted) const {
 }
 
 base::Duration Service::watchdog_span() const {
-    const base::Duration span = data_.watchdog_override.count() != 0 ? data_.watchdog_override : service().watchdog;
+    const base::Duration span =
+        data_.watchdog_override.count() != 0 ? data_.watchdog_override : service().watchdog;
     return span == base::infinity ? base::Duration{} : span;
 }
 
@@ -125,7 +137,8 @@ void Service::set_stop_deadline(Instant sigkill_at) {
 }
 
 Instant Service::deadline() const {
-    Instant earliest = std::min({data_.state_deadline, data_.retry_deadline, data_.watchdog_deadline});
+    Instant earliest =
+        std::min({data_.state_deadline, data_.retry_deadline, data_.watchdog_deadline});
     if (data_.state == Running)
         earliest = std::min(earliest, data_.runtime_deadline);
     return earliest;
@@ -133,39 +146,8 @@ Instant Service::deadline() const {
 
 void Service::on_deadline(Moment now, std::vector<Action>& out) {
     Step step{now, out};
-    if (now.mono >= data_.state_deadline) {
-        data_.state_deadline = base::never;
-        switch (data_.state) {
-        case Condition:
-        case StartPre:
-        case Start:
-        case StartPost:
-            return start_timed_out(step);
-        case Reload:
-        case ReloadSignal:
-        case ReloadNotify:
-            return finish_reload(ServiceResult::Timeout, step);
-        case Stop:
-        case StopPost:
-            return stop_timed_out(step);
-        case StopWatchdog:
-        case StopSigterm:
-        case StopSigkill:
-        case FinalWatchdog:
-        case FinalSigterm:
-        case FinalSigkill:
-            return signal_timed_out(step);
-        case AutoRestart: // stays here until the restart job comes
-            data_.restarts++;
-            out.emplace_back(RestartDue{});
-            return;
-        case Dead:
-        case Failed:
-        case Running:
-        case Exited:
-            return;
-        }
-    }
+    if (now.mono >= data_.state_deadline)
+        return state_timed_out(step);
     if (now.mono >= data_.retry_deadline) {
         data_.retry_deadline = base::never;
         if (data_.main_recheck)
@@ -176,18 +158,53 @@ void Service::on_deadline(Moment now, std::vector<Action>& out) {
         return;
     }
     if (now.mono >= data_.watchdog_deadline) {
-        note_failure(ServiceResult::Watchdog, fmt::format("no WATCHDOG=1 for {}", base::human_time_span(watchdog_span())));
+        note_failure(ServiceResult::Watchdog, "no WATCHDOG=1 for " + span_words(watchdog_span()));
         say(Severity::Warning, data_.last_failure + "; aborting it", step);
         return enter_signal(StopWatchdog, step);
     }
     if (data_.state == Running && now.mono >= data_.runtime_deadline) {
         note_failure(ServiceResult::Timeout,
-                     fmt::format("reached RuntimeMaxSec={}", base::format_time_span(service().runtime_max)));
+                     "reached RuntimeMaxSec=" + base::format_time_span(service().runtime_max));
         return enter_stop(step);
     }
 }
 
-// ---- commands and their guards -----------------------------------------------------------------------------------------
+void Service::state_timed_out(Step& step) {
+    data_.state_deadline = base::never;
+    switch (data_.state) {
+    case Condition:
+    case StartPre:
+    case Start:
+    case StartPost:
+        return start_timed_out(step);
+    case Reload:
+    case ReloadSignal:
+    case ReloadNotify:
+        return finish_reload(ServiceResult::Timeout, step);
+    case Stop:
+    case StopPost:
+        return stop_timed_out(step);
+    case StopWatchdog:
+    case StopSigterm:
+    case StopSigkill:
+    case FinalWatchdog:
+    case FinalSigterm:
+    case FinalSigkill:
+        return signal_timed_out(step);
+    case AutoRestart: // stays here until the restart job comes
+        data_.restarts++;
+        step.out.emplace_back(RestartDue{});
+        return;
+    case Dead:
+    case Failed:
+    case Running:
+    case Exited:
+        return;
+    }
+}
+
+// ---- commands and their guards
+// -----------------------------------------------------------------------------------------
 
 const unit::Command* Service::command(ExecList list, std::uint32_t index) const {
     const auto& commands = service().list(list); // a daemon-reload may have shortened it
@@ -213,14 +230,25 @@ void Service::spawn(ExecList list, std::uint32_t index, bool is_main, Step& step
         data_.control_list = list;
         data_.control_index = index;
     }
-    step.out.emplace_back(Spawn{guard, list, index, is_main, is_main ? 0 : data_.main_pid, data_.result, data_.main_exit,
-                                watchdog_span(), data_.restarts});
+    step.out.emplace_back(Spawn{guard,
+                                list,
+                                index,
+                                is_main,
+                                is_main ? 0 : data_.main_pid,
+                                data_.result,
+                                data_.main_exit,
+                                watchdog_span(),
+                                data_.restarts});
     arm_state_timer(step.now.mono);
 }
 
-bool Service::owns(GuardId guard) const { return guard && std::ranges::find(data_.guards, guard) != data_.guards.end(); }
+bool Service::owns(GuardId guard) const {
+    return guard && std::ranges::find(data_.guards, guard) != data_.guards.end();
+}
 
-void Service::forget_guard(GuardId guard) { std::erase(data_.guards, guard); }
+void Service::forget_guard(GuardId guard) {
+    std::erase(data_.guards, guard);
+}
 
 void Service::on(const SpawnResult& event, Moment now, std::vector<Action>& out) {
     Step step{now, out};
@@ -241,7 +269,9 @@ void Service::on(const CommandExited& event, Moment now, std::vector<Action>& ou
     Step step{now, out};
     if (!owns(event.guard))
         return;
-    const auto is = [&](GuardId guard, int pid) { return event.guard == guard && (event.pid == pid || pid == 0); };
+    const auto is = [&](GuardId guard, int pid) {
+        return event.guard == guard && (event.pid == pid || pid == 0);
+    };
     if (is(data_.main_guard, data_.main_pid))
         main_exited(event.exit, {}, step);
     else if (is(data_.control_guard, data_.control_pid))
@@ -269,7 +299,9 @@ void Service::on(const GuardLost& event, Moment now, std::vector<Action>& out) {
     if (!owns(event.guard))
         return;
     const bool main = event.guard == data_.main_guard, control = event.guard == data_.control_guard;
-    const bool unknown_main = !data_.main_known && data_.state == Running;
+    const bool looking = (data_.state == Start || data_.state == StartPost) &&
+                         !data_.control_guard && !waits_for_idle();
+    const bool unknown_main = !data_.main_known && (data_.state == Running || looking);
     say(Severity::Warning, "a guard process was killed; its processes are being taken back", step);
     if (main) {
         data_.main_pid = 0;
@@ -318,8 +350,9 @@ void Service::all_empty(Step& step) {
             return;
         if (service().type == unit::ServiceType::Forking && service().pid_file.empty())
             return data_.state == Start ? enter_start_post(step) : enter_running(step);
-        note_failure(ServiceResult::Protocol, service().pid_file.empty() ? "every process ended before READY=1 was sent"
-                                                                         : "every process ended before PIDFile= named one");
+        note_failure(ServiceResult::Protocol,
+                     service().pid_file.empty() ? "every process ended before READY=1 was sent"
+                                                : "every process ended before PIDFile= named one");
         return enter_signal(StopSigterm, step);
     }
     case Running:
@@ -350,10 +383,14 @@ void Service::all_empty(Step& step) {
     }
 }
 
-// ---- the main process ended --------------------------------------------------------------------------------------------
+// ---- the main process ended
+// --------------------------------------------------------------------------------------------
 
-/// `exit` is nothing when the guard was lost with it; `text` says more, where the command could not be executed.
-void Service::main_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step) {
+/// `exit` is nothing when the guard was lost with it; `text` says more, where the command could not
+/// be executed.
+void Service::main_exited(const std::optional<base::ExitInfo>& exit,
+                          const std::string& text,
+                          Step& step) {
     data_.main_guard = GuardId{};
     data_.main_lost = false;
     data_.last_main_pid = std::exchange(data_.main_pid, 0);
@@ -366,19 +403,26 @@ void Service::main_exited(const std::optional<base::ExitInfo>& exit, const std::
 void Service::main_gone(const std::string& text, Step& step) {
     const std::optional<base::ExitInfo>& exit = data_.main_exit;
     const unit::Command* const started = command(ExecList::Start, data_.main_index);
-    const ProcessKind kind = service().type == unit::ServiceType::Oneshot ? ProcessKind::Command : ProcessKind::Daemon;
-    ServiceResult f = exit ? result_of(*exit, kind, service().success_exit_status) : ServiceResult::GuardLost;
-    if (data_.result == ServiceResult::Success && (f != ServiceResult::Success || !data_.forbid_restart))
+    const ProcessKind kind =
+        service().type == unit::ServiceType::Oneshot ? ProcessKind::Command : ProcessKind::Daemon;
+    ServiceResult f =
+        exit ? result_of(*exit, kind, service().success_exit_status) : ServiceResult::GuardLost;
+    if (data_.result == ServiceResult::Success &&
+        (f != ServiceResult::Success || !data_.forbid_restart))
         data_.last_failure = main_exit_words(text);
     if (exit && started != nullptr && started->ignore_failure)
         f = ServiceResult::Success;
     note_failure(f, data_.last_failure);
+    if (data_.state == StopSigterm && std::exchange(data_.notify_stopping, false))
+        return enter_signal(StopSigterm,
+                            step); // it went by itself; the others have not been asked yet
     act_on_main_exit(f, step);
 }
 
 /// A forking daemon may have handed over to a successor and named it in PIDFile= before it went.
 bool Service::recheck_pid_file(Step& step) {
-    const bool up = data_.state == Running || data_.state == ReloadSignal || data_.state == ReloadNotify;
+    const bool up =
+        data_.state == Running || data_.state == ReloadSignal || data_.state == ReloadNotify;
     if (!up || service().type != unit::ServiceType::Forking || service().pid_file.empty())
         return false;
     data_.main_recheck = true;
@@ -388,7 +432,8 @@ bool Service::recheck_pid_file(Step& step) {
 }
 
 void Service::act_on_main_exit(ServiceResult f, Step& step) {
-    const bool cgroup_lives = service().exit_type == unit::ExitType::Cgroup && !data_.guards.empty();
+    const bool cgroup_lives =
+        service().exit_type == unit::ExitType::Cgroup && !data_.guards.empty();
     switch (data_.state) {
     case Start:
         return main_exited_in_start(f, step);
@@ -422,9 +467,12 @@ void Service::act_on_main_exit(ServiceResult f, Step& step) {
     }
 }
 
-// ---- a control command ended -------------------------------------------------------------------------------------------
+// ---- a control command ended
+// -------------------------------------------------------------------------------------------
 
-void Service::control_exited(const std::optional<base::ExitInfo>& exit, const std::string& text, Step& step) {
+void Service::control_exited(const std::optional<base::ExitInfo>& exit,
+                             const std::string& text,
+                             Step& step) {
     const ExecList list = data_.control_list;
     const unit::Command* const ran = command(list, data_.control_index);
     const std::uint32_t next = data_.control_index + 1;
@@ -449,9 +497,11 @@ void Service::control_exited(const std::optional<base::ExitInfo>& exit, const st
     } else {
         note_failure(f, control_exit_words(exit, text));
     }
-    const bool stopping = data_.state == StopWatchdog || data_.state == StopSigterm || data_.state == StopSigkill ||
-                          data_.state == FinalWatchdog || data_.state == FinalSigterm || data_.state == FinalSigkill;
-    if (f == ServiceResult::Success && !stopping && list != ExecList::Start && command(list, next) != nullptr)
+    const bool stopping = data_.state == StopWatchdog || data_.state == StopSigterm ||
+                          data_.state == StopSigkill || data_.state == FinalWatchdog ||
+                          data_.state == FinalSigterm || data_.state == FinalSigkill;
+    if (f == ServiceResult::Success && !stopping && list != ExecList::Start &&
+        command(list, next) != nullptr)
         return spawn(list, next, false, step);
     if (data_.state == Start && f == ServiceResult::Success)
         return find_main(guard, step);

@@ -120,6 +120,7 @@ class Service {
     // service.cpp: the only writer of the state, timers, commands, what processes do.
     void enter(ServiceState next, Step& step);
     void arm_state_timer(Instant now);
+    void state_timed_out(Step& step);
     Instant capped(Instant wanted) const;
     void arm_watchdog(Instant now);
     base::Duration watchdog_span() const;

@@ -60,7 +60,10 @@ void Service::on(const Notified& event, Moment now, std::vector<Action>& out) {
         data_.notify_errno = *message->errnum;
     if ((message->fd_store || message->fd_store_remove) && !data_.said_fd_store) {
         data_.said_fd_store = true;
-        say(Severity::Warning, fmt::format("FDSTORE=1: there is no descriptor store here; {} closed", event.descriptors), step);
+        say(Severity::Warning,
+            fmt::format("FDSTORE=1: there is no descriptor store here; {} closed",
+                        event.descriptors),
+            step);
     }
     if (message->extend_timeout_usec)
         extend_timeout(*message->extend_timeout_usec, now.mono);
@@ -80,7 +83,8 @@ void Service::on(const Notified& event, Moment now, std::vector<Action>& out) {
 
 bool Service::accepts(const Notified& event, Step& step) {
     const ActiveState active = active_state(data_.state);
-    if (active == ActiveState::Inactive || active == ActiveState::Failed || data_.state == AutoRestart)
+    if (active == ActiveState::Inactive || active == ActiveState::Failed ||
+        data_.state == AutoRestart)
         return false;
     const NotifyAccess access = service().effective_notify_access();
     if (may_notify(access, event.sender))
@@ -89,7 +93,8 @@ bool Service::accepts(const Notified& event, Step& step) {
         data_.said_notify_ignored = true;
         const bool stranger = event.sender == Notified::Sender::Stranger;
         say(Severity::Warning,
-            fmt::format("notify message of pid {} ignored: {}", event.pid,
+            fmt::format("notify message of pid {} ignored: {}",
+                        event.pid,
                         access_words(stranger ? NotifyAccess::All : access)),
             step);
     }
@@ -110,7 +115,9 @@ void Service::notified_main_pid(const Notified& event, int pid, Step& step) {
     if (data_.state == Condition || data_.state == StartPre || data_.state == Exited)
         return;
     if (!owns(event.mainpid_guard))
-        return say(Severity::Warning, fmt::format("MAINPID={} ignored: not a process of this service", pid), step);
+        return say(Severity::Warning,
+                   fmt::format("MAINPID={} ignored: not a process of this service", pid),
+                   step);
     set_main(pid, event.mainpid_guard, step);
 }
 
@@ -126,11 +133,14 @@ void Service::extend_timeout(base::Duration span, Instant now) {
         data_.runtime_deadline = std::max(data_.runtime_deadline, until);
 }
 
-void Service::notified_reloading(const Notified& event, std::optional<base::Duration> monotonic, Step& step) {
+void Service::notified_reloading(const Notified& event,
+                                 std::optional<base::Duration> monotonic,
+                                 Step& step) {
     data_.notify_reloading = true;
     // Type=notify-reload: the answer to our signal, unless it was sent before that.
     const base::Duration offset = event.boottime_offset.value_or(base::Duration{});
-    const bool answers = data_.reload_begin.count() != 0 && monotonic && *monotonic != base::infinity &&
+    const bool answers = data_.reload_begin.count() != 0 && monotonic &&
+                         *monotonic != base::infinity &&
                          (!event.boottime_offset || *monotonic + offset >= data_.reload_begin);
     if (answers)
         data_.reload_begin = base::Duration{};
@@ -145,7 +155,8 @@ void Service::notified_reloading(const Notified& event, std::optional<base::Dura
 void Service::notified_ready(Step& step) {
     data_.notify_ready = true;
     data_.notify_reloading = false;
-    const bool notifies = service().type == ServiceType::Notify || service().type == ServiceType::NotifyReload;
+    const bool notifies =
+        service().type == ServiceType::Notify || service().type == ServiceType::NotifyReload;
     const bool spawned = data_.main_pid != 0 || !data_.main_guard; // else main_spawned() goes on
     if (data_.state == Start && notifies && spawned)
         enter_start_post(step);

@@ -1,5 +1,5 @@
-// How a service comes up: the request, ExecCondition= to ExecStartPost=, finding the main process of a daemon that forks,
-// and reload. Tested by tests/unit/supervise/service_test.cpp.
+// How a service comes up: the request, ExecCondition= to ExecStartPost=, finding the main process
+// of a daemon that forks, and reload. Tested by tests/unit/supervise/service_test.cpp.
 
 #include "base/fmt.hpp"
 #include "supervise/service.hpp"
@@ -21,7 +21,8 @@ namespace {
 constexpr base::Duration idle_delay = 5s;
 constexpr base::Duration pid_file_retry = 100ms;
 
-/// splitmix64: RuntimeRandomizedExtraSec= needs spread, not secrecy, and the core has no source of chance.
+/// splitmix64: RuntimeRandomizedExtraSec= needs spread, not secrecy, and the core has no source of
+/// chance.
 std::uint64_t scatter(std::uint64_t seed) {
     seed += 0x9e3779b97f4a7c15U;
     seed = (seed ^ (seed >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -31,7 +32,8 @@ std::uint64_t scatter(std::uint64_t seed) {
 
 } // namespace
 
-// ---- the request -------------------------------------------------------------------------------------------------------
+// ---- the request
+// -------------------------------------------------------------------------------------------------------
 
 StartVerdict Service::start(Moment now, std::vector<Action>& out) {
     Step step{now, out};
@@ -56,12 +58,17 @@ StartVerdict Service::start(Moment now, std::vector<Action>& out) {
     }
     const unit::StartLimit& limit = config_->unit.start_limit;
     if (start_limit_applies() && !count_start(limit, data_.recent_starts, now.mono)) {
-        refuse_start(ServiceResult::StartLimitHit,
-                     fmt::format("restarting too quickly; stays failed: {} starts in {}. initctl restart {} tries again",
-                                 limit.burst, span_words(limit.interval), std::string_view(config_->name).substr(0, config_->name.rfind(".service"))),
-                     step);
+        refuse_start(
+            ServiceResult::StartLimitHit,
+            fmt::format("restarting too quickly; stays failed: {} starts in {}. initctl restart {} "
+                        "tries again",
+                        limit.burst,
+                        span_words(limit.interval),
+                        std::string_view(config_->name).substr(0, config_->name.rfind(".service"))),
+            step);
         if (limit.action != unit::EmergencyAction::None)
-            out.emplace_back(Emergency{limit.action, std::nullopt, "start limit of " + config_->name + " hit"});
+            out.emplace_back(
+                Emergency{limit.action, std::nullopt, "start limit of " + config_->name + " hit"});
         return StartVerdict::StartLimitHit;
     }
     reset_run(now);
@@ -71,7 +78,8 @@ StartVerdict Service::start(Moment now, std::vector<Action>& out) {
 
 /// With the default backoff the default limit would only end what the backoff already slows down.
 bool Service::start_limit_applies() const {
-    const bool backs_off = policy_.default_backoff && service().restart != unit::RestartPolicy::No &&
+    const bool backs_off = policy_.default_backoff &&
+                           service().restart != unit::RestartPolicy::No &&
                            !service().restart_timing_set;
     return !backs_off || config_->unit.start_limit.set;
 }
@@ -81,9 +89,13 @@ void Service::refuse_start(ServiceResult f, std::string text, Step& step) {
     data_.will_restart = false;
     data_.flush_restarts = true;
     data_.last_failure = text;
-    say(Severity::Error, f == ServiceResult::StartLimitHit ? std::move(text) : "not started: " + text, step);
-    if (data_.state != Failed)
-        enter(Failed, step);
+    say(Severity::Error,
+        f == ServiceResult::StartLimitHit ? std::move(text) : "not started: " + text,
+        step);
+    if (data_.state == Failed)
+        return;
+    enter(Failed, step);
+    emergency(step);
 }
 
 void Service::reset_run(Moment now) {
@@ -114,13 +126,15 @@ void Service::reset_failed(Moment now, std::vector<Action>& out) {
     if (data_.state != Failed)
         return;
     if (has_leftovers(now.mono))
-        return say(Severity::Warning, "stays failed: processes of its last run are still there", step);
+        return say(
+            Severity::Warning, "stays failed: processes of its last run are still there", step);
     data_.result = data_.reload_result = ServiceResult::Success;
     data_.last_failure.clear();
     enter(Dead, step);
 }
 
-// ---- the way up --------------------------------------------------------------------------------------------------------
+// ---- the way up
+// --------------------------------------------------------------------------------------------------------
 
 void Service::enter_condition(Step& step) {
     if (command(ExecList::Condition, 0) == nullptr)
@@ -138,6 +152,7 @@ void Service::enter_start_pre(Step& step) {
 
 void Service::enter_start(Step& step) {
     enter(Start, step);
+    data_.notify_ready = false; // what a command before said is not for this one
     if (command(ExecList::Start, 0) == nullptr)
         return enter_start_post(step);
     if (service().type == ServiceType::Idle) { // the command itself waits, see waits_for_idle()
@@ -148,7 +163,8 @@ void Service::enter_start(Step& step) {
 }
 
 bool Service::waits_for_idle() const {
-    return data_.state == Start && service().type == ServiceType::Idle && !data_.main_known && !data_.control_guard;
+    return data_.state == Start && service().type == ServiceType::Idle && !data_.main_known &&
+           !data_.control_guard;
 }
 
 void Service::release_idle(Moment now, std::vector<Action>& out) {
@@ -189,8 +205,10 @@ void Service::spawn_failed(const SpawnResult& event, Step& step) {
     const base::ExitInfo exit{base::ExitInfo::Code::Exited, event.exit_status};
     if (!main)
         return control_exited(exit, event.text, step);
-    // Type=simple counts as started once it is forked, whatever becomes of the command (systemd.service(5)).
-    const bool forked_is_up = service().type == ServiceType::Simple || service().type == ServiceType::Idle;
+    // Type=simple counts as started once it is forked, whatever becomes of the command
+    // (systemd.service(5)).
+    const bool forked_is_up =
+        service().type == ServiceType::Simple || service().type == ServiceType::Idle;
     if (data_.state == Start && forked_is_up)
         enter_start_post(step);
     if (event.guard == data_.main_guard)
@@ -199,7 +217,8 @@ void Service::spawn_failed(const SpawnResult& event, Step& step) {
 
 /// The guard could not be made: EAGAIN, EMFILE and the like.
 void Service::no_process(bool main, const std::string& text, Step& step) {
-    const std::string words = text.empty() ? "no process could be made" : "no process could be made: " + text;
+    const std::string words =
+        text.empty() ? "no process could be made" : "no process could be made: " + text;
     (main ? data_.main_guard : data_.control_guard) = GuardId{};
     if (active_state(data_.state) == ActiveState::Reloading) {
         say(Severity::Error, "reload failed: " + words, step);
@@ -221,10 +240,12 @@ void Service::main_exited_in_start(ServiceResult f, Step& step) {
         return fine ? enter_start_post(step) : enter_signal(StopSigterm, step);
     case ServiceType::Notify:
     case ServiceType::NotifyReload: {
-        // READY=1 may still come from another process of the unit, where that is allowed and would mean something.
+        // READY=1 may still come from another process of the unit, where that is allowed and would
+        // mean something.
         const bool others_may = service().remain_after_exit &&
                                 service().effective_notify_access() != unit::NotifyAccess::Main;
-        const bool cgroup_lives = service().exit_type == unit::ExitType::Cgroup && !data_.guards.empty();
+        const bool cgroup_lives =
+            service().exit_type == unit::ExitType::Cgroup && !data_.guards.empty();
         if (fine && (others_may || cgroup_lives) && !data_.guards.empty())
             return;
         if (fine)
@@ -238,9 +259,8 @@ void Service::main_exited_in_start(ServiceResult f, Step& step) {
     case ServiceType::Simple:
     case ServiceType::Exec:
     case ServiceType::Dbus:
-    case ServiceType::Idle: // it was never seen to run
-        note_failure(ServiceResult::Protocol, data_.last_failure);
-        return enter_signal(StopSigterm, step);
+    case ServiceType::Idle: // not executed, and "-" forgives it
+        return fine ? enter_running(step) : enter_signal(StopSigterm, step);
     }
 }
 
@@ -256,7 +276,8 @@ void Service::enter_start_post(Step& step) {
 
 void Service::finish_start_post(Step& step) {
     // With ExecStartPost= the PID file may have been written by it.
-    const bool needs_pid_file = service().type == ServiceType::Forking && !service().pid_file.empty();
+    const bool needs_pid_file =
+        service().type == ServiceType::Forking && !service().pid_file.empty();
     if (data_.state == StartPost && needs_pid_file && !data_.main_known) {
         step.out.emplace_back(ReadPidFile{service().pid_file});
         return;
@@ -270,7 +291,8 @@ bool Service::good() const {
         return true;
     if (service().type == ServiceType::Oneshot)
         return false;
-    return (!data_.main_known || service().exit_type == unit::ExitType::Cgroup) && !data_.guards.empty();
+    return (!data_.main_known || service().exit_type == unit::ExitType::Cgroup) &&
+           !data_.guards.empty();
 }
 
 /// It is up; or it was, and has to be looked at again.
@@ -293,8 +315,10 @@ void Service::enter_running(Step& step) {
     if (data_.state != Running) {
         enter(Running, step);
         if (first) {
-            const auto extra = static_cast<std::uint64_t>(service().runtime_randomized_extra.count());
-            const auto seed = static_cast<std::uint64_t>(step.now.mono.since_boot.count()) + data_.main_guard.value;
+            const auto extra =
+                static_cast<std::uint64_t>(service().runtime_randomized_extra.count());
+            const auto seed = static_cast<std::uint64_t>(step.now.mono.since_boot.count()) +
+                              data_.main_guard.value;
             const auto added = extra == 0 ? 0 : scatter(seed) % extra;
             if (service().runtime_max != base::infinity)
                 data_.runtime_deadline = step.now.mono + service().runtime_max +
@@ -309,7 +333,8 @@ void Service::enter_running(Step& step) {
         enter(ReloadNotify, step);
 }
 
-// ---- the main process of Type=forking ----------------------------------------------------------------------------------
+// ---- the main process of Type=forking
+// ----------------------------------------------------------------------------------
 
 void Service::find_main(GuardId start_guard, Step& step) {
     if (data_.main_guard) // MAINPID= was quicker
@@ -324,8 +349,8 @@ void Service::find_main(GuardId start_guard, Step& step) {
 
 void Service::on(const TreeListed& event, Moment now, std::vector<Action>& out) {
     Step step{now, out};
-    const bool asked = data_.state == Start && service().type == ServiceType::Forking && !data_.control_guard &&
-                       service().pid_file.empty();
+    const bool asked = data_.state == Start && service().type == ServiceType::Forking &&
+                       !data_.control_guard && service().pid_file.empty();
     if (!asked || !owns(event.guard))
         return;
     if (event.direct == 1 && !event.pids.empty())
@@ -340,7 +365,8 @@ void Service::on(const PidFileRead& event, Moment now, std::vector<Action>& out)
     const bool ended = !data_.main_guard && event.pid == data_.last_main_pid;
     if (event.pid <= 1 || ended || !owns(event.guard)) {
         const bool alien = event.pid > 1 && !ended;
-        return pid_file_unusable(alien ? fmt::format("pid {} is not of this service", event.pid) : event.error, step);
+        return pid_file_unusable(
+            alien ? fmt::format("pid {} is not of this service", event.pid) : event.error, step);
     }
     switch (data_.state) {
     case Start:
@@ -385,14 +411,16 @@ void Service::pid_file_unusable(const std::string& why, Step& step) {
         data_.retry_deadline = base::never;
         return main_gone({}, step);
     }
-    const bool waiting = (data_.state == Start || data_.state == StartPost) && !data_.control_guard && !data_.main_guard;
+    const bool waiting = (data_.state == Start || data_.state == StartPost) &&
+                         !data_.control_guard && !data_.main_guard;
     if (!waiting)
         return;
     if (data_.state == Start && command(ExecList::StartPost, 0) != nullptr)
         return enter_start_post(step);
     if (data_.guards.empty())
         return all_empty(step);
-    data_.last_failure = "PIDFile=" + service().pid_file + (why.empty() ? " not written" : ": " + why);
+    data_.last_failure =
+        "PIDFile=" + service().pid_file + (why.empty() ? " not written" : ": " + why);
     data_.retry_deadline = step.now.mono + pid_file_retry;
 }
 
@@ -410,7 +438,8 @@ void Service::set_main(int pid, GuardId guard, Step& step) {
     step.out.emplace_back(WatchPid{guard, pid});
 }
 
-// ---- reload ------------------------------------------------------------------------------------------------------------
+// ---- reload
+// ------------------------------------------------------------------------------------------------------------
 
 bool Service::can_reload() const {
     return command(ExecList::Reload, 0) != nullptr || service().type == ServiceType::NotifyReload;
@@ -452,7 +481,10 @@ void Service::reload_commands_done(ServiceResult f, Step& step) {
 
 void Service::finish_reload(ServiceResult f, Step& step) {
     if (f == ServiceResult::Timeout) {
-        say(Severity::Error, "reload timed out after " + span_words(service().effective_timeout_start()) + "; it keeps running", step);
+        say(Severity::Error,
+            "reload timed out after " + span_words(service().effective_timeout_start()) +
+                "; it keeps running",
+            step);
         kill_control(step);
     } else if (f == ServiceResult::Success) {
         say(Severity::Info, "reloaded", step);

@@ -77,6 +77,7 @@ constexpr auto edges = std::to_array<Edge>({
     {FinalSigterm, Dead}, {FinalSigterm, Failed}, {FinalSigterm, AutoRestart},
     {FinalSigkill, Dead}, {FinalSigkill, Failed}, {FinalSigkill, AutoRestart},
 });
+
 // clang-format on
 
 constexpr bool rows_in_order() {
@@ -85,24 +86,36 @@ constexpr bool rows_in_order() {
             return false;
     return state_traits.size() == static_cast<std::size_t>(AutoRestart) + 1;
 }
+
 static_assert(rows_in_order(), "one row per state, in the order of the enum");
 
 } // namespace
 
-const StateTraits& traits(ServiceState state) { return state_traits[static_cast<std::size_t>(state)]; }
+const StateTraits& traits(ServiceState state) {
+    return state_traits[static_cast<std::size_t>(state)];
+}
 
-std::span<const Edge> service_edges() { return edges; }
+std::span<const Edge> service_edges() {
+    return edges;
+}
 
-std::string_view name(ServiceState state) { return traits(state).name; }
+std::string_view name(ServiceState state) {
+    return traits(state).name;
+}
 
-ActiveState active_state(ServiceState state) { return traits(state).active; }
+ActiveState active_state(ServiceState state) {
+    return traits(state).active;
+}
 
-bool is_legal(ServiceState from, ServiceState to) { return std::ranges::find(edges, Edge{from, to}) != edges.end(); }
+bool is_legal(ServiceState from, ServiceState to) {
+    return std::ranges::find(edges, Edge{from, to}) != edges.end();
+}
 
 std::string states_dot() {
     std::string dot = "digraph service {\n    rankdir=LR;\n    node [shape=box, style=rounded];\n";
     for (const StateTraits& row : state_traits)
-        dot += "    \"" + std::string(row.name) + "\" [tooltip=\"" + std::string(name(row.active)) + "\"];\n";
+        dot += "    \"" + std::string(row.name) + "\" [tooltip=\"" + std::string(name(row.active)) +
+               "\"];\n";
     for (const auto& [from, to] : edges)
         dot += "    \"" + std::string(name(from)) + "\" -> \"" + std::string(name(to)) + "\";\n";
     return dot + "}\n";

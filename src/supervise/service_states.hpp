@@ -1,7 +1,8 @@
 #pragma once
-// The tables behind the service machine: one row per state, and the edges that exist. Everything that asks "what kind of
-// state is this" reads a column here; a state added without a row does not compile.
-// Tested by tests/unit/supervise/states_test.cpp; that every edge is used, by service_walk_test.cpp.
+// The tables behind the service machine: one row per state, and the edges that exist. Everything
+// that asks "what kind of state is this" reads a column here; a state added without a row does not
+// compile. Tested by tests/unit/supervise/states_test.cpp; that every edge is used, by
+// service_walk_test.cpp.
 
 #include "supervise/service.hpp"
 

@@ -1,6 +1,6 @@
-// How a service goes down: ExecStop=, the signals of systemd.kill(5), ExecStopPost=, and what comes after: dead, failed
-// or another start. Each signal state is left as soon as nothing is left to wait for.
-// Tested by tests/unit/supervise/service_test.cpp.
+// How a service goes down: ExecStop=, the signals of systemd.kill(5), ExecStopPost=, and what comes
+// after: dead, failed or another start. Each signal state is left as soon as nothing is left to
+// wait for. Tested by tests/unit/supervise/service_test.cpp.
 
 #include "base/fmt.hpp"
 #include "supervise/backoff.hpp"
@@ -24,10 +24,15 @@ bool is_stop_signal(ServiceState state) {
     return state == StopWatchdog || state == StopSigterm || state == StopSigkill;
 }
 
-bool is_sigkill(ServiceState state) { return state == StopSigkill || state == FinalSigkill; }
+bool is_sigkill(ServiceState state) {
+    return state == StopSigkill || state == FinalSigkill;
+}
 
 /// What TimeoutStopFailureMode= (or …Start…) makes of a timeout.
-ServiceState failure_state(TimeoutFailureMode mode, ServiceState terminate, ServiceState abort, ServiceState kill) {
+ServiceState failure_state(TimeoutFailureMode mode,
+                           ServiceState terminate,
+                           ServiceState abort,
+                           ServiceState kill) {
     switch (mode) {
     case TimeoutFailureMode::Terminate:
         return terminate;
@@ -41,7 +46,8 @@ ServiceState failure_state(TimeoutFailureMode mode, ServiceState terminate, Serv
 
 } // namespace
 
-// ---- requests ----------------------------------------------------------------------------------------------------------
+// ---- requests
+// ----------------------------------------------------------------------------------------------------------
 
 void Service::stop(Moment now, std::vector<Action>& out, bool for_restart) {
     Step step{now, out};
@@ -80,6 +86,7 @@ void Service::stop(Moment now, std::vector<Action>& out, bool for_restart) {
     case FinalSigterm:
     case FinalSigkill:
         data_.forbid_restart = true;
+        data_.stop_for_restart = for_restart;
         return;
     }
 }
@@ -133,7 +140,8 @@ void Service::force_kill(Moment now, std::vector<Action>& out) {
     }
 }
 
-// ---- the way down ------------------------------------------------------------------------------------------------------
+// ---- the way down
+// ------------------------------------------------------------------------------------------------------
 
 void Service::enter_stop(Step& step) {
     if (command(ExecList::Stop, 0) == nullptr || past_kill(step.now.mono))
@@ -142,7 +150,8 @@ void Service::enter_stop(Step& step) {
     spawn(ExecList::Stop, 0, false, step);
 }
 
-/// Signals what KillMode= says and waits for it; goes straight on when there is nothing to wait for.
+/// Signals what KillMode= says and waits for it; goes straight on when there is nothing to wait
+/// for.
 void Service::enter_signal(ServiceState state, Step& step) {
     if (past_kill(step.now.mono))
         state = is_stop_signal(state) ? StopSigkill : FinalSigkill;
@@ -192,7 +201,9 @@ void Service::enter_dead(Step& step) {
         if (data_.result == ServiceResult::ExecCondition) // no longer just skipped
             data_.result = ServiceResult::Success;
         note_failure(ServiceResult::Timeout, "some of its processes could not be ended");
-        say(Severity::Error, "some of its processes could not be ended; it is not restarted beside them", step);
+        say(Severity::Error,
+            "some of its processes could not be ended; it is not restarted beside them",
+            step);
         data_.survivor = data_.main_guard ? data_.main_guard : data_.control_guard;
     }
     data_.main_guard = data_.control_guard = GuardId{};
@@ -207,7 +218,8 @@ void Service::enter_dead(Step& step) {
     say_end(restart ? std::optional(delay) : std::nullopt, step);
     tidy_up(restart, step);
 
-    const bool failed = data_.result != ServiceResult::Success && data_.result != ServiceResult::ExecCondition;
+    const bool failed =
+        data_.result != ServiceResult::Success && data_.result != ServiceResult::ExecCondition;
     if (!restart || service().restart_mode != unit::RestartMode::Direct)
         enter(failed ? Failed : Dead, step);
     if (!restart)
@@ -222,13 +234,15 @@ base::Duration Service::restart_delay() {
         return configured_delay(service(), data_.restarts + 1);
     }
     const Moment since = data_.main_started ? data_.main_started : data_.start_began;
-    const Moment until = data_.main_started && data_.main_exited ? data_.main_exited : data_.state_entered;
+    const Moment until =
+        data_.main_started && data_.main_exited ? data_.main_exited : data_.state_entered;
     if (until.mono - since.mono >= policy_.backoff_reset)
         data_.backoff_step = 0;
     return doubling_delay(policy_.backoff_first, policy_.backoff_max, data_.backoff_step++);
 }
 
-/// What a service that is down leaves behind. Done before others hear of it, so that a new start finds it clean.
+/// What a service that is down leaves behind. Done before others hear of it, so that a new start
+/// finds it clean.
 void Service::tidy_up(bool restart, Step& step) {
     const unit::ExecSection& exec = *config_->exec;
     if (!exec.directories[static_cast<std::size_t>(unit::DirectoryKind::Runtime)].paths.empty()) {
@@ -262,17 +276,25 @@ void Service::emergency(Step& step) const {
         status = *configured;
     else if (data_.main_exit && !data_.main_exit->is_signal())
         status = data_.main_exit->status;
-    step.out.emplace_back(Emergency{action, status, config_->name + (failed ? " failed" : " ended")});
+    step.out.emplace_back(
+        Emergency{action, status, config_->name + (failed ? " failed" : " ended")});
 }
 
-// ---- signals -----------------------------------------------------------------------------------------------------------
+// ---- signals
+// -----------------------------------------------------------------------------------------------------------
 
-bool Service::past_kill(Instant now) const { return now >= sigkill_at_; }
+bool Service::past_kill(Instant now) const {
+    return now >= sigkill_at_;
+}
 
 /// At the end of a shutdown nothing is spared.
-KillMode Service::kill_mode(Instant now) const { return past_kill(now) ? KillMode::ControlGroup : config_->kill->mode; }
+KillMode Service::kill_mode(Instant now) const {
+    return past_kill(now) ? KillMode::ControlGroup : config_->kill->mode;
+}
 
-bool Service::may_sigkill(Instant now) const { return past_kill(now) || config_->kill->send_sigkill; }
+bool Service::may_sigkill(Instant now) const {
+    return past_kill(now) || config_->kill->send_sigkill;
+}
 
 /// Whether a signal state has something to wait for.
 bool Service::waits(ServiceState state, Instant now) const {
@@ -283,7 +305,8 @@ bool Service::waits(ServiceState state, Instant now) const {
     case KillMode::Process:
         return commands;
     case KillMode::Mixed:
-        return commands || (is_sigkill(state) && !data_.guards.empty());
+        // Without SIGKILL to come the others get the same time as the main process.
+        return commands || ((is_sigkill(state) || !may_sigkill(now)) && !data_.guards.empty());
     case KillMode::ControlGroup:
         return commands || !data_.guards.empty();
     }
@@ -306,18 +329,21 @@ bool Service::has_leftovers(Instant now) const {
 
 void Service::send_signals(ServiceState state, Step& step) {
     const unit::KillSection& kill = *config_->kill;
-    const bool term = state == StopSigterm || state == FinalSigterm, abort = state == StopWatchdog || state == FinalWatchdog;
+    const bool term = state == StopSigterm || state == FinalSigterm,
+               abort = state == StopWatchdog || state == FinalWatchdog;
     int signal = kill.final_kill_signal;
     if (abort)
         signal = kill.watchdog_signal;
     else if (term)
-        signal = data_.stop_for_restart && kill.restart_kill_signal != 0 ? kill.restart_kill_signal : kill.kill_signal;
+        signal = data_.stop_for_restart && kill.restart_kill_signal != 0 ? kill.restart_kill_signal
+                                                                         : kill.kill_signal;
     if (past_kill(step.now.mono))
         signal = SIGKILL;
     const bool hup = term && kill.send_sighup;
 
     const KillMode mode = kill_mode(step.now.mono);
-    const bool everything = mode == KillMode::ControlGroup || (mode == KillMode::Mixed && is_sigkill(state));
+    const bool everything =
+        mode == KillMode::ControlGroup || (mode == KillMode::Mixed && is_sigkill(state));
     if (everything)
         return signal_all(signal, hup, step);
     if (mode == KillMode::None && !data_.main_lost)
@@ -326,7 +352,8 @@ void Service::send_signals(ServiceState state, Step& step) {
         if (data_.main_lost) // its guard cannot tell it from the others
             step.out.emplace_back(Signal{data_.main_guard, KillScope::Tree, 0, signal, hup});
         else if (data_.main_alien)
-            step.out.emplace_back(Signal{data_.main_guard, KillScope::Pid, data_.main_pid, signal, hup});
+            step.out.emplace_back(
+                Signal{data_.main_guard, KillScope::Pid, data_.main_pid, signal, hup});
         else
             step.out.emplace_back(Signal{data_.main_guard, KillScope::Main, 0, signal, hup});
     }
@@ -341,7 +368,8 @@ void Service::signal_all(int signal, bool then_sighup, Step& step) {
 
 void Service::signal_main(int signal, Step& step) {
     const KillScope scope = data_.main_alien ? KillScope::Pid : KillScope::Main;
-    step.out.emplace_back(Signal{data_.main_guard, scope, data_.main_alien ? data_.main_pid : 0, signal, false});
+    step.out.emplace_back(
+        Signal{data_.main_guard, scope, data_.main_alien ? data_.main_pid : 0, signal, false});
 }
 
 /// Ends a control command that is no longer wanted, without waiting for it.
@@ -349,26 +377,35 @@ void Service::kill_control(Step& step) {
     if (!data_.control_guard)
         return;
     // A reload may have made a new main process below this guard.
-    const KillScope scope = data_.control_guard == data_.main_guard ? KillScope::Main : KillScope::Tree;
+    const KillScope scope =
+        data_.control_guard == data_.main_guard ? KillScope::Main : KillScope::Tree;
     step.out.emplace_back(Signal{data_.control_guard, scope, 0, SIGKILL, false});
     data_.control_guard = GuardId{};
     data_.control_pid = 0;
 }
 
-// ---- timeouts ----------------------------------------------------------------------------------------------------------
+// ---- timeouts
+// ----------------------------------------------------------------------------------------------------------
 
 void Service::start_timed_out(Step& step) {
-    const std::string why = data_.last_failure.starts_with("PIDFile=") ? " (" + data_.last_failure + ")" : std::string();
-    const std::string text = "start timed out after " + span_words(service().effective_timeout_start()) + why;
+    const std::string why = data_.last_failure.starts_with("PIDFile=")
+                                ? " (" + data_.last_failure + ")"
+                                : std::string();
+    const std::string text =
+        "start timed out after " + span_words(service().effective_timeout_start()) + why;
     note_failure(ServiceResult::Timeout, text);
     say(Severity::Warning, text + "; stopping it", step);
-    enter_signal(failure_state(service().timeout_start_failure_mode, StopSigterm, StopWatchdog, StopSigkill), step);
+    enter_signal(
+        failure_state(service().timeout_start_failure_mode, StopSigterm, StopWatchdog, StopSigkill),
+        step);
 }
 
 /// ExecStop= or ExecStopPost= takes too long.
 void Service::stop_timed_out(Step& step) {
-    const std::string text = fmt::format("{} timed out after {}", directive_of(data_.control_list),
-                                         base::human_time_span(step.now.mono - data_.state_entered.mono));
+    const std::string text =
+        fmt::format("{} timed out after {}",
+                    directive_of(data_.control_list),
+                    base::human_time_span(step.now.mono - data_.state_entered.mono));
     if (sigkill_at_ == base::never)
         note_failure(ServiceResult::Timeout, text);
     say(Severity::Warning, text + "; stopping it", step);
@@ -387,11 +424,15 @@ void Service::signal_timed_out(Step& step) {
     note_failure(ServiceResult::Timeout, "stop timed out after " + waited);
     if (!is_sigkill(state)) {
         const bool abort = (state == StopSigterm || state == FinalSigterm) &&
-                           service().timeout_stop_failure_mode == TimeoutFailureMode::Abort && !past_kill(now);
+                           service().timeout_stop_failure_mode == TimeoutFailureMode::Abort &&
+                           !past_kill(now);
         if (abort || may_sigkill(now)) {
-            const int signal = abort ? config_->kill->watchdog_signal
-                                     : (past_kill(now) ? SIGKILL : config_->kill->final_kill_signal);
-            say(Severity::Warning, fmt::format("did not end within {}; sending {}", waited, base::signal_name(signal)), step);
+            const int signal = abort
+                                   ? config_->kill->watchdog_signal
+                                   : (past_kill(now) ? SIGKILL : config_->kill->final_kill_signal);
+            say(Severity::Warning,
+                fmt::format("did not end within {}; sending {}", waited, base::signal_name(signal)),
+                step);
             if (abort)
                 return enter_signal(in_stop ? StopWatchdog : FinalWatchdog, step);
             return enter_signal(in_stop ? StopSigkill : FinalSigkill, step);

@@ -64,7 +64,8 @@ std::string Service::main_exit_words(const std::string& text) const {
     return exit_words(*data_.main_exit, text) + " after " + base::human_time_span(up);
 }
 
-std::string Service::control_exit_words(const std::optional<base::ExitInfo>& exit, const std::string& text) const {
+std::string Service::control_exit_words(const std::optional<base::ExitInfo>& exit,
+                                        const std::string& text) const {
     const std::string directive(directive_of(data_.control_list));
     if (!exit)
         return directive + ": its guard was killed";
@@ -74,13 +75,17 @@ std::string Service::control_exit_words(const std::optional<base::ExitInfo>& exi
 void Service::say_up(Step& step) const {
     if (data_.state == ServiceState::Exited) {
         if (service().type == unit::ServiceType::Oneshot)
-            return say(Severity::Info, "done in " + base::human_time_span(step.now.mono - data_.start_began.mono), step);
-        return say(Severity::Info, data_.last_failure + "; stays active (RemainAfterExit=yes)", step);
+            return say(Severity::Info,
+                       "done in " + base::human_time_span(step.now.mono - data_.start_began.mono),
+                       step);
+        return say(
+            Severity::Info, data_.last_failure + "; stays active (RemainAfterExit=yes)", step);
     }
     std::string user = config_->exec->user;
     if (!config_->exec->group.empty())
         user += ":" + config_->exec->group;
-    std::string detail = data_.main_pid != 0 ? fmt::format("pid {}", data_.main_pid) : std::string();
+    std::string detail =
+        data_.main_pid != 0 ? fmt::format("pid {}", data_.main_pid) : std::string();
     if (!user.empty())
         detail += (detail.empty() ? "" : ", ") + user;
     say(Severity::Info, detail.empty() ? "started" : "started (" + detail + ")", step);
@@ -89,9 +94,13 @@ void Service::say_up(Step& step) const {
 void Service::say_end(std::optional<base::Duration> restart_in, Step& step) const {
     const bool failed = data_.result != ServiceResult::Success;
     if (restart_in) {
-        const std::uint32_t attempt = data_.backoff_step > 0 ? data_.backoff_step : data_.restarts + 1;
+        const std::uint32_t attempt =
+            data_.backoff_step > 0 ? data_.backoff_step : data_.restarts + 1;
         return say(failed ? Severity::Warning : Severity::Notice,
-                   fmt::format("{}; restarting in {} (attempt {})", data_.last_failure, span_words(*restart_in), attempt),
+                   fmt::format("{}; restarting in {} (attempt {})",
+                               data_.last_failure,
+                               span_words(*restart_in),
+                               attempt),
                    step);
     }
     if (data_.result == ServiceResult::ExecCondition)
@@ -102,7 +111,9 @@ void Service::say_end(std::optional<base::Duration> restart_in, Step& step) cons
         return say(Severity::Info, "stopped", step);
     if (service().type == unit::ServiceType::Oneshot) {
         const Moment end = data_.main_exited ? data_.main_exited : step.now;
-        return say(Severity::Info, "done in " + base::human_time_span(end.mono - data_.start_began.mono), step);
+        return say(Severity::Info,
+                   "done in " + base::human_time_span(end.mono - data_.start_began.mono),
+                   step);
     }
     say(Severity::Info, data_.last_failure.empty() ? "ended" : data_.last_failure, step);
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Wording shared by the parts of the service machine. Tested through tests/unit/supervise/service_test.cpp.
+// Wording shared by the parts of the service machine. Tested through
+// tests/unit/supervise/service_test.cpp.
 
 #include "supervise/types.hpp"
 

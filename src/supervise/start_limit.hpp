@@ -1,6 +1,6 @@
 #pragma once
-// StartLimitIntervalSec= and StartLimitBurst=: at most `burst` starts within any `interval`, of whatever kind.
-// Tested by tests/unit/supervise/start_limit_test.cpp.
+// StartLimitIntervalSec= and StartLimitBurst=: at most `burst` starts within any `interval`, of
+// whatever kind. Tested by tests/unit/supervise/start_limit_test.cpp.
 
 #include "supervise/types.hpp"
 

@@ -35,8 +35,12 @@ constexpr auto result_names = base::enum_names<ServiceResult>({
 
 } // namespace
 
-std::string_view name(ActiveState state) { return base::name_of(active_names, state); }
+std::string_view name(ActiveState state) {
+    return base::name_of(active_names, state);
+}
 
-std::string_view name(ServiceResult result) { return base::name_of(result_names, result); }
+std::string_view name(ServiceResult result) {
+    return base::name_of(result_names, result);
+}
 
 } // namespace monoinit::supervise

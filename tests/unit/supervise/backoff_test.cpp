@@ -1,8 +1,7 @@
 // Delays before a restart.
 
-#include "supervise/backoff.hpp"
-
 #include "sim.hpp"
+#include "supervise/backoff.hpp"
 
 using namespace monoinit;
 using namespace monoinit::supervise;

@@ -1,11 +1,9 @@
 // The parser of sd_notify messages.
 
+#include "base/strings.hpp"
 #include "supervise/notify.hpp"
 
-#include "base/strings.hpp"
-
 #include <catch2/catch.hpp>
-
 #include <random>
 
 using namespace monoinit;
@@ -13,9 +11,10 @@ using namespace monoinit::supervise;
 using namespace std::chrono_literals;
 
 TEST_CASE("the vocabulary") {
-    const auto message = parse_notify("READY=1\nSTATUS=Processing 66 % …\nERRNO=2\nMAINPID=4711\nWATCHDOG=1\n"
-                                      "WATCHDOG_USEC=20000000\nEXTEND_TIMEOUT_USEC=5000000\nRELOADING=1\n"
-                                      "MONOTONIC_USEC=123\nSTOPPING=1\nFDSTORE=1\nFDNAME=db\nFDPOLL=0\nX_MINE=1\n");
+    const auto message =
+        parse_notify("READY=1\nSTATUS=Processing 66 % …\nERRNO=2\nMAINPID=4711\nWATCHDOG=1\n"
+                     "WATCHDOG_USEC=20000000\nEXTEND_TIMEOUT_USEC=5000000\nRELOADING=1\n"
+                     "MONOTONIC_USEC=123\nSTOPPING=1\nFDSTORE=1\nFDNAME=db\nFDPOLL=0\nX_MINE=1\n");
     REQUIRE(message);
     CHECK(message->ready);
     CHECK(message->reloading);
@@ -34,9 +33,24 @@ TEST_CASE("the vocabulary") {
 }
 
 TEST_CASE("values that mean nothing are counted and have no effect") {
-    for (const auto* text : {"READY=0", "READY=", "READY=11", "ERRNO=x", "ERRNO=-1", "MAINPID=0", "MAINPID=1", "MAINPID=-5",
-                             "MAINPID=99999999999", "MAINPID= 5", "MAINPID=5x", "WATCHDOG=2", "WATCHDOG_USEC=",
-                             "EXTEND_TIMEOUT_USEC=-1", "FDNAME=a:b", "FDNAME=a\x01", "FDPOLL=1", "STATUS=\xff\xfe"}) {
+    for (const auto* text : {"READY=0",
+                             "READY=",
+                             "READY=11",
+                             "ERRNO=x",
+                             "ERRNO=-1",
+                             "MAINPID=0",
+                             "MAINPID=1",
+                             "MAINPID=-5",
+                             "MAINPID=99999999999",
+                             "MAINPID= 5",
+                             "MAINPID=5x",
+                             "WATCHDOG=2",
+                             "WATCHDOG_USEC=",
+                             "EXTEND_TIMEOUT_USEC=-1",
+                             "FDNAME=a:b",
+                             "FDNAME=a\x01",
+                             "FDPOLL=1",
+                             "STATUS=\xff\xfe"}) {
         INFO(text);
         const auto message = parse_notify(text);
         REQUIRE(message);
@@ -53,8 +67,10 @@ TEST_CASE("bounds") {
     CHECK(parse_notify(std::string(notify_message_max, 'x')));
     CHECK_FALSE(parse_notify(std::string_view("READY=1\0STATUS=x", 16)));
     CHECK(parse_notify(std::string_view("READY=1\0", 8))->ready); // a C string sent with its end
-    CHECK(parse_notify("STATUS=" + std::string(4000, 'x'))->status->size() <= notify_status_max + 3);
-    CHECK(parse_notify("EXTEND_TIMEOUT_USEC=18446744073709551615")->extend_timeout_usec == base::infinity);
+    CHECK(parse_notify("STATUS=" + std::string(4000, 'x'))->status->size() <=
+          notify_status_max + 3);
+    CHECK(parse_notify("EXTEND_TIMEOUT_USEC=18446744073709551615")->extend_timeout_usec ==
+          base::infinity);
     CHECK(parse_notify("STATUS=\x1b[31mred")->status->find('\x1b') == std::string::npos);
     CHECK(parse_notify("STATUS=")->status == "");
 }

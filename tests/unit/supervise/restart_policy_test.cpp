@@ -1,8 +1,7 @@
 // systemd.service(5), table "Exit causes and the effect of the Restart= settings", cell by cell.
 
-#include "supervise/restart_policy.hpp"
-
 #include "sim.hpp"
+#include "supervise/restart_policy.hpp"
 
 using namespace monoinit;
 using namespace monoinit::supervise;
@@ -13,10 +12,12 @@ TEST_CASE("the restart table") {
         ServiceResult result;
         std::vector<R> restarts;
     };
+
     const std::vector<Cause> causes{
-        {ServiceResult::Success, {R::Always, R::OnSuccess}},                                    // clean exit code or signal
-        {ServiceResult::ExitCode, {R::Always, R::OnFailure}},                                   // unclean exit code
-        {ServiceResult::Signal, {R::Always, R::OnFailure, R::OnAbnormal, R::OnAbort}},          // unclean signal
+        {ServiceResult::Success, {R::Always, R::OnSuccess}},  // clean exit code or signal
+        {ServiceResult::ExitCode, {R::Always, R::OnFailure}}, // unclean exit code
+        {ServiceResult::Signal,
+         {R::Always, R::OnFailure, R::OnAbnormal, R::OnAbort}}, // unclean signal
         {ServiceResult::CoreDump, {R::Always, R::OnFailure, R::OnAbnormal, R::OnAbort}},
         {ServiceResult::Timeout, {R::Always, R::OnFailure, R::OnAbnormal}},
         {ServiceResult::Watchdog, {R::Always, R::OnFailure, R::OnAbnormal, R::OnWatchdog}},
@@ -24,9 +25,16 @@ TEST_CASE("the restart table") {
         {ServiceResult::StartLimitHit, {}},
     };
     for (const auto& [result, restarts] : causes)
-        for (const R policy : {R::No, R::OnSuccess, R::OnFailure, R::OnAbnormal, R::OnWatchdog, R::OnAbort, R::Always}) {
+        for (const R policy : {R::No,
+                               R::OnSuccess,
+                               R::OnFailure,
+                               R::OnAbnormal,
+                               R::OnWatchdog,
+                               R::OnAbort,
+                               R::Always}) {
             INFO(name(result) << " " << static_cast<int>(policy));
-            CHECK(table_says_restart(policy, result) == (std::ranges::count(restarts, policy) != 0));
+            CHECK(table_says_restart(policy, result) ==
+                  (std::ranges::count(restarts, policy) != 0));
         }
 }
 
@@ -37,7 +45,8 @@ TEST_CASE("exit statuses that prevent or force a restart") {
     service.restart_prevent_exit_status.signals = {SIGABRT};
     service.restart_force_exit_status.statuses = {0, 1, 133};
     CHECK(should_restart(service, ServiceResult::ExitCode, exited(2)));
-    CHECK_FALSE(should_restart(service, ServiceResult::ExitCode, exited(1))); // prevented, though forced too
+    CHECK_FALSE(should_restart(
+        service, ServiceResult::ExitCode, exited(1))); // prevented, though forced too
     CHECK_FALSE(should_restart(service, ServiceResult::Signal, killed(SIGABRT)));
     CHECK(should_restart(service, ServiceResult::Success, exited(0)));
     CHECK_FALSE(should_restart(service, ServiceResult::Success, std::nullopt));
@@ -61,5 +70,6 @@ TEST_CASE("clean exits") {
     CHECK(is_clean_exit(exited(75), ProcessKind::Command, success));
     CHECK(is_clean_exit(killed(SIGKILL), ProcessKind::Command, success));
     CHECK(result_of(exited(1), ProcessKind::Daemon, success) == ServiceResult::ExitCode);
-    CHECK(result_of({base::ExitInfo::Code::Dumped, SIGSEGV}, ProcessKind::Daemon, none) == ServiceResult::CoreDump);
+    CHECK(result_of({base::ExitInfo::Code::Dumped, SIGSEGV}, ProcessKind::Daemon, none) ==
+          ServiceResult::CoreDump);
 }

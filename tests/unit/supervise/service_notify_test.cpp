@@ -35,13 +35,24 @@ TEST_CASE("notify: ending before READY=1 is a protocol failure when clean, else 
 TEST_CASE("who may notify") {
     using A = unit::NotifyAccess;
     const auto [access, sender, counts] = GENERATE(table<A, Sender, bool>({
-        {A::Main, Sender::Main, true}, {A::Main, Sender::Control, false}, {A::Main, Sender::Tree, false},
-        {A::Exec, Sender::Main, true}, {A::Exec, Sender::Control, true}, {A::Exec, Sender::Tree, false},
-        {A::All, Sender::Main, true}, {A::All, Sender::Control, true}, {A::All, Sender::Tree, true},
-        {A::Main, Sender::GoneSameUser, false}, {A::Exec, Sender::GoneSameUser, false}, {A::All, Sender::GoneSameUser, true},
-        {A::Main, Sender::Stranger, false}, {A::Exec, Sender::Stranger, false}, {A::All, Sender::Stranger, false},
+        {A::Main, Sender::Main, true},
+        {A::Main, Sender::Control, false},
+        {A::Main, Sender::Tree, false},
+        {A::Exec, Sender::Main, true},
+        {A::Exec, Sender::Control, true},
+        {A::Exec, Sender::Tree, false},
+        {A::All, Sender::Main, true},
+        {A::All, Sender::Control, true},
+        {A::All, Sender::Tree, true},
+        {A::Main, Sender::GoneSameUser, false},
+        {A::Exec, Sender::GoneSameUser, false},
+        {A::All, Sender::GoneSameUser, true},
+        {A::Main, Sender::Stranger, false},
+        {A::Exec, Sender::Stranger, false},
+        {A::All, Sender::Stranger, false},
     }));
-    Sim sim(ServiceType::Notify, [a = access](auto& unit) { unit.service.edit().notify_access = a; });
+    Sim sim(ServiceType::Notify,
+            [a = access](auto& unit) { unit.service.edit().notify_access = a; });
     sim.start();
     sim.notify("READY=1", sender);
     sim.notify("READY=1", sender);
@@ -153,7 +164,8 @@ TEST_CASE("EXTEND_TIMEOUT_USEC= prolongs start, run and stop, never beyond a shu
 }
 
 TEST_CASE("STOPPING=1: it goes by itself, no signal") {
-    Sim sim(ServiceType::Notify, [](auto& unit) { unit.service.edit().restart = unit::RestartPolicy::Always; });
+    Sim sim(ServiceType::Notify,
+            [](auto& unit) { unit.service.edit().restart = unit::RestartPolicy::Always; });
     sim.start();
     sim.notify("READY=1");
     sim.notify("STOPPING=1");
@@ -191,7 +203,8 @@ TEST_CASE("RELOADING=1 by itself, and READY=1") {
 }
 
 TEST_CASE("notify-reload: signal, answer, done") {
-    Sim sim(ServiceType::NotifyReload, [](auto& unit) { unit.service.edit().reload_signal = SIGUSR1; });
+    Sim sim(ServiceType::NotifyReload,
+            [](auto& unit) { unit.service.edit().reload_signal = SIGUSR1; });
     CHECK(sim.service().can_reload());
     sim.obedient = false;
     sim.start();
@@ -223,7 +236,12 @@ TEST_CASE("notify-reload: signal, answer, done") {
     SECTION("sent before the signal it is none either, the suspended time counted in") {
         const base::Duration suspended = 50s;
         const auto message = [&](base::Duration since_signal) {
-            return Notified{Sender::Main, 101, "RELOADING=1\nMONOTONIC_USEC=" + usec(since_signal - suspended), 0, {}, suspended};
+            return Notified{Sender::Main,
+                            101,
+                            "RELOADING=1\nMONOTONIC_USEC=" + usec(since_signal - suspended),
+                            0,
+                            {},
+                            suspended};
         };
         sim.tell(message(-1ms));
         CHECK(sim.state() == "reload-signal");
@@ -234,7 +252,8 @@ TEST_CASE("notify-reload: signal, answer, done") {
 
 TEST_CASE("notify-reload with ExecReload=: both") {
     Sim sim(ServiceType::NotifyReload, [](auto& unit) {
-        unit.service.edit().commands[static_cast<std::size_t>(ExecList::Reload)] = {command("/reload")};
+        unit.service.edit().commands[static_cast<std::size_t>(ExecList::Reload)] = {
+            command("/reload")};
     });
     sim.start();
     sim.notify("READY=1");
@@ -269,5 +288,29 @@ TEST_CASE("garbage changes nothing") {
     sim.notify(std::string("READY=1\0STATUS=x", 16));
     sim.notify("BARRIER=1\nREADY=1");
     sim.notify("");
+    CHECK(sim.state() == "start");
+}
+
+TEST_CASE("STOPPING=1 and the main process gone: the others are still to be asked") {
+    Sim sim(ServiceType::Notify);
+    sim.start();
+    sim.notify("READY=1\nSTOPPING=1");
+    CHECK(sim.state() == "stop-sigterm");
+    const GuardId guard = sim.data().main_guard;
+    sim.guards[guard].children = {777};
+    sim.main_exits(exited(0));
+    CHECK(sim.signal_numbers() == std::vector{15});
+    CHECK(sim.state() == "dead");
+}
+
+TEST_CASE("READY=1 from ExecStartPre= is not the service's") {
+    Sim sim(ServiceType::Notify, [](auto& unit) {
+        unit.service.edit().notify_access = unit::NotifyAccess::All;
+        unit.service.edit().commands[static_cast<std::size_t>(ExecList::StartPre)] = {
+            command("/pre")};
+    });
+    sim.start();
+    sim.notify("READY=1", Sender::Control);
+    sim.control_exits(exited(0));
     CHECK(sim.state() == "start");
 }

@@ -1,6 +1,6 @@
-// Every sequence of events, under each configuration: no undeclared edge, every declared one is used, every process is
-// accounted for, never two main processes, nothing waits without a timeout. Sequences that lead to the same world are
-// followed once.
+// Every sequence of events, under each configuration: no undeclared edge, every declared one is
+// used, every process is accounted for, never two main processes, nothing waits without a timeout.
+// Sequences that lead to the same world are followed once.
 
 #include "base/enum_names.hpp"
 #include "base/fmt.hpp"
@@ -50,7 +50,8 @@ struct Walk {
         worlds += nodes.size();
     }
 
-    static std::string words(const std::deque<Node>& nodes, const Node& last, std::string_view label) {
+    static std::string
+    words(const std::deque<Node>& nodes, const Node& last, std::string_view label) {
         std::string path;
         for (const Node* node = &last; node->depth > 0; node = &nodes[node->from])
             path = " " + std::string(move_names[static_cast<std::size_t>(node->move)]) + path;
@@ -75,8 +76,12 @@ struct Variant {
 };
 
 std::vector<Variant> variants() {
-    const auto service = [](auto change) { return [=](unit::UnitConfig& unit) { change(unit.service.edit()); }; };
-    const auto kill = [](auto change) { return [=](unit::UnitConfig& unit) { change(unit.kill.edit()); }; };
+    const auto service = [](auto change) {
+        return [=](unit::UnitConfig& unit) { change(unit.service.edit()); };
+    };
+    const auto kill = [](auto change) {
+        return [=](unit::UnitConfig& unit) { change(unit.kill.edit()); };
+    };
     return {
         {"plain", [](unit::UnitConfig&) {}},
         {"RemainAfterExit=", service([](auto& s) { s.remain_after_exit = true; }), true},
@@ -85,16 +90,23 @@ std::vector<Variant> variants() {
              s.restart = unit::RestartPolicy::Always;
              s.restart_mode = unit::RestartMode::Direct;
          })},
-        {"direct, abort", service([](auto& s) {
+        {"direct, abort",
+         service([](auto& s) {
              s.restart = unit::RestartPolicy::Always;
              s.restart_mode = unit::RestartMode::Direct;
-             s.timeout_start_failure_mode = s.timeout_stop_failure_mode = unit::TimeoutFailureMode::Abort;
-         }), true},
-        {"abort", service([](auto& s) {
-             s.timeout_start_failure_mode = s.timeout_stop_failure_mode = unit::TimeoutFailureMode::Abort;
-         }), true},
+             s.timeout_start_failure_mode = s.timeout_stop_failure_mode =
+                 unit::TimeoutFailureMode::Abort;
+         }),
+         true},
+        {"abort",
+         service([](auto& s) {
+             s.timeout_start_failure_mode = s.timeout_stop_failure_mode =
+                 unit::TimeoutFailureMode::Abort;
+         }),
+         true},
         {"kill", service([](auto& s) {
-             s.timeout_start_failure_mode = s.timeout_stop_failure_mode = unit::TimeoutFailureMode::Kill;
+             s.timeout_start_failure_mode = s.timeout_stop_failure_mode =
+                 unit::TimeoutFailureMode::Kill;
          })},
         {"ExitType=cgroup", service([](auto& s) { s.exit_type = unit::ExitType::Cgroup; })},
         {"PIDFile=", service([](auto& s) { s.pid_file = "/run/x.pid"; })},
@@ -106,16 +118,19 @@ std::vector<Variant> variants() {
         {"KillMode=process", kill([](auto& k) { k.mode = unit::KillMode::Process; })},
         {"KillMode=none", kill([](auto& k) { k.mode = unit::KillMode::None; })},
         {"SendSIGKILL=no", kill([](auto& k) { k.send_sigkill = false; })},
-        {"mixed, direct", [](unit::UnitConfig& unit) {
+        {"mixed, direct",
+         [](unit::UnitConfig& unit) {
              unit.kill.edit().mode = unit::KillMode::Mixed;
              unit.service.edit().restart = unit::RestartPolicy::Always;
              unit.service.edit().restart_mode = unit::RestartMode::Direct;
          }},
-        {"process, restart", [](unit::UnitConfig& unit) {
+        {"process, restart",
+         [](unit::UnitConfig& unit) {
              unit.kill.edit().mode = unit::KillMode::Process;
              unit.service.edit().restart = unit::RestartPolicy::Always;
          }},
-        {"StartLimitBurst=1", [](unit::UnitConfig& unit) {
+        {"StartLimitBurst=1",
+         [](unit::UnitConfig& unit) {
              unit.unit.start_limit.burst = 1;
              unit.unit.start_limit.set = true;
              unit.service.edit().restart = unit::RestartPolicy::Always;
@@ -127,7 +142,8 @@ std::vector<Variant> command_sets() {
     const auto only = [](std::vector<ExecList> which) {
         return [=](unit::UnitConfig& unit) {
             for (const ExecList list : which)
-                unit.service.edit().commands[static_cast<std::size_t>(list)] = {command("/bin/one")};
+                unit.service.edit().commands[static_cast<std::size_t>(list)] = {
+                    command("/bin/one")};
         };
     };
     return {
@@ -155,7 +171,8 @@ constexpr auto type_names = base::enum_names<ServiceType>({
     {ServiceType::Idle, "idle"},
 });
 
-std::shared_ptr<const unit::UnitConfig> make(ServiceType type, const Variant& commands, const Variant& variant) {
+std::shared_ptr<const unit::UnitConfig>
+make(ServiceType type, const Variant& commands, const Variant& variant) {
     unit::UnitConfig config = Sim::make_config(type);
     auto& service = config.service.edit();
     service.timeout_start = 10s;
@@ -168,20 +185,26 @@ std::shared_ptr<const unit::UnitConfig> make(ServiceType type, const Variant& co
 
 } // namespace
 
-// MONOINIT_WALK_DEPTH=7 walks every combination that deep; without it a choice of them, as deep as a second allows.
+// MONOINIT_WALK_DEPTH=7 walks every combination that deep; without it a choice of them, as deep as
+// a second allows.
 TEST_CASE("the walk") {
     const char* const wish = std::getenv("MONOINIT_WALK_DEPTH");
     Walk walk;
     for (std::size_t t = 0; t < type_names.size(); t++)
         for (const Variant& commands : command_sets())
             for (const Variant& variant : variants()) {
-                const bool near = t >= 4, plain = variant.label == "plain", bare = commands.label == "no other commands";
+                const bool near = t >= 4, plain = variant.label == "plain",
+                           bare = commands.label == "no other commands";
                 const auto& [type, type_name] = type_names[t];
-                const bool chosen = (plain && bare) || (!near && (plain || bare || (variant.everywhere && type == ServiceType::Simple)));
+                const bool chosen =
+                    (plain && bare) ||
+                    (!near &&
+                     (plain || bare || (variant.everywhere && type == ServiceType::Simple)));
                 if (wish == nullptr && !chosen)
                     continue;
                 const int depth = wish != nullptr ? std::atoi(wish) : (plain && !near ? 6 : 5);
-                const std::string label = fmt::format("{}, {}, {}", type_name, commands.label, variant.label);
+                const std::string label =
+                    fmt::format("{}, {}, {}", type_name, commands.label, variant.label);
                 walk.all(make(type, commands, variant), depth, label);
             }
     for (const Edge& edge : service_edges()) {

@@ -1,13 +1,12 @@
 #pragma once
-// A service machine in a world of fake guards and a fake clock, for stories. Commands are answered at once, processes obey
-// signals at once, unless the story says otherwise.
+// A service machine in a world of fake guards and a fake clock, for stories. Commands are answered
+// at once, processes obey signals at once, unless the story says otherwise.
 
 #include "base/strings.hpp"
 #include "supervise/service.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <deque>
 #include <functional>
@@ -20,9 +19,13 @@ using unit::ExecList;
 using unit::ServiceType;
 using Lines = std::vector<std::string>;
 
-inline base::ExitInfo exited(int status) { return {base::ExitInfo::Code::Exited, status}; }
+inline base::ExitInfo exited(int status) {
+    return {base::ExitInfo::Code::Exited, status};
+}
 
-inline base::ExitInfo killed(int signal) { return {base::ExitInfo::Code::Killed, signal}; }
+inline base::ExitInfo killed(int signal) {
+    return {base::ExitInfo::Code::Killed, signal};
+}
 
 inline unit::Command command(std::string path, bool ignore_failure = false) {
     unit::Command result;
@@ -30,6 +33,10 @@ inline unit::Command command(std::string path, bool ignore_failure = false) {
     result.path = std::move(path);
     result.ignore_failure = ignore_failure;
     return result;
+}
+
+inline std::vector<unit::Command>& list(unit::UnitConfig& unit, ExecList which) {
+    return unit.service.edit().commands[static_cast<std::size_t>(which)];
 }
 
 class Sim {
@@ -45,7 +52,8 @@ class Sim {
         config.name = "web.service";
         unit::ServiceSection& service = config.service.edit();
         service.type = type;
-        service.commands[static_cast<std::size_t>(ExecList::Start)].push_back(command("/usr/bin/web"));
+        service.commands[static_cast<std::size_t>(ExecList::Start)].push_back(
+            command("/usr/bin/web"));
         return config;
     }
 
@@ -61,15 +69,19 @@ class Sim {
         perform(out);
         return verdict;
     }
+
     void stop(bool for_restart = false) {
         act([&](auto& out) { service_.stop(now_, out, for_restart); });
     }
+
     void reload() {
         act([&](auto& out) { service_.reload(now_, out); });
     }
+
     void reset_failed() {
         act([&](auto& out) { service_.reset_failed(now_, out); });
     }
+
     void force_kill() {
         act([&](auto& out) { service_.force_kill(now_, out); });
     }
@@ -81,11 +93,14 @@ class Sim {
         bool command_alive = true;
         std::vector<int> children; ///< other processes below it
     };
+
     std::map<GuardId, Guard> guards; ///< those not empty
 
     /// The main command ends; its guard empties unless it has children.
     void main_exits(base::ExitInfo exit) { command_exits(data().main_guard, exit); }
+
     void control_exits(base::ExitInfo exit) { command_exits(data().control_guard, exit); }
+
     void command_exits(GuardId id, base::ExitInfo exit) {
         REQUIRE(guards.count(id) == 1);
         Guard& guard = guards.at(id);
@@ -94,19 +109,26 @@ class Sim {
         tell(CommandExited{id, pid, exit});
         empty_if_done(id);
     }
+
     void child_exits(GuardId id, int pid, base::ExitInfo exit) {
         std::erase(guards.at(id).children, pid);
         tell(CommandExited{id, pid, exit});
         empty_if_done(id);
     }
+
     void empties(GuardId id) {
         guards.erase(id);
         tell(TreeEmpty{id});
     }
-    void notify(std::string text, Notified::Sender sender = Notified::Sender::Main, GuardId mainpid_guard = {}) {
+
+    void notify(std::string text,
+                Notified::Sender sender = Notified::Sender::Main,
+                GuardId mainpid_guard = {}) {
         tell(Notified{sender, data().main_pid, std::move(text), 0, mainpid_guard, std::nullopt});
     }
-    template <class Event> void tell(const Event& event) {
+
+    template <class Event>
+    void tell(const Event& event) {
         act([&](auto& out) { service_.on(event, now_, out); });
     }
 
@@ -122,39 +144,49 @@ class Sim {
     }
 
     // How the world behaves.
-    bool answer_spawns = true;  ///< SpawnResult follows Spawn
-    bool obedient = true;       ///< processes die of signals
-    bool restart_jobs = true;   ///< RestartDue leads to start()
-    int exec_fails = 0;         ///< the exit status of commands that cannot be executed
+    bool answer_spawns = true; ///< SpawnResult follows Spawn
+    bool obedient = true;      ///< processes die of signals
+    bool restart_jobs = true;  ///< RestartDue leads to start()
+    int exec_fails = 0;        ///< the exit status of commands that cannot be executed
     std::string exec_error;
 
     // What was seen.
     const Service::Data& data() const { return service_.data(); }
+
     std::string state() const { return std::string(name(data().state)); }
+
     ServiceResult result() const { return data().result; }
+
     Service& service() { return service_; }
+
     Moment now() const { return now_; }
-    Lines said;                     ///< all lines
-    Lines states;                   ///< every sub-state entered
-    std::vector<Spawn> spawned;     ///< every command
-    std::vector<Signal> signals;    ///< every signal
-    std::vector<Action> others;     ///< WatchPid, QueryTree, …
+
+    Lines said;                  ///< all lines
+    Lines states;                ///< every sub-state entered
+    std::vector<Spawn> spawned;  ///< every command
+    std::vector<Signal> signals; ///< every signal
+    std::vector<Action> others;  ///< WatchPid, QueryTree, …
     std::vector<StateChanged> changes;
 
     std::string last_said() const { return said.empty() ? std::string() : said.back(); }
+
     std::vector<int> signal_numbers() const {
         std::vector<int> numbers;
         for (const Signal& signal : signals)
             numbers.push_back(signal.signal);
         return numbers;
     }
-    template <class Kind> int count() const {
-        return static_cast<int>(
-            std::ranges::count_if(others, [](const Action& action) { return std::holds_alternative<Kind>(action); }));
+
+    template <class Kind>
+    int count() const {
+        return static_cast<int>(std::ranges::count_if(
+            others, [](const Action& action) { return std::holds_alternative<Kind>(action); }));
     }
+
     int spawned_from(ExecList list) const {
         return static_cast<int>(std::ranges::count(spawned, list, &Spawn::list));
     }
+
     void forget() {
         said.clear();
         states.clear();
@@ -165,7 +197,8 @@ class Sim {
     }
 
   private:
-    std::shared_ptr<const unit::UnitConfig> configure(ServiceType type, const std::function<void(unit::UnitConfig&)>& prepare) {
+    std::shared_ptr<const unit::UnitConfig>
+    configure(ServiceType type, const std::function<void(unit::UnitConfig&)>& prepare) {
         config_ = make_config(type);
         if (prepare)
             prepare(config_);
@@ -177,7 +210,8 @@ class Sim {
         now_.mono = mono;
     }
 
-    template <class Call> void act(const Call& call) {
+    template <class Call>
+    void act(const Call& call) {
         std::vector<Action> out;
         call(out);
         perform(out);
@@ -204,6 +238,7 @@ class Sim {
         if (answer_spawns)
             tell(SpawnResult{spawn.guard, true, pid, 0, 0, {}, false});
     }
+
     void perform_one(const Signal& signal) {
         signals.push_back(signal);
         const auto found = guards.find(signal.guard);
@@ -218,17 +253,24 @@ class Sim {
         else
             empty_if_done(signal.guard);
     }
+
     void perform_one(const StateChanged& change) {
         changes.push_back(change);
         states.emplace_back(change.sub);
     }
+
     void perform_one(const Say& say) { said.push_back(say.text); }
+
     void perform_one(const RestartDue& due) {
         others.emplace_back(due);
         if (restart_jobs)
             start();
     }
-    template <class Kind> void perform_one(const Kind& kind) { others.emplace_back(kind); }
+
+    template <class Kind>
+    void perform_one(const Kind& kind) {
+        others.emplace_back(kind);
+    }
 
     void empty_if_done(GuardId id) {
         const auto found = guards.find(id);

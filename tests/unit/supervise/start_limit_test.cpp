@@ -1,8 +1,7 @@
 // StartLimitIntervalSec= and StartLimitBurst=.
 
-#include "supervise/start_limit.hpp"
-
 #include "sim.hpp"
+#include "supervise/start_limit.hpp"
 
 using namespace monoinit;
 using namespace monoinit::supervise;

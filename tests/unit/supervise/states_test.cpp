@@ -3,7 +3,6 @@
 #include "supervise/service_states.hpp"
 
 #include <catch2/catch.hpp>
-
 #include <set>
 
 using namespace monoinit::supervise;
@@ -32,7 +31,8 @@ TEST_CASE("edges: none twice, none to itself, every state can be left and reache
     }
     CHECK(from.size() == static_cast<std::size_t>(ServiceState::AutoRestart) + 1);
     CHECK(to == from);
-    CHECK_FALSE(is_legal(ServiceState::Running, ServiceState::Dead)); // every end passes through a signal state
+    CHECK_FALSE(is_legal(ServiceState::Running,
+                         ServiceState::Dead)); // every end passes through a signal state
 }
 
 TEST_CASE("the diagram is made of the edges") {

@@ -8,7 +8,8 @@ namespace monoinit::supervise {
 
 using Command = FakeGuard::Command;
 
-// ---- what can happen ---------------------------------------------------------------------------------------------------
+// ---- what can happen
+// ---------------------------------------------------------------------------------------------------
 
 FakeGuard* World::pending() {
     const auto found = std::ranges::find(guards_, Command::Pending, &FakeGuard::command);
@@ -17,15 +18,18 @@ FakeGuard* World::pending() {
 
 /// One with a process beside its command that is not `but`.
 FakeGuard* World::with_child(int but) {
-    const auto found = std::ranges::find_if(guards_, [&](const FakeGuard& g) { return g.child != 0 && g.child != but; });
+    const auto found = std::ranges::find_if(
+        guards_, [&](const FakeGuard& g) { return g.child != 0 && g.child != but; });
     return found == guards_.end() ? nullptr : &*found;
 }
 
 FakeGuard* World::can_empty() {
-    const auto found = std::ranges::find_if(guards_, [](const FakeGuard& g) { return g.command == Command::Ended || g.lost; });
+    const auto found = std::ranges::find_if(
+        guards_, [](const FakeGuard& g) { return g.command == Command::Ended || g.lost; });
     if (found == guards_.end())
         return nullptr;
-    const bool main_lives = found->id == service_.data().main_guard && found->child != 0 && !found->lost;
+    const bool main_lives =
+        found->id == service_.data().main_guard && found->child != 0 && !found->lost;
     return main_lives ? nullptr : &*found;
 }
 
@@ -140,7 +144,10 @@ void World::apply_move(Move move, std::vector<Action>& out) {
         return notify("WATCHDOG=trigger", out);
     case Move::MainPid: {
         const FakeGuard& guard = *with_child(d.main_pid);
-        return notify(fmt::format("MAINPID={}", guard.child), out, guard.id);
+        notify(fmt::format("MAINPID={}", guard.child), out, guard.id);
+        for (FakeGuard& each : guards_) // the command that was started is one of the others now
+            each.is_main = each.is_main && d.main_pid != guard.child;
+        return;
     }
     case Move::PidFileGood:
     case Move::PidFileBad:
@@ -180,7 +187,8 @@ void World::answer_spawn(Move move, std::vector<Action>& out) {
     }
     const GuardId id = guard.id;
     std::erase_if(guards_, [&](const FakeGuard& g) { return g.id == id; });
-    service_.on(SpawnResult{id, false, 0, 203, ENOENT, "not found", move == Move::NoProcess}, now_, out);
+    service_.on(
+        SpawnResult{id, false, 0, 203, ENOENT, "not found", move == Move::NoProcess}, now_, out);
 }
 
 /// The command of the main (or control) guard ends, or the main process that took its place.
@@ -217,7 +225,8 @@ void World::pass_deadline(std::vector<Action>& out) {
 
 void World::notify(std::string text, std::vector<Action>& out, GuardId guard) {
     const int pid = service_.data().main_pid;
-    service_.on(Notified{Notified::Sender::Main, pid, std::move(text), 0, guard, std::nullopt}, now_, out);
+    service_.on(
+        Notified{Notified::Sender::Main, pid, std::move(text), 0, guard, std::nullopt}, now_, out);
 }
 
 void World::answer_pid(Move move, std::vector<Action>& out) {
@@ -235,7 +244,8 @@ void World::answer_pid(Move move, std::vector<Action>& out) {
     service_.on(PidFileRead{guard.child, guard.id, {}}, now_, out);
 }
 
-// ---- what the machine wants --------------------------------------------------------------------------------------------
+// ---- what the machine wants
+// --------------------------------------------------------------------------------------------
 
 void World::perform(const std::vector<Action>& actions) {
     edges.clear();
@@ -264,7 +274,8 @@ void World::see(const Spawn& spawn) {
         if (spawn.is_main && guard.is_main && guard.command != Command::Ended)
             rule(spares_main && !guard.lost, "a second main process");
     if (shutdown_)
-        rule(spawn.list == ExecList::Stop || spawn.list == ExecList::StopPost, "a start during shutdown");
+        rule(spawn.list == ExecList::Stop || spawn.list == ExecList::StopPost,
+             "a start during shutdown");
     rule(!forced_, "a command after the order to kill");
     guards_.push_back(FakeGuard{spawn.guard, spawn.is_main, Command::Pending, 0, 0, false});
 }
@@ -284,7 +295,8 @@ void World::see(const StateChanged& change) {
     rule(false, "a transition to nowhere");
 }
 
-// ---- rules that always hold --------------------------------------------------------------------------------------------
+// ---- rules that always hold
+// --------------------------------------------------------------------------------------------
 
 void World::check() {
     const auto& d = service_.data();
@@ -306,15 +318,19 @@ void World::check() {
         rule(d.state_deadline == base::never, "a timeout runs for nothing");
     rule(service_.deadline() > now_.mono || arms != Arms::None, "a deadline in the past");
 
-    const bool down = d.state == ServiceState::Dead || d.state == ServiceState::Failed || d.state == ServiceState::AutoRestart;
+    const bool down = d.state == ServiceState::Dead || d.state == ServiceState::Failed ||
+                      d.state == ServiceState::AutoRestart;
     if (!down)
         return;
-    rule(!d.main_guard && !d.control_guard && d.main_pid == 0 && d.control_pid == 0, "down with a main or control process");
-    rule(d.watchdog_deadline == base::never && d.runtime_deadline == base::never && d.retry_deadline == base::never,
+    rule(!d.main_guard && !d.control_guard && d.main_pid == 0 && d.control_pid == 0,
+         "down with a main or control process");
+    rule(d.watchdog_deadline == base::never && d.runtime_deadline == base::never &&
+             d.retry_deadline == base::never,
          "down with a timer");
     const auto mode = config_->kill->mode;
     const bool contains = mode == unit::KillMode::ControlGroup || mode == unit::KillMode::Mixed;
-    const bool gave_up = d.state == ServiceState::Failed && !d.will_restart; // SIGKILL did not help; it is not started beside them
+    const bool gave_up = d.state == ServiceState::Failed &&
+                         !d.will_restart; // SIGKILL did not help; it is not started beside them
     if (contains && !gave_up)
         rule(guards_.empty(), "down with processes");
     if (d.state == ServiceState::AutoRestart)
@@ -328,20 +344,46 @@ std::string World::key() const {
     };
     std::string text;
     const auto add = [&](std::ptrdiff_t value) { text += static_cast<char>('A' + value); };
-    for (const auto value : {std::ptrdiff_t(d.state), place(d.main_guard), place(d.control_guard),
-                             std::ptrdiff_t(d.control_list), std::ptrdiff_t(d.control_index), std::ptrdiff_t(d.main_index)})
+    for (const auto value : {std::ptrdiff_t(d.state),
+                             place(d.main_guard),
+                             place(d.control_guard),
+                             std::ptrdiff_t(d.control_list),
+                             std::ptrdiff_t(d.control_index),
+                             std::ptrdiff_t(d.main_index)})
         add(value);
-    for (const bool flag :
-         {d.result == ServiceResult::Success, d.result == ServiceResult::ExecCondition, d.main_pid != 0, d.main_known,
-          d.main_alien, d.main_recheck, d.main_lost, d.forbid_restart, d.will_restart, d.flush_restarts, d.notify_ready,
-          d.notify_reloading, d.notify_stopping, d.reload_begin.count() != 0, d.start_succeeded, d.stop_for_restart,
-          d.state_deadline != base::never, d.retry_deadline != base::never, d.watchdog_deadline != base::never,
-          d.runtime_deadline != base::never, pid_file_asked_, shutdown_, forced_, bool(listing_asked_), bool(d.survivor),
-          d.recent_starts.empty()})
+    for (const bool flag : {d.result == ServiceResult::Success,
+                            d.result == ServiceResult::ExecCondition,
+                            d.main_pid != 0,
+                            d.main_known,
+                            d.main_alien,
+                            d.main_recheck,
+                            d.main_lost,
+                            d.forbid_restart,
+                            d.will_restart,
+                            d.flush_restarts,
+                            d.notify_ready,
+                            d.notify_reloading,
+                            d.notify_stopping,
+                            d.reload_begin.count() != 0,
+                            d.start_succeeded,
+                            d.stop_for_restart,
+                            d.state_deadline != base::never,
+                            d.retry_deadline != base::never,
+                            d.watchdog_deadline != base::never,
+                            d.runtime_deadline != base::never,
+                            pid_file_asked_,
+                            shutdown_,
+                            forced_,
+                            bool(listing_asked_),
+                            bool(d.survivor),
+                            d.recent_starts.empty()})
         add(flag);
     for (const FakeGuard& guard : guards_) {
         add(static_cast<std::ptrdiff_t>(guard.command));
-        for (const bool flag : {guard.is_main, guard.child != 0, guard.child != 0 && guard.child == d.main_pid, guard.lost})
+        for (const bool flag : {guard.is_main,
+                                guard.child != 0,
+                                guard.child != 0 && guard.child == d.main_pid,
+                                guard.lost})
             add(flag);
     }
     return text;

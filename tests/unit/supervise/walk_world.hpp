@@ -1,5 +1,6 @@
 #pragma once
-// One service among fake guards, as a value: the walk copies it, applies an event, checks the rules, and goes on from there.
+// One service among fake guards, as a value: the walk copies it, applies an event, checks the
+// rules, and goes on from there.
 
 #include "sim.hpp"
 #include "supervise/service_states.hpp"
@@ -10,16 +11,64 @@ namespace monoinit::supervise {
 
 /// Everything that can happen. Not all of it is possible in every world.
 enum class Move : std::uint8_t {
-    Start, Stop, StopForRestart, Reload, ForceKill, ResetFailed, Shutdown, ReleaseIdle,
-    SpawnOk, SpawnFails, NoProcess, MainOk, MainFails, MainFailsLeaving, ControlOk, ControlFails, ControlOkLeaving,
-    GuardEmpties, MainGuardLost, Deadline, Ready, Reloading, Stopping, Trigger, MainPid, PidFileGood, PidFileBad, Listed,
+    Start,
+    Stop,
+    StopForRestart,
+    Reload,
+    ForceKill,
+    ResetFailed,
+    Shutdown,
+    ReleaseIdle,
+    SpawnOk,
+    SpawnFails,
+    NoProcess,
+    MainOk,
+    MainFails,
+    MainFailsLeaving,
+    ControlOk,
+    ControlFails,
+    ControlOkLeaving,
+    GuardEmpties,
+    MainGuardLost,
+    Deadline,
+    Ready,
+    Reloading,
+    Stopping,
+    Trigger,
+    MainPid,
+    PidFileGood,
+    PidFileBad,
+    Listed,
 };
 inline constexpr int moves = static_cast<int>(Move::Listed) + 1;
-inline constexpr std::array<std::string_view, moves> move_names{
-    "Start", "Stop", "StopForRestart", "Reload", "ForceKill", "ResetFailed", "Shutdown", "ReleaseIdle",
-    "SpawnOk", "SpawnFails", "NoProcess", "MainOk", "MainFails", "MainFailsLeaving", "ControlOk", "ControlFails",
-    "ControlOkLeaving", "GuardEmpties", "MainGuardLost", "Deadline", "Ready", "Reloading", "Stopping", "Trigger", "MainPid",
-    "PidFileGood", "PidFileBad", "Listed"};
+inline constexpr std::array<std::string_view, moves> move_names{"Start",
+                                                                "Stop",
+                                                                "StopForRestart",
+                                                                "Reload",
+                                                                "ForceKill",
+                                                                "ResetFailed",
+                                                                "Shutdown",
+                                                                "ReleaseIdle",
+                                                                "SpawnOk",
+                                                                "SpawnFails",
+                                                                "NoProcess",
+                                                                "MainOk",
+                                                                "MainFails",
+                                                                "MainFailsLeaving",
+                                                                "ControlOk",
+                                                                "ControlFails",
+                                                                "ControlOkLeaving",
+                                                                "GuardEmpties",
+                                                                "MainGuardLost",
+                                                                "Deadline",
+                                                                "Ready",
+                                                                "Reloading",
+                                                                "Stopping",
+                                                                "Trigger",
+                                                                "MainPid",
+                                                                "PidFileGood",
+                                                                "PidFileBad",
+                                                                "Listed"};
 
 struct FakeGuard {
     enum class Command : std::uint8_t { Pending, Alive, Ended };
@@ -54,6 +103,7 @@ class World {
 
     std::vector<std::string> problems;
     std::vector<Edge> edges; ///< taken by the last move
+
     std::string_view state() const { return name(service_.data().state); }
 
   private:
@@ -61,7 +111,9 @@ class World {
         const auto found = std::ranges::find(guards_, id, &FakeGuard::id);
         return found == guards_.end() ? nullptr : &*found;
     }
+
     const FakeGuard* find(GuardId id) const { return const_cast<World*>(this)->find(id); }
+
     FakeGuard* pending();
     FakeGuard* with_child(int but);
     FakeGuard* can_empty();
@@ -79,12 +131,14 @@ class World {
     void see(const Spawn& spawn);
     void see(const StateChanged& change);
     void check();
+
     void rule(bool holds, std::string_view text) {
         if (!holds)
             problems.emplace_back(text);
     }
 
-    static inline std::uint32_t last_guard = 0; ///< what next_guard() counts in, set to the world's own before each move
+    static inline std::uint32_t last_guard =
+        0; ///< what next_guard() counts in, set to the world's own before each move
 
     std::shared_ptr<const unit::UnitConfig> config_;
     Service service_;
