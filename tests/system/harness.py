@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 
-MONOINIT = os.environ.get("MONOINIT", "monoinit")
+MONOINIT = os.environ.get("MONOINIT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/debug/monoinit"))
 DEADLINE = float(os.environ.get("MONOINIT_DEADLINE", "20"))
 
 
