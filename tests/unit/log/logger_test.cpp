@@ -15,6 +15,7 @@
 #include <functional>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -396,6 +397,33 @@ TEST_CASE("PID 1 goes away: what is still coming is written, then the logger lea
     bench.logger = 0;
     CHECK(status == 0);
     CHECK(bench.shows("[web] last\n"));
+}
+
+TEST_CASE("stdout is a terminal: colour, escapes, whole lines") {
+    Bench bench;
+    sys::UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+    REQUIRE(master);
+    REQUIRE(grantpt(master.get()) == 0);
+    REQUIRE(unlockpt(master.get()) == 0);
+    bench.out.write.reset(open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    bench.out.read = std::move(master);
+    unsetenv("NO_COLOR");
+    setenv("TERM", "xterm", 1);
+    bench.link.configure({});
+    bench.start();
+    const sys::UniqueFd web = bench.stream("web.service");
+    put(web, "\x1b[2Jcleared\x1b[31mred\n");
+    REQUIRE(bench.shows("web]\x1b[0m \\x1b[2Jcleared\x1b[31mred\x1b[0m\r\n"));
+    for (int i = 0; i < 3000; i++) {
+        put(web, std::to_string(i) + std::string(60, 'x') + "\n");
+        if (i % 50 == 0)
+            bench.turn(0);
+        if (i % 1000 == 500)
+            bench.restart();
+    }
+    REQUIRE(bench.shows("2999x"));
+    for (int i = 0; i < 3000; i++)
+        CHECK(bench.text.find(" " + std::to_string(i) + std::string(60, 'x') + "\r\n") != std::string::npos);
 }
 
 TEST_CASE("without memfd, spool and listener it still works") {
