@@ -26,8 +26,10 @@ struct LoggerFds {
     sys::UniqueFd buffers; ///< memfd: lines in flight, recent lines
     sys::UniqueFd spool_read, spool_write; ///< a pipe: what is on its way to stdout, so that none is written twice
     sys::UniqueFd listener; ///< <runtime dir>/logs, where readers connect; may be none
+    std::vector<base::Error> problems; ///< what could not be made: each costs what it is for, nothing else
 };
 /// `logs_socket` empty: no readers. Without memfd the logger works, but its crash costs what it had in memory.
+/// Succeeds always; say the problems once there is a logger.
 base::Result<LoggerFds> make_logger_fds(const std::string& logs_socket);
 
 /// What the logger last said of stdout.

@@ -19,11 +19,20 @@ constexpr std::uint32_t state_version = 1;
 base::Result<LoggerFds> make_logger_fds(const std::string& logs_socket) {
     LoggerFds fds;
     fds.buffers.reset(sys::memory_file("monoinit-log"));
-    sys::Pipe spool = TRY(sys::make_pipe_pair(0));
-    fds.spool_read = std::move(spool.read);
-    fds.spool_write = std::move(spool.write);
-    if (!logs_socket.empty())
-        fds.listener = TRY(sys::bind_unix(logs_socket, SOCK_STREAM | SOCK_NONBLOCK, 0666));
+    if (!fds.buffers)
+        fds.problems.push_back(base::fail_errno(errno, "memory for log lines"));
+    if (auto spool = sys::make_pipe_pair(0)) {
+        fds.spool_read = std::move(spool->read);
+        fds.spool_write = std::move(spool->write);
+    } else {
+        fds.problems.push_back(std::move(spool.error()));
+    }
+    if (logs_socket.empty())
+        return fds;
+    if (auto listener = sys::bind_unix(logs_socket, SOCK_STREAM | SOCK_NONBLOCK, 0666))
+        fds.listener = std::move(*listener);
+    else
+        fds.problems.push_back(std::move(listener.error()));
     return fds;
 }
 

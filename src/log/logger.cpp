@@ -229,7 +229,7 @@ class Logger {
             say(from_logger::StreamEof{m.stream});
             return;
         }
-        if (!fd) {
+        if (!fd && !streams_.knows(m.stream)) {
             say(from_logger::Refused{m.stream, EMFILE});
             return;
         }

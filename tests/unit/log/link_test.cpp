@@ -247,3 +247,14 @@ TEST_CASE("a checkpoint that names closed descriptors does no harm") {
     CHECK(link.streams_open() == 0);
     CHECK(link.add_stream(info("web.service"), read_end()) == StreamId{5});
 }
+
+TEST_CASE("what cannot be made costs only what it is for") {
+    const auto fds = make_logger_fds("/nonexistent/logs");
+    REQUIRE(fds);
+    CHECK(fds->buffers);
+    CHECK(fds->spool_write);
+    CHECK_FALSE(fds->listener);
+    CHECK(fds->problems.size() == 1);
+    sys::ScopedFault fault(sys::Call::Memfd, {ENOSYS});
+    CHECK_FALSE(make_logger_fds({})->buffers);
+}
