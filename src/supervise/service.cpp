@@ -61,150 +61,7 @@ void Service::enter(ServiceState next, Step& step) {
         StateChanged{before, after, reload_failed, down && data_.will_restart, name(next)});
 }
 
-// ---- timers
-// ------------------------------------------------------------------------------------------------------------
-
-void Service::arm_state_timer(Instant now) {
-    base::Duration span = base::infinity;
-    switch (traits(data_.state).arms) {
-    case Arms::None:
-    case Arms::RestartDelay: // enter_dead() knows how long
-        break;
-    case Arms::StartTimeout:
-        span = service().effective_timeout_start();
-        break;
-    case Arms::StopTimeout:
-        span = service().timeout_stop;
-        break;
-    case Arms::AbortTimeout:
-        span = service().timeout_abort.value_or(service().timeout_stop);
-        break;
-    }
-    if (span.count() == 0)
-        span = base::infinity;
-    data_.state_deadline = capped(now + span);
-}
-
-/// Shutdown leaves until sigkill_at_: ExecStop= gets half of it, so that SIGTERM still comes some
-/// time before SIGKILL.
-Instant Service::capped(Instant wanted) const {
-    if (sigkill_at_ == base::never)
-        return wanted;
-    const Instant entered = data_.state_entered.mono;
-    switch (data_.state) {
-    case Stop:
-        return std::min(wanted, entered + std::max(base::Duration{}, sigkill_at_ - entered) / 2);
-    case StopWatchdog:
-    case StopSigterm:
-    case StopPost:
-    case FinalWatchdog:
-    case FinalSigterm:
-        return std::min(wanted, sigkill_at_);
-    case StopSigkill:
-    case FinalSigkill:
-        return std::min(wanted, std::max(sigkill_at_, entered) + 1s);
-    case Dead:
-    case Condition:
-    case StartPre:
-    case Start:
-    case StartPost:
-    case Running:
-    case Exited:
-    case Reload:
-    case ReloadSignal:
-    case ReloadNotify:
-    case Failed:
-    case AutoRestart:
-        return wanted;
-    }
-    return wanted;
-}
-
-base::Duration Service::watchdog_span() const {
-    const base::Duration span =
-        data_.watchdog_override.count() != 0 ? data_.watchdog_override : service().watchdog;
-    return span == base::infinity ? base::Duration{} : span;
-}
-
-void Service::arm_watchdog(Instant now) {
-    const base::Duration span = watchdog_span();
-    data_.watchdog_deadline = span.count() == 0 ? base::never : now + span;
-}
-
-void Service::set_stop_deadline(Instant sigkill_at) {
-    sigkill_at_ = sigkill_at;
-    data_.state_deadline = capped(data_.state_deadline);
-}
-
-Instant Service::deadline() const {
-    Instant earliest =
-        std::min({data_.state_deadline, data_.retry_deadline, data_.watchdog_deadline});
-    if (data_.state == Running)
-        earliest = std::min(earliest, data_.runtime_deadline);
-    return earliest;
-}
-
-void Service::on_deadline(Moment now, std::vector<Action>& out) {
-    Step step{now, out};
-    if (now.mono >= data_.state_deadline)
-        return state_timed_out(step);
-    if (now.mono >= data_.retry_deadline) {
-        data_.retry_deadline = base::never;
-        if (data_.main_recheck)
-            return pid_file_unusable({}, step);
-        if (waits_for_idle())
-            return release_idle(now, out);
-        out.emplace_back(ReadPidFile{service().pid_file});
-        return;
-    }
-    if (now.mono >= data_.watchdog_deadline) {
-        note_failure(ServiceResult::Watchdog, "no WATCHDOG=1 for " + span_words(watchdog_span()));
-        say(Severity::Warning, data_.last_failure + "; aborting it", step);
-        return enter_signal(StopWatchdog, step);
-    }
-    if (data_.state == Running && now.mono >= data_.runtime_deadline) {
-        note_failure(ServiceResult::Timeout,
-                     "reached RuntimeMaxSec=" + base::format_time_span(service().runtime_max));
-        return enter_stop(step);
-    }
-}
-
-void Service::state_timed_out(Step& step) {
-    data_.state_deadline = base::never;
-    switch (data_.state) {
-    case Condition:
-    case StartPre:
-    case Start:
-    case StartPost:
-        return start_timed_out(step);
-    case Reload:
-    case ReloadSignal:
-    case ReloadNotify:
-        return finish_reload(ServiceResult::Timeout, step);
-    case Stop:
-    case StopPost:
-        return stop_timed_out(step);
-    case StopWatchdog:
-    case StopSigterm:
-    case StopSigkill:
-    case FinalWatchdog:
-    case FinalSigterm:
-    case FinalSigkill:
-        return signal_timed_out(step);
-    case AutoRestart: // stays here until the restart job comes
-        data_.restarts++;
-        step.out.emplace_back(RestartDue{});
-        return;
-    case Dead:
-    case Failed:
-    case Running:
-    case Exited:
-        return;
-    }
-}
-
-// ---- commands and their guards
-// -----------------------------------------------------------------------------------------
+// ---- commands and their guards ------------------------------------------------------------------
 
 const unit::Command* Service::command(ExecList list, std::uint32_t index) const {
     const auto& commands = service().list(list); // a daemon-reload may have shortened it
@@ -383,8 +240,7 @@ void Service::all_empty(Step& step) {
     }
 }
 
-// ---- the main process ended
-// --------------------------------------------------------------------------------------------
+// ---- the main process ended ---------------------------------------------------------------------
 
 /// `exit` is nothing when the guard was lost with it; `text` says more, where the command could not
 /// be executed.
@@ -467,8 +323,7 @@ void Service::act_on_main_exit(ServiceResult f, Step& step) {
     }
 }
 
-// ---- a control command ended
-// -------------------------------------------------------------------------------------------
+// ---- a control command ended --------------------------------------------------------------------
 
 void Service::control_exited(const std::optional<base::ExitInfo>& exit,
                              const std::string& text,

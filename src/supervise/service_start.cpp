@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr base::Duration idle_delay = 5s;
-constexpr base::Duration pid_file_retry = 100ms;
 
 /// splitmix64: RuntimeRandomizedExtraSec= needs spread, not secrecy, and the core has no source of
 /// chance.
@@ -32,8 +31,7 @@ std::uint64_t scatter(std::uint64_t seed) {
 
 } // namespace
 
-// ---- the request
-// -------------------------------------------------------------------------------------------------------
+// ---- the request --------------------------------------------------------------------------------
 
 StartVerdict Service::start(Moment now, std::vector<Action>& out) {
     Step step{now, out};
@@ -133,8 +131,7 @@ void Service::reset_failed(Moment now, std::vector<Action>& out) {
     enter(Dead, step);
 }
 
-// ---- the way up
-// --------------------------------------------------------------------------------------------------------
+// ---- the way up ---------------------------------------------------------------------------------
 
 void Service::enter_condition(Step& step) {
     if (command(ExecList::Condition, 0) == nullptr)
@@ -331,168 +328,6 @@ void Service::enter_running(Step& step) {
         enter(StopSigterm, step);
     else if (data_.notify_reloading)
         enter(ReloadNotify, step);
-}
-
-// ---- the main process of Type=forking
-// ----------------------------------------------------------------------------------
-
-void Service::find_main(GuardId start_guard, Step& step) {
-    if (data_.main_guard) // MAINPID= was quicker
-        return enter_start_post(step);
-    if (!service().pid_file.empty())
-        step.out.emplace_back(ReadPidFile{service().pid_file});
-    else if (service().guess_main_pid && owns(start_guard))
-        step.out.emplace_back(QueryTree{start_guard});
-    else
-        enter_start_post(step);
-}
-
-void Service::on(const TreeListed& event, Moment now, std::vector<Action>& out) {
-    Step step{now, out};
-    const bool asked = data_.state == Start && service().type == ServiceType::Forking &&
-                       !data_.control_guard && service().pid_file.empty();
-    if (!asked || !owns(event.guard))
-        return;
-    if (event.direct == 1 && !event.pids.empty())
-        set_main(event.pids.front(), event.guard, step);
-    enter_start_post(step);
-}
-
-void Service::on(const PidFileRead& event, Moment now, std::vector<Action>& out) {
-    Step step{now, out};
-    if (service().pid_file.empty() || service().type != ServiceType::Forking)
-        return;
-    const bool ended = !data_.main_guard && event.pid == data_.last_main_pid;
-    if (event.pid <= 1 || ended || !owns(event.guard)) {
-        const bool alien = event.pid > 1 && !ended;
-        return pid_file_unusable(
-            alien ? fmt::format("pid {} is not of this service", event.pid) : event.error, step);
-    }
-    switch (data_.state) {
-    case Start:
-        if (data_.control_guard)
-            return;
-        set_main(event.pid, event.guard, step);
-        return enter_start_post(step);
-    case StartPost:
-        set_main(event.pid, event.guard, step);
-        if (!data_.control_guard)
-            enter_running(step);
-        return;
-    case Running:
-    case ReloadSignal:
-    case ReloadNotify:
-        data_.main_recheck = false;
-        data_.retry_deadline = base::never;
-        return set_main(event.pid, event.guard, step);
-    case Dead:
-    case Condition:
-    case StartPre:
-    case Exited:
-    case Reload:
-    case Stop:
-    case StopWatchdog:
-    case StopSigterm:
-    case StopSigkill:
-    case StopPost:
-    case FinalWatchdog:
-    case FinalSigterm:
-    case FinalSigkill:
-    case Failed:
-    case AutoRestart:
-        return;
-    }
-}
-
-/// The file is not there yet, or names nothing of ours: asked again until the start times out.
-void Service::pid_file_unusable(const std::string& why, Step& step) {
-    if (data_.main_recheck) { // no successor: the main process has simply ended
-        data_.main_recheck = false;
-        data_.retry_deadline = base::never;
-        return main_gone({}, step);
-    }
-    const bool waiting = (data_.state == Start || data_.state == StartPost) &&
-                         !data_.control_guard && !data_.main_guard;
-    if (!waiting)
-        return;
-    if (data_.state == Start && command(ExecList::StartPost, 0) != nullptr)
-        return enter_start_post(step);
-    if (data_.guards.empty())
-        return all_empty(step);
-    data_.last_failure =
-        "PIDFile=" + service().pid_file + (why.empty() ? " not written" : ": " + why);
-    data_.retry_deadline = step.now.mono + pid_file_retry;
-}
-
-void Service::set_main(int pid, GuardId guard, Step& step) {
-    if (pid == data_.main_pid || pid == data_.control_pid)
-        return;
-    data_.main_pid = pid;
-    data_.main_guard = guard;
-    data_.main_known = data_.main_alien = true;
-    data_.main_lost = false;
-    data_.main_exit.reset();
-    data_.main_exited = Moment{};
-    if (!data_.main_started)
-        data_.main_started = step.now;
-    step.out.emplace_back(WatchPid{guard, pid});
-}
-
-// ---- reload
-// ------------------------------------------------------------------------------------------------------------
-
-bool Service::can_reload() const {
-    return command(ExecList::Reload, 0) != nullptr || service().type == ServiceType::NotifyReload;
-}
-
-void Service::reload(Moment now, std::vector<Action>& out) {
-    Step step{now, out};
-    if (data_.state != Running && data_.state != Exited)
-        return;
-    data_.reload_result = ServiceResult::Success;
-    data_.reload_begin = base::Duration{};
-    const bool by_signal = service().type == ServiceType::NotifyReload && data_.main_guard;
-    const bool by_command = command(ExecList::Reload, 0) != nullptr;
-    enter(by_command || !by_signal ? Reload : ReloadSignal, step);
-    if (by_signal) {
-        data_.notify_reloading = false;
-        data_.reload_begin = now.mono.since_boot;
-        signal_main(service().reload_signal, step);
-    }
-    if (by_command)
-        spawn(ExecList::Reload, 0, false, step);
-    else if (!by_signal)
-        finish_reload(ServiceResult::Success, step);
-}
-
-void Service::reload_commands_done(ServiceResult f, Step& step) {
-    if (f != ServiceResult::Success)
-        return finish_reload(f, step);
-    if (service().type == ServiceType::Forking && !service().pid_file.empty())
-        step.out.emplace_back(ReadPidFile{service().pid_file}); // some daemons fork anew
-    if (!good())
-        return finish_reload(f, step);
-    if (data_.notify_reloading)
-        return enter(ReloadNotify, step);
-    if (data_.reload_begin.count() != 0)
-        return enter(ReloadSignal, step);
-    finish_reload(f, step);
-}
-
-void Service::finish_reload(ServiceResult f, Step& step) {
-    if (f == ServiceResult::Timeout) {
-        say(Severity::Error,
-            "reload timed out after " + span_words(service().effective_timeout_start()) +
-                "; it keeps running",
-            step);
-        kill_control(step);
-    } else if (f == ServiceResult::Success) {
-        say(Severity::Info, "reloaded", step);
-    }
-    data_.reload_result = f;
-    data_.reload_begin = base::Duration{};
-    data_.notify_reloading = false;
-    enter_running(step);
 }
 
 } // namespace monoinit::supervise

@@ -95,6 +95,14 @@ const StateTraits& traits(ServiceState state) {
     return state_traits[static_cast<std::size_t>(state)];
 }
 
+bool is_stop_signal(ServiceState state) {
+    return state == StopWatchdog || state == StopSigterm || state == StopSigkill;
+}
+
+bool is_sigkill(ServiceState state) {
+    return state == StopSigkill || state == FinalSigkill;
+}
+
 std::span<const Edge> service_edges() {
     return edges;
 }

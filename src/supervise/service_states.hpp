@@ -29,6 +29,8 @@ struct Edge {
 };
 
 const StateTraits& traits(ServiceState state);
+bool is_stop_signal(ServiceState state); ///< signals go out before ExecStopPost=
+bool is_sigkill(ServiceState state);     ///< and it is the last one
 std::span<const Edge> service_edges();
 
 } // namespace monoinit::supervise

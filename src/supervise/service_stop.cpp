@@ -16,38 +16,8 @@ namespace monoinit::supervise {
 using enum ServiceState;
 using unit::ExecList;
 using unit::KillMode;
-using unit::TimeoutFailureMode;
 
-namespace {
-
-bool is_stop_signal(ServiceState state) {
-    return state == StopWatchdog || state == StopSigterm || state == StopSigkill;
-}
-
-bool is_sigkill(ServiceState state) {
-    return state == StopSigkill || state == FinalSigkill;
-}
-
-/// What TimeoutStopFailureMode= (or …Start…) makes of a timeout.
-ServiceState failure_state(TimeoutFailureMode mode,
-                           ServiceState terminate,
-                           ServiceState abort,
-                           ServiceState kill) {
-    switch (mode) {
-    case TimeoutFailureMode::Terminate:
-        return terminate;
-    case TimeoutFailureMode::Abort:
-        return abort;
-    case TimeoutFailureMode::Kill:
-        return kill;
-    }
-    return terminate;
-}
-
-} // namespace
-
-// ---- requests
-// ----------------------------------------------------------------------------------------------------------
+// ---- requests -----------------------------------------------------------------------------------
 
 void Service::stop(Moment now, std::vector<Action>& out, bool for_restart) {
     Step step{now, out};
@@ -140,8 +110,7 @@ void Service::force_kill(Moment now, std::vector<Action>& out) {
     }
 }
 
-// ---- the way down
-// ------------------------------------------------------------------------------------------------------
+// ---- the way down -------------------------------------------------------------------------------
 
 void Service::enter_stop(Step& step) {
     if (command(ExecList::Stop, 0) == nullptr || past_kill(step.now.mono))
@@ -280,8 +249,7 @@ void Service::emergency(Step& step) const {
         Emergency{action, status, config_->name + (failed ? " failed" : " ended")});
 }
 
-// ---- signals
-// -----------------------------------------------------------------------------------------------------------
+// ---- signals ------------------------------------------------------------------------------------
 
 bool Service::past_kill(Instant now) const {
     return now >= sigkill_at_;
@@ -382,65 +350,6 @@ void Service::kill_control(Step& step) {
     step.out.emplace_back(Signal{data_.control_guard, scope, 0, SIGKILL, false});
     data_.control_guard = GuardId{};
     data_.control_pid = 0;
-}
-
-// ---- timeouts
-// ----------------------------------------------------------------------------------------------------------
-
-void Service::start_timed_out(Step& step) {
-    const std::string why = data_.last_failure.starts_with("PIDFile=")
-                                ? " (" + data_.last_failure + ")"
-                                : std::string();
-    const std::string text =
-        "start timed out after " + span_words(service().effective_timeout_start()) + why;
-    note_failure(ServiceResult::Timeout, text);
-    say(Severity::Warning, text + "; stopping it", step);
-    enter_signal(
-        failure_state(service().timeout_start_failure_mode, StopSigterm, StopWatchdog, StopSigkill),
-        step);
-}
-
-/// ExecStop= or ExecStopPost= takes too long.
-void Service::stop_timed_out(Step& step) {
-    const std::string text =
-        fmt::format("{} timed out after {}",
-                    directive_of(data_.control_list),
-                    base::human_time_span(step.now.mono - data_.state_entered.mono));
-    if (sigkill_at_ == base::never)
-        note_failure(ServiceResult::Timeout, text);
-    say(Severity::Warning, text + "; stopping it", step);
-    const TimeoutFailureMode mode = service().timeout_stop_failure_mode;
-    if (data_.state == Stop)
-        return enter_signal(failure_state(mode, StopSigterm, StopWatchdog, StopSigkill), step);
-    enter_signal(failure_state(mode, FinalSigterm, FinalWatchdog, FinalSigkill), step);
-}
-
-/// The processes are still there.
-void Service::signal_timed_out(Step& step) {
-    const ServiceState state = data_.state;
-    const Instant now = step.now.mono;
-    const bool in_stop = is_stop_signal(state);
-    const std::string waited = base::human_time_span(now - data_.state_entered.mono);
-    note_failure(ServiceResult::Timeout, "stop timed out after " + waited);
-    if (!is_sigkill(state)) {
-        const bool abort = (state == StopSigterm || state == FinalSigterm) &&
-                           service().timeout_stop_failure_mode == TimeoutFailureMode::Abort &&
-                           !past_kill(now);
-        if (abort || may_sigkill(now)) {
-            const int signal = abort
-                                   ? config_->kill->watchdog_signal
-                                   : (past_kill(now) ? SIGKILL : config_->kill->final_kill_signal);
-            say(Severity::Warning,
-                fmt::format("did not end within {}; sending {}", waited, base::signal_name(signal)),
-                step);
-            if (abort)
-                return enter_signal(in_stop ? StopWatchdog : FinalWatchdog, step);
-            return enter_signal(in_stop ? StopSigkill : FinalSigkill, step);
-        }
-    }
-    if (in_stop)
-        return enter_stop_post(step);
-    enter_dead(step);
 }
 
 } // namespace monoinit::supervise

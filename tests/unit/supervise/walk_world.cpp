@@ -8,8 +8,7 @@ namespace monoinit::supervise {
 
 using Command = FakeGuard::Command;
 
-// ---- what can happen
-// ---------------------------------------------------------------------------------------------------
+// ---- what can happen ----------------------------------------------------------------------------
 
 FakeGuard* World::pending() {
     const auto found = std::ranges::find(guards_, Command::Pending, &FakeGuard::command);
@@ -244,8 +243,7 @@ void World::answer_pid(Move move, std::vector<Action>& out) {
     service_.on(PidFileRead{guard.child, guard.id, {}}, now_, out);
 }
 
-// ---- what the machine wants
-// --------------------------------------------------------------------------------------------
+// ---- what the machine wants ---------------------------------------------------------------------
 
 void World::perform(const std::vector<Action>& actions) {
     edges.clear();
@@ -295,8 +293,7 @@ void World::see(const StateChanged& change) {
     rule(false, "a transition to nowhere");
 }
 
-// ---- rules that always hold
-// --------------------------------------------------------------------------------------------
+// ---- rules that always hold ---------------------------------------------------------------------
 
 void World::check() {
     const auto& d = service_.data();
