@@ -67,7 +67,7 @@ std::string footer(const ManagerInfo& info, const std::vector<UnitSummary>& unit
 std::string render_rows(const std::vector<UnitSummary>& units, base::Duration now, bool heading, bool memory, bool color) {
     Table table;
     if (heading) {
-        std::vector<Cell> head{" ", {"UNIT", Color::Bold}, {"STATE", Color::Bold}, {"FOR", Color::Bold}, {"PID", Color::Bold, true}, {"RESTARTS", Color::Bold, true}};
+        std::vector<Cell> head{Cell::mark(" "), {"UNIT", Color::Bold}, {"STATE", Color::Bold}, {"FOR", Color::Bold}, {"PID", Color::Bold, true}, {"RESTARTS", Color::Bold, true}};
         if (memory)
             head.emplace_back("MEMORY", Color::Bold, true);
         head.emplace_back("NOTE", Color::Bold);
@@ -75,7 +75,7 @@ std::string render_rows(const std::vector<UnitSummary>& units, base::Duration no
     }
     for (const UnitSummary& unit : units) {
         const StateWords words = state_words(unit);
-        std::vector<Cell> row{{std::string(words.symbol), words.color}, shorter(unit.name), {words.text, words.color}, duration_of(unit, now),
+        std::vector<Cell> row{Cell::mark(words.symbol, words.color), shorter(unit.name), {words.text, words.color}, duration_of(unit, now),
                               {unit.main_pid == 0 ? "–" : std::to_string(unit.main_pid), Color::None, true},
                               {std::to_string(unit.restarts), Color::None, true}};
         if (memory)

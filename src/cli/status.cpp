@@ -189,8 +189,7 @@ std::string render_status(const StatusView& view) {
 }
 
 int status_exit(const UnitDetail& unit) {
-    const std::string& state = unit.summary.active_state;
-    return state == "active" || state == "reloading" || state == "activating" || state == "deactivating" ? (state == "active" || state == "reloading" ? 0 : 3) : 3;
+    return unit.summary.active_state == "active" || unit.summary.active_state == "reloading" ? 0 : 3;
 }
 
 namespace {

@@ -63,7 +63,7 @@ std::string active(const StatusView& view) {
     if (!unit.summary.sub_state.empty() && unit.summary.sub_state != state)
         words += " (" + unit.summary.sub_state + ")";
     if (!unit.summary.result.empty() && unit.summary.result != "success" && (state == "failed" || state == "activating"))
-        words += (state == "failed" ? " (Result: " : " (Result: ") + unit.summary.result + ")";
+        words += " (Result: " + unit.summary.result + ")";
     std::string text = paint(words, color, view.color);
     const base::Moment& moment = since(unit);
     if (moment)
@@ -82,7 +82,7 @@ std::string ended(const ExecRecord& record) {
     std::string name = base::signal_name(record.status);
     if (name.starts_with("SIG"))
         name = name.substr(3);
-    return fmt::format("(code={}, {}={}/{})", record.code, "status", record.status, name);
+    return fmt::format("(code={}, signal={})", record.code, name);
 }
 
 std::string span_text(base::Duration span) {

@@ -58,7 +58,7 @@ std::string Table::render(bool color, std::size_t gap, std::string_view indent) 
                 line += paint(row[i].text, row[i].color, color);
                 pending = 0;
             }
-            pending += (row[i].right ? 0 : padding) + gap;
+            pending += (row[i].right ? 0 : padding) + (row[i].symbol ? 1 : gap);
         }
         out += line + "\n";
     }

@@ -17,10 +17,16 @@ struct Cell {
     std::string text;
     Color color = Color::None;
     bool right = false; ///< numbers
+    bool symbol = false; ///< one blank to the next cell, whatever the gap
 
     Cell(std::string content = {}, Color paint = Color::None, bool align_right = false)
         : text(std::move(content)), color(paint), right(align_right) {}
     Cell(const char* content) : text(content) {}
+    static Cell mark(std::string_view sign, Color paint = Color::None) {
+        Cell cell{std::string(sign), paint};
+        cell.symbol = true;
+        return cell;
+    }
 };
 
 /// Rows of cells in columns as wide as their widest cell, `gap` spaces apart; no blanks at line ends.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <unistd.h>
 
 namespace monoinit::cli {
@@ -78,10 +79,12 @@ int verify(Context& context, Words words) {
             context.complain("{}: there is no such unit{}", unit::short_name(name), best.empty() ? "" : "; did you mean " + best + "?");
             return 4;
         }
-        Findings found = describe_problems(*unit);
-        UnitConfig around;
-        around.problems = check_environment(*unit, *loader, context.install_options().root);
-        add(found, describe_problems(around));
+        UnitConfig checked = *unit;
+        std::ranges::move(check_environment(*unit, *loader, context.install_options().root), std::back_inserter(checked.problems));
+        std::ranges::stable_sort(checked.problems, [](const unit::Problem& a, const unit::Problem& b) {
+            return std::tie(a.file, a.line) < std::tie(b.file, b.line);
+        });
+        Findings found = describe_problems(checked);
         if (context.options.portable)
             add(found, describe_portability(*unit, context.files()));
         if (found.problems != 0)

@@ -1,0 +1,41 @@
+// list-units against recorded output of systemctl 252.
+#include "cli/lists.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace monoinit::cli;
+using monoinit::control::UnitSummary;
+
+namespace {
+
+const std::vector<UnitSummary> failed{
+    {.name = "noexec.service", .description = "noexec.service", .load_state = "loaded", .active_state = "failed", .sub_state = "failed"},
+    {.name = "redis-server.service", .description = "Advanced key-value store", .load_state = "loaded", .active_state = "failed", .sub_state = "failed"}};
+
+} // namespace
+
+TEST_CASE("failed units, with and without legend") {
+    Options options;
+    options.states = {"failed"};
+    CHECK(render_units(failed, options, false) == "  UNIT                 LOAD   ACTIVE SUB    DESCRIPTION\n"
+                                                  "● noexec.service       loaded failed failed noexec.service\n"
+                                                  "● redis-server.service loaded failed failed Advanced key-value store\n"
+                                                  "\n"
+                                                  "LOAD   = Reflects whether the unit definition was properly loaded.\n"
+                                                  "ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
+                                                  "SUB    = The low-level unit activation state, values depend on unit type.\n"
+                                                  "2 loaded units listed.\n"
+                                                  "To show all installed unit files use 'systemctl list-unit-files'.\n");
+    options.legend = false;
+    options.plain = true;
+    CHECK(render_units(failed, options, false) == "noexec.service       loaded failed failed noexec.service\n"
+                                                  "redis-server.service loaded failed failed Advanced key-value store\n");
+    CHECK(render_units({}, options, false).empty());
+}
+
+TEST_CASE("a unit that is well has no dot") {
+    const std::vector<UnitSummary> nginx{{.name = "nginx.service", .description = "A web server", .load_state = "loaded", .active_state = "active", .sub_state = "running"}};
+    Options options;
+    options.legend = false;
+    CHECK(render_units(nginx, options, false) == "  nginx.service loaded active running A web server\n");
+}
