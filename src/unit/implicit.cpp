@@ -147,10 +147,6 @@ void add_trigger(UnitConfig& unit) {
         add(unit, Origin::Implicit, Kind::Before, name);
 }
 
-bool is_pull(Kind kind) {
-    return kind == Kind::Wants || kind == Kind::Requires || kind == Kind::Requisite || kind == Kind::BindsTo ||
-           kind == Kind::Upholds;
-}
 
 void refuse(UnitConfig& unit, std::uint16_t file, std::uint32_t line, std::string why) {
     unit.load_state = LoadState::BadSetting;
@@ -160,6 +156,11 @@ void refuse(UnitConfig& unit, std::uint16_t file, std::uint32_t line, std::strin
 }
 
 } // namespace
+
+bool orders_target(DependencyKind kind) {
+    return kind == Kind::Wants || kind == Kind::Requires || kind == Kind::Requisite || kind == Kind::BindsTo ||
+           kind == Kind::Upholds;
+}
 
 void fill_defaults(const Environment& environment, UnitConfig& unit) {
     if (unit.type != UnitType::Service)
@@ -224,7 +225,7 @@ void order_target(UnitConfig& target, const UnitsByName& units) {
     for (const Dependency& dependency : target.unit.dependencies) {
         if (dependency.kind == Kind::Before || dependency.kind == Kind::After)
             ordered.insert(dependency.name);
-        else if (is_pull(dependency.kind))
+        else if (orders_target(dependency.kind))
             pulled.push_back(dependency.name);
     }
     const auto is_own_name = [&](const std::string& name) { return std::ranges::find(target.names, name) != target.names.end(); };

@@ -22,6 +22,9 @@ void check_settings(UnitConfig& unit);
 /// By type: implicit ones always, default ones unless DefaultDependencies=no; RequiresMountsFor= becomes mount units.
 void add_dependencies(const UnitIndex& index, UnitConfig& unit);
 
+/// Whether a target comes after the units it names in this way.
+bool orders_target(DependencyKind kind);
+
 /// A target is reached after everything it pulls in. Needs those units, loaded, by the names the target uses.
 using UnitsByName = base::StringMap<std::shared_ptr<UnitConfig>>;
 void order_target(UnitConfig& target, const UnitsByName& units);

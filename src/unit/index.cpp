@@ -27,7 +27,8 @@ std::string_view directory_of(std::string_view path) {
 }
 
 /// The names under which a unit's drop-in directories may stand, most specific first: itself, its template, and both
-/// with the prefix cut after each dash.
+/// with the prefix cut after each dash. A template's name loses its "@" when cut: for "a-b@c.service" this gives
+/// a-b@c, a-b@, a-, a-@c, a-@ (".service" each), as systemd 252 has it.
 void add_levels(const std::string& name, std::vector<std::string>& levels) {
     if (std::ranges::find(levels, name) != levels.end())
         return;
@@ -41,19 +42,21 @@ void add_levels(const std::string& name, std::vector<std::string>& levels) {
     const std::size_t dash = cut.rfind('-');
     if (dash == std::string_view::npos)
         return;
-    add_levels(std::string(cut.substr(0, dash + 1)).append(name, prefix.size()), levels);
+    const std::size_t rest = is_template(name) ? name.rfind('.') : prefix.size();
+    add_levels(std::string(cut.substr(0, dash + 1)).append(name, rest), levels);
 }
 
-/// What `link` pointing at a unit called `target` makes of `name` (which is `link`, or an instance of it).
+/// What `link` pointing at a unit called `target` makes of `name` (which is `link`, or an instance of it). A link may
+/// lead from plain name to plain name, from template to template, from instance to the same instance or a template.
 std::optional<std::string> renamed(std::string_view name, std::string_view link, std::string_view target) {
     if (!is_valid_name(target) || type_of(target) != type_of(link))
         return std::nullopt;
     if (is_template(target)) {
-        if (!is_instance(name) && !is_template(link))
+        if (!is_template(link) && !is_instance(link))
             return std::nullopt;
         return is_template(name) ? std::string(target) : with_instance(target, instance_of(name));
     }
-    if (is_template(link) || (is_instance(link) && is_instance(target) && instance_of(link) != instance_of(target)))
+    if (is_template(link) || is_instance(link) != is_instance(target) || instance_of(link) != instance_of(target))
         return std::nullopt;
     return std::string(target);
 }
@@ -93,8 +96,9 @@ UnitIndex::UnitIndex(const FileSource& files, const std::vector<std::string>& un
         if (!seen.insert(merged_usr && directory.starts_with("/lib/") ? "/usr" + directory : directory).second)
             continue;
         directories_.push_back(directory);
-        scan(static_cast<std::uint16_t>(directories_.size() - 1));
     }
+    for (std::size_t i = 0; i < directories_.size(); i++)
+        scan(static_cast<std::uint16_t>(i));
     add_aliases();
 }
 
@@ -109,13 +113,12 @@ void UnitIndex::scan(std::uint16_t directory) {
             if (item.kind == DirEntry::Kind::Directory)
                 continue;
             has_mounts_ = has_mounts_ || item.name.ends_with(".mount");
-            Entry entry{directory, item.kind, {}};
-            if (item.kind == DirEntry::Kind::Symlink) {
-                auto target = files_.read_link(directories_[directory] + "/" + item.name);
-                if (target)
-                    entry.target = normalize_path(directories_[directory], *target);
-            }
-            entries_.try_emplace(std::move(item.name), std::move(entry));
+            Entry entry{directory, item.kind, false, {}};
+            if (item.kind == DirEntry::Kind::Symlink)
+                read_target(item.name, entry);
+            const auto [place, added] = entries_.try_emplace(std::move(item.name), std::move(entry));
+            if (!added && place->second.rejected)
+                place->second = std::move(entry); // try_emplace has not moved it
             continue;
         }
         if (item.kind == DirEntry::Kind::Regular)
@@ -129,9 +132,19 @@ void UnitIndex::scan(std::uint16_t directory) {
     }
 }
 
+void UnitIndex::read_target(const std::string& name, Entry& entry) const {
+    const auto target = files_.read_link(directories_[entry.directory] + "/" + name);
+    if (!target)
+        return;
+    entry.target = normalize_path(directories_[entry.directory], *target);
+    const std::string_view other = base_name(entry.target), directory = directory_of(entry.target);
+    const bool to_itself = other == name && directory == directories_[entry.directory];
+    entry.rejected = to_itself || (other != name && is_searched(directory) && !renamed(name, name, other));
+}
+
 void UnitIndex::add_aliases() {
     for (const auto& [name, entry] : entries_)
-        if (entry.kind == DirEntry::Kind::Symlink && is_searched(directory_of(entry.target)) &&
+        if (entry.kind == DirEntry::Kind::Symlink && !entry.rejected && is_searched(directory_of(entry.target)) &&
             base_name(entry.target) != name)
             aliases_[std::string(base_name(entry.target))].push_back(name);
     for (const auto& [name, unit] : embedded_)
@@ -186,15 +199,17 @@ Located UnitIndex::locate(std::string_view name) const {
     for (int hop = 0; hop <= most_hops; hop++) {
         std::string link = current;
         const Entry* entry = find(link);
-        if (!entry && is_instance(current)) {
-            link = template_of(current);
-            entry = find(link);
+        if ((!entry || entry->rejected) && is_instance(current)) {
+            if (const Entry* of_template = find(template_of(current))) {
+                link = template_of(current);
+                entry = of_template;
+            }
         }
         const auto built_in = embedded_.find(current);
         const bool stand_in = built_in != embedded_.end() && built_in->second->alias_of.empty() &&
                               type_of(current) != UnitType::Target;
         if (built_in != embedded_.end() &&
-            (!entry || (stand_in && is_vendor_directory(directories_[entry->directory])))) {
+            (!entry || entry->rejected || (stand_in && is_vendor_directory(directories_[entry->directory])))) {
             if (built_in->second->alias_of.empty())
                 return {Located::Kind::Embedded, current, {}, {}, false, built_in->second};
             current = built_in->second->alias_of;
@@ -336,6 +351,12 @@ std::vector<std::string> UnitIndex::drop_ins(const std::vector<std::string>& nam
     return paths;
 }
 
+/// Requiring a unit by a link to its mask would keep the other from ever starting; such a link does not count.
+bool UnitIndex::leads_to_mask(const std::string& path) const {
+    const auto text = files_.read(path, 0);
+    return text ? text->empty() : text.error().code == base::Errc::Invalid;
+}
+
 std::vector<DependencyLink> UnitIndex::links(const std::vector<std::string>& names) const {
     constexpr std::pair<Side, DependencyKind> kinds[] = {{Side::Wants, DependencyKind::Wants},
                                                          {Side::Requires, DependencyKind::Requires},
@@ -343,7 +364,7 @@ std::vector<DependencyLink> UnitIndex::links(const std::vector<std::string>& nam
     std::vector<DependencyLink> links;
     for (const auto& [side, kind] : kinds)
         for (SideFile& file : side_files(side_directories(names, side), ""))
-            if (is_valid_name(file.name))
+            if (is_valid_name(file.name) && !(kind == DependencyKind::Requires && leads_to_mask(file.path)))
                 links.push_back({kind, std::move(file.name), std::move(file.path)});
     return links;
 }

@@ -57,7 +57,8 @@ class UnitIndex {
     struct Entry {
         std::uint16_t directory = 0;
         DirEntry::Kind kind = DirEntry::Kind::Regular;
-        std::string target; ///< of a symlink: absolute and normalized
+        bool rejected = false; ///< a link to a unit it cannot be another name of: counts only where nothing else does
+        std::string target;    ///< of a symlink: absolute and normalized
     };
     struct SideDirectory {
         Side side;
@@ -69,7 +70,9 @@ class UnitIndex {
     };
 
     void scan(std::uint16_t directory);
+    void read_target(const std::string& name, Entry& entry) const;
     void add_aliases();
+    bool leads_to_mask(const std::string& path) const;
     const Entry* find(std::string_view name) const;
     std::string path_of(std::string_view name, const Entry& entry) const;
     Located follow(std::string_view name, const Entry& entry, std::string_view link, std::string& next) const;

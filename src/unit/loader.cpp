@@ -239,9 +239,7 @@ std::shared_ptr<const UnitConfig> Loader::load(std::string_view name) const {
     const UnitPtr unit = impl_->load_with(name, loaded);
     if (unit->type == UnitType::Target && unit->load_state == LoadState::Loaded) {
         for (const Dependency& dependency : unit->unit.dependencies)
-            if (dependency.kind == DependencyKind::Wants || dependency.kind == DependencyKind::Requires ||
-                dependency.kind == DependencyKind::Requisite || dependency.kind == DependencyKind::BindsTo ||
-                dependency.kind == DependencyKind::Upholds)
+            if (orders_target(dependency.kind))
                 impl_->load_with(dependency.name, loaded);
         order_target(*unit, loaded);
     }
@@ -291,7 +289,10 @@ std::string Loader::fragment_path(std::string_view name) const {
 }
 
 bool Loader::Impl::is_installable(const std::string& name) const {
+    const auto type = type_of(name);
     const Located located = index->locate(name);
+    if (type == UnitType::Target || type == UnitType::Slice) // those of systemd itself; enabling them starts nothing
+        return false;
     if (located.kind != Located::Kind::File || located.name != name || machine_reason(located))
         return false;
     const auto text = files.read(located.path, file_size_limit);

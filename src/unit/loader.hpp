@@ -55,7 +55,7 @@ class Loader {
     std::vector<std::string> all_names() const;
     /// The file a name comes from, empty when there is none; masked is answered by load().
     std::string fragment_path(std::string_view name) const;
-    /// Unit files with an [Install] section that no .wants/.requires/.upholds link or alias pulls in, not templates.
+    /// Unit files with an [Install] section that no .wants/.requires/.upholds link or alias pulls in; neither templates nor targets.
     std::vector<std::string> not_enabled() const;
     const Environment& environment() const;
 

@@ -138,8 +138,8 @@ TEST_CASE("drop-ins apply by file name, the more specific directory hides the ot
     World world;
     world.file(lib + "foo-bar@.service", service);
     world.file(lib + "service.d/10-type.conf", "[Unit]\nWants=type.service\n");
-    world.file(etc + "foo-.service.d/20-prefix.conf", "[Unit]\nWants=hidden-plain.service\n");
-    world.file(etc + "foo-@.service.d/20-prefix.conf", "[Unit]\nWants=prefix.service\n");
+    world.file(etc + "foo-.service.d/20-prefix.conf", "[Unit]\nWants=prefix.service\n");
+    world.file(etc + "foo-@.service.d/20-prefix.conf", "[Unit]\nWants=hidden-prefix.service\n");
     world.file(lib + "foo-bar@.service.d/30-t.conf", "[Unit]\nWants=hidden.service\n");
     world.file(etc + "foo-bar@.service.d/30-t.conf", "[Unit]\nWants=template.service\n");
     world.file(run + "foo-bar@x.service.d/40-i.conf", "[Unit]\nDescription=of %i\n");
@@ -147,7 +147,7 @@ TEST_CASE("drop-ins apply by file name, the more specific directory hides the ot
     world.file(lib + "foo-bar@x.service.d/50-masked.conf", "[Unit]\nWants=masked.service\n");
     world.link(etc + "foo-bar@x.service.d/50-masked.conf", "/dev/null");
     const auto unit = world.load("foo-bar@x.service");
-    CHECK(unit->files == Names{lib + "foo-bar@.service", lib + "service.d/10-type.conf", etc + "foo-@.service.d/20-prefix.conf",
+    CHECK(unit->files == Names{lib + "foo-bar@.service", lib + "service.d/10-type.conf", etc + "foo-.service.d/20-prefix.conf",
                                etc + "foo-bar@.service.d/30-t.conf", run + "foo-bar@x.service.d/40-i.conf"});
     CHECK(unit->unit.description == "of x");
     CHECK(has(*unit, DependencyKind::Wants, "template.service"));
@@ -161,17 +161,42 @@ TEST_CASE("drop-ins of an alias apply, those of a missing unit do not") {
     CHECK(world.load("gone.service")->load_state == LoadState::NotFound);
 }
 
+TEST_CASE("an instance has the drop-ins of all its names, the more specific first") {
+    // What systemd 252 does, asked by `systemd --test`: of two files with one name the first of these wins.
+    const std::vector<std::string> levels = {"a-b-c@x", "a-b-c@", "a-b-", "a-", "a-b-@x", "a-b-@", "a-@x", "a-@", ""};
+    for (std::size_t i = 1; i < levels.size(); i++) {
+        World world;
+        world.file(etc + "a-b-c@.service", service);
+        const auto path = [&](const std::string& level) { return etc + (level.empty() ? "" : level + ".") + "service.d/x.conf"; };
+        world.file(path(levels[i - 1]), "[Unit]\n").file(path(levels[i]), "[Unit]\n");
+        CHECK(world.load("a-b-c@x.service")->files == Names{etc + "a-b-c@.service", path(levels[i - 1])});
+    }
+}
+
+TEST_CASE("links that cannot be aliases are passed over") {
+    World world;
+    world.file(lib + "t@.service", service).file(lib + "plain.service", service).file(lib + "a.service", service);
+    world.link(etc + "plain.service", "t@1.service").link(etc + "a.service", "a.service").link(etc + "t@1.service", lib + "a.service");
+    CHECK(world.load("plain.service")->files == Names{lib + "plain.service"});
+    CHECK(world.load("a.service")->files == Names{lib + "a.service"});
+    CHECK(world.load("t@1.service")->files == Names{lib + "t@.service"});
+    CHECK(world.load("t@1.service")->names == Names{"t@1.service"});
+    CHECK(world.load("a.service")->names == Names{"a.service"});
+}
+
 TEST_CASE("links in .wants, .requires and .upholds directories") {
     World world;
     world.file(lib + "a.service", service).file(etc + "x.target", "[Unit]\nDescription=x\n");
     world.link(etc + "x.target.wants/a.service", lib + "a.service").link(etc + "x.target.requires/b.service", lib + "b.service");
     world.link(lib + "x.target.upholds/t@1.service", "../t@.service").link(lib + "x.target.wants/m.service", "../m.service");
     world.link(etc + "x.target.wants/m.service", "/dev/null");
+    world.file(etc + "empty.service", "").link(etc + "x.target.requires/empty.service", "../empty.service");
     world.link(etc + "x.target.wants/not a unit", "/x").link(etc + "multi-user.target.wants/a.service", lib + "a.service");
     const auto unit = world.load("x.target");
     CHECK(has(*unit, DependencyKind::Wants, "a.service"));
     CHECK(has(*unit, DependencyKind::Requires, "b.service"));
     CHECK(has(*unit, DependencyKind::Upholds, "t@1.service"));
+    CHECK_FALSE(has(*unit, DependencyKind::Requires, "empty.service")); // it could never be met
     CHECK_FALSE(has(*unit, DependencyKind::Wants, "m.service"));
     CHECK(std::ranges::find(unit->unit.dependencies, "a.service", &Dependency::name)->origin == Origin::Link);
     CHECK(has(*world.load("multi-user.target"), DependencyKind::Wants, "a.service")); // built in, links from the disk
