@@ -31,7 +31,7 @@ inline constexpr Text no_bind_mounts = "needs a mount namespace (CAP_SYS_ADMIN);
 inline constexpr Text no_images = "needs a mount namespace (CAP_SYS_ADMIN) and loop devices; the image is not used";
 inline constexpr Text no_seccomp = "needs a system call filter, which this version does not install; the container's own filter stays in force";
 inline constexpr Text no_credentials = "no credentials in this version: $CREDENTIALS_DIRECTORY is not set";
-inline constexpr Text plain_log = "kept for the journal; output on the container's log always carries the unit's name";
+inline constexpr Text no_facility = "log entries have no facility in this version";
 inline constexpr Text no_journal = "no effect on the container's log in this version";
 
 inline constexpr auto exec_rows = std::to_array<Directive>({
@@ -105,11 +105,11 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     exec_ignored("CoredumpFilter", "What core dumps hold.", "not in this version: the container's filter applies"),
     exec_ignored("Personality", "Another architecture for uname(2).", "not in this version"),
 
-    degraded<codec::RawText, &UnitConfig::exec, &ExecSection::syslog_identifier>(Group::Exec, "SyslogIdentifier", "the command's name", "app", "Tag of log lines.", plain_log),
-    degraded<codec::NumberedEnum<syslog_facility_names, 23, 8>, &UnitConfig::exec, &ExecSection::syslog_facility>(Group::Exec, "SyslogFacility", "daemon", "local0", "Syslog facility.", plain_log),
-    degraded<codec::NumberedEnum<syslog_level_names, 7>, &UnitConfig::exec, &ExecSection::syslog_level>(Group::Exec, "SyslogLevel", "info", "notice", "Level of lines without a prefix.", plain_log),
-    degraded<codec::Bool, &UnitConfig::exec, &ExecSection::syslog_level_prefix>(Group::Exec, "SyslogLevelPrefix", "yes", "no", "Whether lines may begin with \"<3>\".", plain_log),
-    degraded<codec::NumberedEnum<syslog_level_names, 7>, &UnitConfig::exec, &ExecSection::log_level_max>(Group::Exec, "LogLevelMax", "debug", "warning", "Drop lines below this level.", no_journal),
+    exec<codec::RawText, &ExecSection::syslog_identifier>("SyslogIdentifier", "the command's name", "app", "SYSLOG_IDENTIFIER of log entries; lines on the container's log carry the unit's name."),
+    degraded<codec::NumberedEnum<syslog_facility_names, 23, 8>, &UnitConfig::exec, &ExecSection::syslog_facility>(Group::Exec, "SyslogFacility", "daemon", "local0", "Syslog facility.", no_facility),
+    exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::syslog_level>("SyslogLevel", "info", "notice", "Level of lines without a prefix."),
+    exec<codec::Bool, &ExecSection::syslog_level_prefix>("SyslogLevelPrefix", "yes", "no", "Whether lines may begin with their level, such as <3>."),
+    exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::log_level_max>("LogLevelMax", "debug", "warning", "Drop lines less important than this."),
     degraded<codec::Words, &UnitConfig::exec, &ExecSection::log_extra_fields>(Group::Exec, "LogExtraFields", "", "TEAM=web", "Fields added to journal entries.", no_journal),
     degraded<codec::Optional<codec::TimeSpan>, &UnitConfig::exec, &ExecSection::log_rate_limit_interval>(Group::Exec, "LogRateLimitIntervalSec", "", "30s", "Time in which LogRateLimitBurst= lines may come.", no_journal),
     degraded<codec::Optional<codec::Unsigned>, &UnitConfig::exec, &ExecSection::log_rate_limit_burst>(Group::Exec, "LogRateLimitBurst", "", "1000", "Lines per LogRateLimitIntervalSec=.", no_journal),

@@ -231,13 +231,13 @@ EnvironmentFile=
 }
 
 TEST_CASE("settings that are not honoured are recorded, unless they ask for nothing") {
-    const auto unit = parsed("[Service]\nPrivateTmp=yes\nPrivateDevices=no\nTasksMax=infinity\nMemoryMax=2G\nSyslogFacility=daemon\nSyslogLevel=debug\n");
+    const auto unit = parsed("[Service]\nPrivateTmp=yes\nPrivateDevices=no\nTasksMax=infinity\nMemoryMax=2G\nSyslogFacility=daemon\nSyslogFacility=cron\n");
     CHECK(unit.problems.empty());
     REQUIRE(unit.degraded.size() == 3);
     CHECK(directives()[unit.degraded[0].row].name == "PrivateTmp");
     CHECK(directives()[unit.degraded[1].row].name == "MemoryMax");
     CHECK(unit.degraded[1].line == 5);
-    CHECK(directives()[unit.degraded[2].row].name == "SyslogLevel");
+    CHECK(directives()[unit.degraded[2].row].name == "SyslogFacility");
 }
 
 TEST_CASE("what systemd refuses to load") {
