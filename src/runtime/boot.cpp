@@ -41,6 +41,19 @@ std::vector<std::string> environment_strings(char** environment) {
 
 namespace {
 
+/// Packages' scripts take /run/systemd/system as the sign that systemctl works (sd_booted(3)). Docker and podman inside would
+/// expect a bus behind it, so it is made only where `monoinit install --systemctl` has been used.
+void mark_booted() {
+    char target[4096];
+    for (const char* tool : {"/bin/systemctl", "/usr/bin/systemctl"}) {
+        const ssize_t length = ::readlink(tool, target, sizeof target);
+        if (length <= 0 || !std::string_view(target, static_cast<std::size_t>(length)).ends_with("monoinit"))
+            continue;
+        ::mkdir("/run/systemd", 0755);
+        ::mkdir("/run/systemd/system", 0755);
+    }
+}
+
 /// Raises our own soft limit; services get back what we found.
 void raise_descriptor_limit(exec::ManagerContext& manager) {
     rlimit limit{};
@@ -257,6 +270,7 @@ void Runtime::boot() {
         seed_[0] = static_cast<std::uint64_t>(invocation_.started.wall.count());
         seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
     }
+    mark_booted();
     log_->start(dir_.logs, log_config(config_));
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
@@ -282,6 +296,8 @@ void Runtime::boot() {
 void Runtime::report_boot_problems() {
     for (const config::Problem& problem : config_problems_)
         log_->say(4, {}, config::to_string(problem));
+    if (!config_.log_dir.empty() || config_.log_max)
+        log_->say(4, {}, "log_dir and log_max are not honoured by this version: recent lines are kept in memory (initctl logs)");
     if (dir_.path.empty())
         log_->say(3, {}, fmt::format("no usable runtime directory, so no control socket: {}", base::join(dir_.refused, "; ")));
 }

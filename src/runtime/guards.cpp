@@ -6,6 +6,7 @@
 #include "exec/spawn.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
+#include "sys/syscalls.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -183,6 +184,7 @@ void Guards::on_ready(base::GuardId id, std::uint32_t events) {
 void Guards::handle(base::GuardId id, exec::GuardReport report) {
     Guard& guard = guards_.at(id);
     if (const auto* hello = std::get_if<exec::GuardHello>(&report)) {
+        guard.started = guard.started || hello->main_pid != 0;
         guard.main_pid = hello->main_pid;
     } else if (const auto* started = std::get_if<exec::GuardStarted>(&report)) {
         on_started(guard, id, *started);
@@ -206,6 +208,7 @@ void Guards::handle(base::GuardId id, exec::GuardReport report) {
 }
 
 void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted& report) {
+    guard.started = true;
     guard.main_pid = report.pid;
     if (report.pid != 0)
         guard.known_pids = {report.pid};
@@ -301,6 +304,10 @@ void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
     const auto found = guards_.find(signal.guard);
     if (found == guards_.end())
         return; // it went meanwhile; TreeEmpty has been told
+    // A guard that hangs on a path of the unit (EnvironmentFile= on a dead mount) reads no messages. It is our child, so its
+    // pid is its own.
+    if (signal.signal == SIGKILL && !found->second.started)
+        sys::send_signal(found->second.pid, SIGKILL);
     found->second.link->signal(scope_of(signal.scope), signal.signal, wakes_up(signal.signal), signal.then_sighup, signal.pid);
     flush(found->second);
 }

@@ -73,6 +73,7 @@ class Guards : public SenderJudge {
         std::unique_ptr<exec::GuardLink> link;
         int pid = 0;      ///< of the guard itself
         int main_pid = 0; ///< of its command
+        bool started = false; ///< it has said how the start went
         bool empty = false, watching_output = false;
         std::vector<int> known_pids; ///< last reported, for claiming after its death
     };

@@ -48,6 +48,7 @@ void Runtime::feed(engine::Event event) {
     }
     feeding_ = false;
     operations_->check_waits();
+    tell_outside();
 }
 
 void Runtime::save_dirty() {
@@ -269,11 +270,34 @@ void Runtime::on_boot_finished(const engine::BootFinished& finished) {
     if (ready_after_)
         return;
     ready_after_ = sys::now() - invocation_.started.mono;
-    const std::string counts = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
-    log_->say(6, {}, fmt::format("ready in {:.2f} s: {}", static_cast<double>(ready_after_->count()) / 1e6, counts));
-    outer_.ready(counts);
+    told_outside_ = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
+    log_->say(6, {}, fmt::format("ready in {:.2f} s: {}", static_cast<double>(ready_after_->count()) / 1e6, told_outside_));
+    outer_.ready(told_outside_);
     save_facts();
     start_command();
+}
+
+std::string Runtime::counts() const {
+    unsigned running = 0, done = 0, failed = 0;
+    for (const base::UnitId unit : engine_->units()) {
+        const auto status = engine_->status(unit);
+        if (status.service == nullptr)
+            continue;
+        failed += status.active == supervise::ActiveState::Failed ? 1U : 0U;
+        running += status.active == supervise::ActiveState::Active && status.sub == "running" ? 1U : 0U;
+        done += status.active == supervise::ActiveState::Active && status.sub == "exited" ? 1U : 0U;
+    }
+    return fmt::format("{} running, {} done, {} failed", running, done, failed);
+}
+
+/// STATUS= to the supervisor outside, when it has changed.
+void Runtime::tell_outside() {
+    if (!outer_.active() || !ready_after_ || stopping_)
+        return;
+    if (std::string now = counts(); now != told_outside_) {
+        told_outside_ = std::move(now);
+        outer_.status(told_outside_);
+    }
 }
 
 /// CMD begins when the boot target's jobs are over, failed ones included; Ctrl-C begins it at once.

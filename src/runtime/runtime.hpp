@@ -101,6 +101,8 @@ class Runtime {
     void save_facts();
     void note_names(const std::vector<engine::ConfigPtr>& configs);
     void start_command();
+    std::string counts() const;
+    void tell_outside();
     void on_signal(const signalfd_siginfo& info);
     void reap();
     void on_boot_finished(const engine::BootFinished& finished);
@@ -151,6 +153,7 @@ class Runtime {
     base::Instant drain_until_ = base::never, next_watchdog_ = base::never, stop_deadline_ = base::never,
                   leftovers_deadline_ = base::never;
     std::uint64_t orphans_ = 0;
+    std::string told_outside_; ///< the last STATUS=
 };
 
 } // namespace monoinit::runtime

@@ -3,7 +3,7 @@
 import pathlib
 import sys
 
-TABLES = ("directives",)
+TABLES = ("directives", "rows", "codecs")  # the directive table and what its rows are made of
 src = pathlib.Path(sys.argv[1]) / "src"
 bad = []
 for path in sorted(src.rglob("*.[ch]pp")):
