@@ -18,12 +18,12 @@ namespace monoinit::exec {
 
 namespace {
 
-std::vector<int> descriptors_of(const Plan& plan, int socket) {
+std::vector<int> kept_descriptors(const Plan& plan, const GuardDescriptors& descriptors) {
     std::vector<int> kept = plan.listen_fds;
-    kept.push_back(socket);
-    for (const StreamPlan* stream : {&plan.input, &plan.output, &plan.error})
-        if (stream->fd >= 0)
-            kept.push_back(stream->fd);
+    kept.push_back(descriptors.socket);
+    for (const int fd : descriptors.streams)
+        if (fd >= 0)
+            kept.push_back(fd);
     return kept;
 }
 
@@ -70,15 +70,16 @@ StartResultMessage result_of(const Plan& plan, const StartOutcome& outcome) {
 
 } // namespace
 
-void run_guard(const Plan& plan, int socket) {
+void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
+    const int socket = descriptors.socket;
     sys::reset_signal_handlers();
-    std::vector<int> kept = descriptors_of(plan, socket);
+    std::vector<int> kept = kept_descriptors(plan, descriptors);
     sys::close_all_but(kept);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     HelloMessage hello = hello_of(plan);
     StartResultMessage start;
     {
-        const StartOutcome outcome = start_command(plan);
+        const StartOutcome outcome = start_command(plan, descriptors.streams);
         start = result_of(plan, outcome);
     }
     set_guard_title(plan.guard);

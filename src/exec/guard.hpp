@@ -6,13 +6,15 @@
 #include "exec/child.hpp"
 #include "exec/guard_protocol.hpp"
 #include "exec/plan.hpp"
+#include "exec/spawn_slots.hpp"
 
+#include <array>
 #include <string>
 
 namespace monoinit::exec {
 
 /// First thing in the forked child of PID 1, all signals blocked. Never returns.
-[[noreturn]] void run_guard(const Plan& plan, int socket);
+[[noreturn]] void run_guard(const Plan& plan, const GuardDescriptors& descriptors);
 
 struct StartOutcome {
     pid_t pid = 0; ///< 0 = failed
@@ -21,13 +23,18 @@ struct StartOutcome {
 };
 
 /// Reads environment files, makes directories, opens streams, starts the command.
-StartOutcome start_command(const Plan& plan);
+/// `streams`: descriptors of the plan's Fd streams as they are numbered here.
+StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams);
 
 /// Reports the start, then reaps, signals and answers until nothing is left. Touches no heap. Never returns.
 [[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start);
 
 /// Gives the heap inherited from PID 1 back. Nothing may be allocated or freed after it.
 void drop_heap();
+/// The same for our static data, except the page-aligned `kept`.
+void drop_statics(const void* kept, std::size_t kept_size);
+/// Goes on with `entry` on another stack and drops the old one. Signals stay as they are.
+[[noreturn]] void move_to_stack(char* memory, std::size_t size, void (*entry)());
 void remember_heap_start();
 
 } // namespace monoinit::exec

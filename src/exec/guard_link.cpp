@@ -1,6 +1,7 @@
 // PID 1's end of a guard. Tested by tests/unit/exec/guard_link_test.cpp.
 #include "exec/guard_link.hpp"
 
+#include "exec/spawn_slots.hpp"
 #include "sys/syscalls.hpp"
 
 #include <algorithm>
@@ -107,12 +108,17 @@ std::optional<GuardReport> GuardLink::receive() {
     while (!gone_) {
         const ssize_t size = sys::receive_bytes(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
         if (size > 0) {
+            release_slot(guard_);
             if (std::optional<GuardReport> report = parse(buffer, static_cast<std::size_t>(size)))
                 return report;
             continue;
         }
-        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+            if (release_dead_slot(guard_)) // it held the other end open: now we see the end of file
+                continue;
             return std::nullopt;
+        }
+        release_slot(guard_);
         gone_ = true; // end of file, or ECONNRESET: what it had not read is lost with it
         return GuardGone{};
     }

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,8 +39,8 @@ struct Watch {
     bool foreign = false;  ///< has another parent than us
 };
 
-/// Everything a guard knows. One object that does not cross a page.
-struct alignas(2048) State {
+/// Everything a guard knows.
+struct State {
     int socket = -1;
     pid_t self = 0;
     pid_t command = 0; ///< the process we started; 0 = failed
@@ -51,6 +52,7 @@ struct alignas(2048) State {
     bool killing = false;  ///< SIGKILL for the whole tree: holds until nothing is left
     std::uint32_t kill_pause_ms = 0;
     bool reply_due = false; ///< in `reply`
+    bool went_deep = false; ///< pages were used that idling does not need
     std::uint32_t reply_size = 0;
     std::uint32_t next_sequence = 1;
     std::uint32_t orphans = 0;
@@ -63,9 +65,16 @@ struct alignas(2048) State {
     HelloMessage hello;
 };
 
-State state;
-static_assert(sizeof(State) <= 2048);
-TreeMessage reply; ///< any answer; its pages cost nothing until a tree is asked for
+/// The guard's own memory. The state lies at the top of the stack, on the one page that an idle guard touches; sweeping and
+/// listing go deeper.
+struct alignas(4096) Memory {
+    char stack[8 * 4096 - sizeof(State)];
+    State state;
+};
+Memory memory;
+static_assert(sizeof(State) <= 2048 && sizeof(Memory) % 4096 == 0 && offsetof(Memory, state) == sizeof memory.stack);
+State& state = memory.state;
+alignas(4096) TreeMessage reply; ///< any answer; its pages cost nothing until a tree is asked for
 
 void on_child(int) {} // only there to interrupt ppoll()
 
@@ -375,6 +384,7 @@ void read_commands() {
     // One answer at a time: the next command is read when the last answer is out.
     while (!state.reply_due && !state.orphaned) {
         const ssize_t size = sys::receive_bytes(state.socket, buffer, sizeof buffer, MSG_DONTWAIT);
+        state.went_deep = state.went_deep || size > 0;
         if (size > 0)
             handle(buffer, static_cast<std::size_t>(size));
         else if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -477,6 +487,27 @@ void wait_for_events(bool blocked) {
         read_commands();
 }
 
+/// Gives back what listing or sweeping touched; called where the stack is shallow.
+void trim() {
+    ::madvise(memory.stack, sizeof memory - 4096, MADV_DONTNEED);
+    if (!state.reply_due)
+        ::madvise(&reply, sizeof reply / 4096 * 4096, MADV_DONTNEED);
+    state.went_deep = false;
+}
+
+void run() {
+    for (;;) {
+        if (state.went_deep)
+            trim();
+        reap();
+        check_foreign_watches();
+        if (state.childless && state.orphaned)
+            leave();
+        const bool all_sent = send_due();
+        wait_for_events(!all_sent);
+    }
+}
+
 } // namespace
 
 void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start) {
@@ -490,14 +521,8 @@ void guard_loop(int socket, const HelloMessage& identity, const StartResultMessa
     action.sa_handler = on_child;
     action.sa_flags = SA_NOCLDSTOP;
     ::sigaction(SIGCHLD, &action, nullptr);
-    for (;;) {
-        reap();
-        check_foreign_watches();
-        if (state.childless && state.orphaned)
-            leave();
-        const bool all_sent = send_due();
-        wait_for_events(!all_sent);
-    }
+    drop_statics(&memory, sizeof memory);
+    move_to_stack(memory.stack, sizeof memory.stack, run);
 }
 
 } // namespace monoinit::exec

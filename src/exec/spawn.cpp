@@ -3,10 +3,12 @@
 #include "exec/spawn.hpp"
 
 #include "exec/guard.hpp"
+#include "exec/spawn_slots.hpp"
 #include "sys/signals.hpp"
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
 
+#include <array>
 #include <cerrno>
 #include <unistd.h>
 
@@ -17,13 +19,35 @@ base::Result<GuardChannel> make_guard_channel() {
     return GuardChannel{std::move(pair.first), std::move(pair.second)};
 }
 
+namespace {
+
+GuardDescriptors descriptors_of(const Plan& plan, int socket) {
+    GuardDescriptors descriptors{socket, {plan.input.fd, plan.output.fd, plan.error.fd}};
+    const std::array<const StreamPlan*, 3> streams{&plan.input, &plan.output, &plan.error};
+    for (std::size_t i = 0; i < streams.size(); i++)
+        if (streams[i]->kind != StreamPlan::Kind::Fd)
+            descriptors.streams[i] = -1;
+    return descriptors;
+}
+
+pid_t fork_guard(const Plan& plan, const GuardDescriptors& descriptors) {
+    const sys::SignalsBlocked blocked;
+    // Sockets passed on may be many: they take the plain way.
+    const std::optional<SpawnSlot> slot = plan.listen_fds.empty() ? take_slot(descriptors) : std::nullopt;
+    const pid_t pid = slot ? fork_with_slot(*slot, plan.guard) : sys::fork_process();
+    if (pid != 0)
+        return pid;
+    if (slot)
+        detach_slot(*slot);
+    run_guard(plan, slot ? slot->descriptors : descriptors);
+}
+
+} // namespace
+
 base::Result<pid_t> spawn_guard(const Plan& plan, GuardChannel& channel) {
     remember_heap_start();
     const sys::UniqueFd guards = std::move(channel.guards);
-    const sys::SignalsBlocked blocked;
-    const pid_t pid = sys::fork_process();
-    if (pid == 0)
-        run_guard(plan, guards.get());
+    const pid_t pid = fork_guard(plan, descriptors_of(plan, guards.get()));
     if (pid < 0)
         return base::fail_errno(errno, "cannot fork");
     return pid;

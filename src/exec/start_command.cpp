@@ -117,14 +117,14 @@ base::Result<void> prepare_descriptors(const Plan& plan, Prepared& prepared) {
     return {};
 }
 
-std::optional<StartOutcome> prepare_streams(const Plan& plan, Prepared& prepared) {
+std::optional<StartOutcome> prepare_streams(const Plan& plan, const std::array<int, 3>& given, Prepared& prepared) {
     ChildSpec& spec = prepared.spec;
     spec.take_terminal = plan.foreground_terminal || plan.input.kind == StreamPlan::Kind::Terminal;
     spec.force_terminal = plan.input.force_terminal;
     if (plan.foreground_terminal)
         return std::nullopt; // 0, 1 and 2 stay what they are
     const int above = 3 + static_cast<int>(plan.listen_fds.size());
-    if (const std::optional<StreamFailure> failure = open_streams(plan, above, prepared.streams))
+    if (const std::optional<StreamFailure> failure = open_streams(plan, given, above, prepared.streams))
         return failed(failure->stage, failure->error);
     for (std::size_t i = 0; i < 3; i++)
         spec.streams[i] = prepared.streams.fds[i];
@@ -245,7 +245,7 @@ StartOutcome execute(const Plan& plan, Prepared& prepared) {
 
 } // namespace
 
-StartOutcome start_command(const Plan& plan) {
+StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) {
     Prepared prepared;
     if (const base::Result<void> done = prepare_environment(plan, prepared); !done)
         return failed(Stage::EnvironmentFile, done.error());
@@ -258,7 +258,7 @@ StartOutcome start_command(const Plan& plan) {
         return StartOutcome{0, {Stage::Expand, EINVAL}, "the command line is empty"};
     if (const base::Result<void> done = prepare_descriptors(plan, prepared); !done)
         return failed(Stage::Descriptors, done.error());
-    if (std::optional<StartOutcome> failure = prepare_streams(plan, prepared))
+    if (std::optional<StartOutcome> failure = prepare_streams(plan, streams, prepared))
         return std::move(*failure);
     prepare_rest(plan, prepared);
     return execute(plan, prepared);

@@ -105,10 +105,10 @@ base::Result<UniqueFd> open_stream(const StreamPlan& plan, const Plan& whole, in
 }
 
 /// The descriptor of a stream that shares another's; -1 when it is to be opened.
-int shared_descriptor(const StreamPlan& plan, const Streams& streams) {
+int shared_descriptor(const StreamPlan& plan, int given, const Streams& streams) {
     switch (plan.kind) {
     case StreamPlan::Kind::Fd:
-        return plan.fd;
+        return given;
     case StreamPlan::Kind::SameAsStdin:
         return streams.fds[0];
     case StreamPlan::Kind::SameAsStdout:
@@ -124,10 +124,11 @@ int shared_descriptor(const StreamPlan& plan, const Streams& streams) {
 
 } // namespace
 
-std::optional<StreamFailure> open_streams(const Plan& plan, int above, Streams& streams) {
+std::optional<StreamFailure> open_streams(const Plan& plan, const std::array<int, 3>& given, int above,
+                                          Streams& streams) {
     const std::array<const StreamPlan*, 3> plans{&plan.input, &plan.output, &plan.error};
     for (std::size_t i = 0; i < plans.size(); i++) {
-        int fd = shared_descriptor(*plans[i], streams);
+        int fd = shared_descriptor(*plans[i], given[i], streams);
         if (fd < 0) {
             base::Result<UniqueFd> opened = open_stream(*plans[i], plan, static_cast<int>(i));
             if (!opened)

@@ -21,7 +21,8 @@ struct StreamFailure {
     base::Error error;
 };
 
-/// Opens what the plan names. Every descriptor is moved to `above` or higher, out of the way of dup2().
-std::optional<StreamFailure> open_streams(const Plan& plan, int above, Streams& streams);
+/// Opens what the plan names; `given` are the descriptors of its Fd streams. Every descriptor is moved to `above` or higher, out of the way of dup2().
+std::optional<StreamFailure> open_streams(const Plan& plan, const std::array<int, 3>& given, int above,
+                                          Streams& streams);
 
 } // namespace monoinit::exec

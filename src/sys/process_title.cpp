@@ -31,6 +31,10 @@ void remember_title_area(int argc, char** argv) {
     area_size = static_cast<std::size_t>(extend(end, ::environ) - area);
 }
 
+const void* title_area() {
+    return area;
+}
+
 void set_title(std::string_view title) {
     char name[16] = {};
     std::memcpy(name, title.data(), std::min(title.size(), sizeof name - 1));

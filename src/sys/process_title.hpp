@@ -8,6 +8,7 @@ namespace monoinit::sys {
 
 /// Once, first thing in main(): remembers where the kernel looks for the command line.
 void remember_title_area(int argc, char** argv);
+const void* title_area(); ///< null when it is not known
 /// Sets comm (15 bytes) and, where the area is known, the command line. Does not allocate.
 void set_title(std::string_view title);
 

@@ -92,6 +92,10 @@ void clear_faults() {
     any_fault = false;
 }
 
+bool faults_active() {
+    return any_fault;
+}
+
 bool inject_from(std::string_view text) {
     while (!text.empty()) {
         const std::size_t comma = text.find(',');
@@ -137,6 +141,25 @@ pid_t fork_process() {
     if (fails(Call::Fork))
         return -1;
     return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+}
+
+pid_t fork_sharing_descriptors(int& pidfd) {
+    if (fails(Call::Fork))
+        return -1;
+    return static_cast<pid_t>(::syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0));
+}
+
+void unshare_descriptors(unsigned end) {
+    constexpr unsigned close_range_unshare = 1U << 1;
+    if (::syscall(SYS_close_range, end, UINT_MAX, close_range_unshare) == 0)
+        return;
+    ::unshare(CLONE_FILES); // dear, but never refused
+    close_from(end);
+}
+
+bool can_unshare_descriptors() {
+    return !fails(Call::CloseRange) && !fails(Call::PidfdOpen) &&
+           ::syscall(SYS_close_range, UINT_MAX, UINT_MAX, 0) == 0;
 }
 
 pid_t vfork_process(int (*entry)(void*), void* stack_top, void* argument) {

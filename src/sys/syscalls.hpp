@@ -31,6 +31,7 @@ struct Fault {
 /// Makes a call fail from now on (tests only). Inherited by fork, as everything is.
 void inject(Call call, Fault fault);
 void clear_faults();
+bool faults_active();
 /// "fork=EAGAIN,pidfd-open=ENOSYS:2,…": name, error, optionally how often. For MONOINIT_TEST_FAULTS in test builds.
 bool inject_from(std::string_view text);
 
@@ -47,6 +48,13 @@ class ScopedFault {
 
 /// fork() without atfork handlers: PID 1 has a single thread. The caller blocks signals.
 pid_t fork_process();
+/// The same with a descriptor table that both share until the child calls unshare_descriptors(); also a pidfd of the child
+/// (close-on-exec). ENOSYS on kernels < 5.2.
+pid_t fork_sharing_descriptors(int& pidfd);
+/// A private table with the numbers below `end` only; the others are neither copied nor closed.
+void unshare_descriptors(unsigned end);
+/// Whether the kernel does that cheaply (close_range with UNSHARE, pidfds from clone).
+bool can_unshare_descriptors();
 /// vfork() on a stack of its own: shares all memory, and the caller stands still until `entry` has executed or exited.
 pid_t vfork_process(int (*entry)(void*), void* stack_top, void* argument);
 int socket_pair(int type, int pair[2]); ///< AF_UNIX, CLOEXEC; `type` may hold SOCK_NONBLOCK
