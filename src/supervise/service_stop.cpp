@@ -245,6 +245,8 @@ void Service::emergency(Step& step) const {
         status = *configured;
     else if (data_.main_exit && !data_.main_exit->is_signal())
         status = data_.main_exit->status;
+    else if (!failed)
+        status = 0;
     step.out.emplace_back(
         Emergency{action, status, config_->name + (failed ? " failed" : " ended")});
 }
