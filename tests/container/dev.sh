@@ -21,7 +21,8 @@ has_text() { get "$1" "$2" | grep -qi "$3"; }
 
 init_job_ran_first() {
     expect "the init job ended before the services started" 5 in_order \
-        '^\[docker-entrypoint\] ' '^\[monoinit\] docker-entrypoint: done' '^\[monoinit\] code-server: started'
+        '^\[monoinit\] docker-entrypoint: done' '^\[monoinit\] code-server: started'
+    expect "as its own words show" 5 in_order '^\[docker-entrypoint\] ' '^\[code-server\] '
     expect "before difit too" 5 in_order '^\[monoinit\] docker-entrypoint: done' '^\[monoinit\] difit: started'
     expect "one line says that all is up" 5 logged '^\[monoinit\] ready in [0-9.]+ s: 2 running, 1 done, 0 failed'
     expect "output carries the unit's name" 5 logged '^\[code-server\] .*HTTP server listening'
@@ -52,7 +53,7 @@ wrapper_is_killed() {
     expect "code-server has its inner process" 20 inner_pid
     local inner
     inner=$(inner_pid)
-    in_c kill -KILL "$main"
+    signal KILL "$main"
     comes_back code-server 4035 /healthz
     expect "the old inner process is gone" 0 not in_c test -d "/proc/$inner"
     expect "nobody found the port taken" 0 not logged EADDRINUSE

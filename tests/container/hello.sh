@@ -11,9 +11,10 @@ hello_story() {
     watch_zombies
     expect "web serves what setup wrote" 20 answers 8080 /
     expect "one line says that all is up" 5 logged '^\[monoinit\] ready in [0-9.]+ s: 2 running, 1 done, 0 failed'
-    expect "setup ran first" 0 in_order '^\[setup\] wrote' '^\[monoinit\] setup: done' '^\[monoinit\] web: started'
+    expect "setup ran first" 0 in_order '^\[monoinit\] setup: done' '^\[monoinit\] web: started'
+    expect "as its own words show" 5 in_order '^\[setup\] wrote' '^\[web\] listening'
     main=$(prop web MainPID)
-    in_c kill -KILL "$main"
+    signal KILL "$main"
     expect "the death is told, and what comes next" 5 logged \
         '^\[monoinit\] web: killed \(SIGKILL\) after .*; restarting in 100 ms \(attempt 1\)'
     expect "web serves again" 10 answers 8080 /

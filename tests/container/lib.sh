@@ -118,6 +118,9 @@ unit() {
 
 in_c() { podman exec "$c" "$@"; }
 
+# signal NAME PID: sent inside, by a shell (the smallest image has no kill).
+signal() { in_c sh -c "kill -$1 $2"; }
+
 # as USER COMMAND…: the same as another user.
 as() {
     local user=$1
