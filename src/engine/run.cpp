@@ -70,7 +70,7 @@ void Engine::Impl::run_start(Unit& unit) {
         return finish(unit, JobResult::Invalid, graph::describe_unloadable(facts(unit.id)));
     if (!supported(unit))
         return finish(unit, JobResult::Unsupported,
-                      std::string(unit::suffix(unit.config->type)) + " units are not supported in a container");
+                      std::string(unit::suffix(unit.config->type)) + " units are not started by this version");
     if (unit.active != ActiveState::Activating && ask_conditions(unit))
         return;
     if (!bound_units_up(unit))
