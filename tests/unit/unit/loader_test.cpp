@@ -382,6 +382,31 @@ TEST_CASE("one bad file costs one unit and is named") {
     CHECK(world.loader().load_closure({"good.service", "big.service", "../../x"}).size() > 3);
 }
 
+TEST_CASE("files of random bytes and broken syntax cost themselves only") {
+    World world;
+    std::uint32_t state = 1;
+    const auto random = [&](std::size_t below) {
+        state = state * 1664525U + 1013904223U;
+        return static_cast<std::size_t>(state >> 8) % below;
+    };
+    const std::vector<std::string> pieces = {"[Unit]\n", "[Service]\n", "[Install]\n", "ExecStart=", "After=", "Wants=../../x ", "%i", "%", "\\\n",
+                                             "\"", "=", "\n", "#", std::string(1, '\0'), "\xff\xfe", "Type=", "a@.service ", "/bin/true"};
+    Names roots{"good.service"};
+    world.file(etc + "good.service", service);
+    for (int i = 0; i < 300; i++) {
+        std::string text;
+        for (std::size_t n = random(40); n > 0; n--)
+            text += random(3) != 0 ? pieces[random(pieces.size())] : std::string(1, static_cast<char>(random(256)));
+        roots.push_back("r" + std::to_string(i) + ".service");
+        world.file(etc + roots.back(), text).file(etc + "good.service.d/" + std::to_string(i) + ".conf", text.substr(0, text.find("Type=")));
+    }
+    const auto units = world.loader().load_closure(roots);
+    CHECK(units.size() >= roots.size());
+    for (const auto& unit : units)
+        for (const Dependency& dependency : unit->unit.dependencies)
+            CHECK(dependency.name.find("..") == std::string::npos);
+}
+
 TEST_CASE("the closure has every unit once, under its main name") {
     World world;
     world.file(etc + "a.service", "[Unit]\nWants=alias.service c.service missing.service\n" + service);
