@@ -23,11 +23,6 @@ graph::Activity activity(ActiveState state) {
     return static_cast<graph::Activity>(state);
 }
 
-/// Jobs that StopWhenUnneeded=, Upholds= and BindsTo= may make for one unit: 16 in 10 s, then its state is left alone
-/// until the window is over, lest two units chase each other for ever.
-constexpr std::uint32_t steady_burst = 16;
-constexpr Duration steady_interval = std::chrono::seconds(10);
-
 } // namespace
 
 void Engine::Impl::take_change(const Change& change) {
@@ -194,18 +189,6 @@ void Engine::Impl::look_at_neighbours(Unit& unit) {
     look_at(unit.id);
 }
 
-bool Engine::Impl::within_rate(Unit& unit) {
-    if (now() - unit.steady_window > steady_interval || unit.steady_count == 0) {
-        unit.steady_window = now();
-        unit.steady_count = 0;
-    }
-    if (++unit.steady_count == steady_burst + 1)
-        log(supervise::Severity::Warning,
-            unit.id,
-            brief(unit) + ": started and stopped by its dependencies too often; left alone for a while");
-    return unit.steady_count <= steady_burst;
-}
-
 void Engine::Impl::steady(Unit& unit) {
     if (unit.job || stopping_.on)
         return;
@@ -216,7 +199,7 @@ void Engine::Impl::steady(Unit& unit) {
             if (other != nullptr && !other->job && is_up(activity(other->active)))
                 upholder = edge.to;
         });
-        if (upholder && within_rate(unit))
+        if (upholder)
             enqueue(JobType::Start, unit.id, JobMode::Fail, "upheld by " + units_.get(upholder)->config->name);
         return;
     }
@@ -234,7 +217,7 @@ void Engine::Impl::steady(Unit& unit) {
             const Unit* other = units_.get(edge.to);
             needed = needed || (other != nullptr && (other->job || !is_down(activity(other->active)) || will_restart(*other)));
         });
-    if ((missing || !needed) && within_rate(unit))
+    if (missing || !needed)
         enqueue(JobType::Stop, unit.id, JobMode::Fail, missing ? units_.get(missing)->config->name + " is not running" : "not needed any more");
 }
 

@@ -93,12 +93,12 @@ template <class Codec, class U> void unit_fields(Codec& io, U& unit) {
     io(11, unit.assert_result);
     io(12, unit.condition_failed);
     io(13, unit.invocation);
-    io(14, unit.cause.unit);
+    io(21, unit.cause.unit);
     io(15, unit.cause.text);
     io(16, unit.failure);
     io.enumeration(17, unit.start_result, JobResult::Once);
-    io(18, unit.steady_window);
-    io(19, unit.steady_count);
+    io(18, unit.auto_window);
+    io(19, unit.auto_count);
     io(20, unit.killed);
 }
 constexpr Tag id_tag = 1, name_tag = 2, service_tag = 100, job_tag = 101;
@@ -237,10 +237,8 @@ void Engine::Impl::resume() {
 
     units_.each([&](Unit& unit) {
         unit.checks_pending = 0;
-        if (unit.active == ActiveState::Activating && !unit.service) { // a mount that was being looked at
-            unit.active = ActiveState::Inactive;
-            touch(unit);
-        }
+        if (unit.active == ActiveState::Activating && !unit.service) // a mount: the answer was lost
+            effects_.emplace_back(CheckMount{unit.id});
         if (unit.service && unit.service->waits_for_idle())
             idle_.insert(unit.id);
     });

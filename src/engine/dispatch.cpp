@@ -40,6 +40,13 @@ void Engine::Impl::settle() {
             }
         } else if (!idle_.empty() && jobs_.running() <= idle_.size()) {
             release_idle();
+        } else if (const UnitId ring = jobs_.stalled()) {
+            Unit& unit = touch(*units_.get(ring));
+            log(supervise::Severity::Warning,
+                ring,
+                brief(unit) + ": its order has become a cycle; its " + std::string(graph::name(unit.job->type)) +
+                    " job does not wait");
+            jobs_.ignore_order(unit);
         } else {
             break;
         }
@@ -229,7 +236,7 @@ void Engine::Impl::on(const ResetFailed& event) {
         touch(unit);
         unit.cause = {};
         unit.start_result = graph::JobResult::Done;
-        unit.steady_count = 0;
+        unit.auto_count = 0;
         std::vector<Action> actions;
         if (unit.service)
             unit.service->reset_failed(now_, actions);

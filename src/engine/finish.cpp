@@ -74,12 +74,13 @@ void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool
 }
 
 void Engine::Impl::pass_on(UnitId id, Atom atom) {
+    const std::string& name = units_.get(id)->config->name;
     graph_.for_each(id, atom, [&](const Edge& edge) {
         const Unit* other = units_.get(edge.to);
         if (other == nullptr || !other->job)
             return;
         if (other->job->type == JobType::Start || other->job->type == JobType::VerifyActive)
-            failures_.push_back({edge.to, other->job->id, {id, graph_.describe(id, edge)}});
+            failures_.push_back({edge.to, other->job->id, {name, graph_.describe(id, edge)}});
     });
 }
 

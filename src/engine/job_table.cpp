@@ -111,6 +111,26 @@ UnitId JobTable::next_runnable() {
     return {};
 }
 
+UnitId JobTable::stalled() const {
+    if (running_ > 0 || by_id_.empty())
+        return {};
+    for (const auto& [id, unit] : by_id_)
+        if (units_.get(unit)->job->blockers == 0)
+            return {}; // it waits for its unit to come to rest
+    // Every job waits for another one: going from each to one it waits for, we come round.
+    std::set<UnitId> seen;
+    UnitId at = by_id_.begin()->second;
+    while (seen.insert(at).second) {
+        UnitId next;
+        each_ordered(*units_.get(at), [&](const Unit& other, bool other_first) {
+            if (other_first)
+                next = other.id;
+        });
+        at = next;
+    }
+    return at;
+}
+
 UnitId JobTable::unit_of(JobId id) const {
     const auto at = by_id_.find(id);
     return at == by_id_.end() ? UnitId{} : at->second;

@@ -7,6 +7,7 @@
 #include "graph/graph.hpp"
 
 #include <deque>
+#include <set>
 
 namespace monoinit::engine {
 
@@ -29,6 +30,10 @@ class JobTable {
     void enqueue(Unit& unit); ///< if it waits and nothing blocks it
     /// Next runnable job's unit; 0 when there is none.
     UnitId next_runnable();
+
+    /// A job of a ring of jobs that wait for each other, when all jobs wait; 0 when some can go on. Plans have no such
+    /// rings; a daemon-reload that changes the order under queued jobs may close one.
+    UnitId stalled() const;
 
     UnitId unit_of(JobId id) const;
     std::size_t size() const { return by_id_.size(); }

@@ -13,6 +13,11 @@ using supervise::Severity;
 
 namespace {
 
+/// Jobs that OnFailure=, Upholds=, BindsTo= and kin may make for one unit: 16 in 10 s, then it is left alone until the
+/// window is over, lest two units chase each other for ever, inside a single event.
+constexpr std::uint32_t auto_burst = 16;
+constexpr Duration auto_interval = std::chrono::seconds(10);
+
 bool may_start(JobType type) {
     switch (type) {
     case JobType::Start:
@@ -140,27 +145,43 @@ void Engine::Impl::note_dropped(const graph::Dropped& dropped) {
     Unit* unit = units_.get(dropped.unit);
     if (unit == nullptr)
         return;
+    const Unit* needed = units_.get(dropped.cause);
+    const Cause cause{needed != nullptr ? needed->config->name : std::string(), dropped.text};
     switch (dropped.kind) {
     case graph::Dropped::Kind::Missing: // only wanted: nobody misses it
     case graph::Dropped::Kind::Conflict:
         return;
     case graph::Dropped::Kind::Needs:
-        touch(*unit).cause = {dropped.cause, dropped.text};
+        if (unit->cause == cause && unit->start_result == JobResult::Dependency)
+            return; // said already, at an earlier attempt
+        touch(*unit).cause = cause;
         unit->start_result = JobResult::Dependency;
         if (!unit->config->builtin)
             log(Severity::Error, unit->id, not_started(*unit));
         return;
     case graph::Dropped::Kind::Cycle:
         if (dropped.type != JobType::Stop)
-            touch(*unit).cause = {{}, dropped.text};
+            touch(*unit).cause = cause;
         log(Severity::Warning, unit->id, dropped.text);
         return;
     }
 }
 
+bool Engine::Impl::within_rate(Unit& unit) {
+    if (now() - unit.auto_window > auto_interval || unit.auto_count == 0) {
+        unit.auto_window = now();
+        unit.auto_count = 0;
+    }
+    if (++unit.auto_count == auto_burst + 1)
+        log(Severity::Warning,
+            unit.id,
+            brief(unit) + ": started or stopped by its dependencies too often; left alone for a while");
+    return unit.auto_count <= auto_burst;
+}
+
 void Engine::Impl::enqueue(JobType type, UnitId id, unit::JobMode mode, std::string_view why) {
     Unit* unit = units_.get(id);
-    if (unit == nullptr || (stopping_.on && type != JobType::Stop))
+    if (unit == nullptr || (stopping_.on && type != JobType::Stop) || !within_rate(touch(*unit)))
         return;
     const Outcome outcome = carry_out({type, id, mode}, nullptr);
     if (outcome.refusal != RefusalReason::None)

@@ -128,7 +128,7 @@ bool Engine::Impl::bound_units_up(Unit& unit) {
             !graph_.has(unit.id, graph::Atom::After, edge.to))
             return;
         up = false;
-        unit.cause = {edge.to, graph_.describe(unit.id, edge)};
+        unit.cause = {other->config->name, graph_.describe(unit.id, edge)};
     });
     if (!up)
         finish(unit, JobResult::Dependency);
@@ -220,9 +220,9 @@ void Engine::Impl::change(Unit& unit, ActiveState after, bool reload_failed, boo
 }
 
 void Engine::Impl::apply(Unit& unit, std::vector<Action> actions) {
+    touch(unit);
     for (Action& action : actions) {
         if (const auto* changed = std::get_if<supervise::StateChanged>(&action)) {
-            touch(unit);
             changes_.push_back({unit.id, changed->before, changed->after, changed->reload_failed, changed->will_restart});
         } else if (const auto* say = std::get_if<supervise::Say>(&action)) {
             log(say->severity, unit.id, brief(unit) + ": " + say->text);

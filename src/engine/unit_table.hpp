@@ -35,9 +35,11 @@ struct Job {
 
 /// Why a unit is not running, as far as it is not its own failure: one link of the chain that status prints.
 struct Cause {
-    UnitId unit;      ///< whose failure it was, 0 = none
-    std::string text; ///< "Requires= (code-server.service:5)"; the whole sentence when `unit` is 0
-    bool empty() const { return !unit && text.empty(); }
+    /// Whose failure it was; empty if no unit's. By name: the unit may be gone, or never have been, when it is printed.
+    std::string unit;
+    std::string text; ///< "Requires= (code-server.service:5)"; without a unit the whole sentence
+    bool empty() const { return unit.empty() && text.empty(); }
+    bool operator==(const Cause&) const = default;
 };
 
 struct Unit {
@@ -55,8 +57,8 @@ struct Unit {
     Cause cause;
     std::string failure; ///< of a unit without a machine of its own
     graph::JobResult start_result = graph::JobResult::Done; ///< of the last start job
-    Instant steady_window{}; ///< rate limit of StopWhenUnneeded=, Upholds=, BindsTo= jobs
-    std::uint32_t steady_count = 0;
+    Instant auto_window{}; ///< rate limit of the jobs that dependencies make
+    std::uint32_t auto_count = 0;
     bool killed = false;     ///< SIGKILL was needed while stopping
     Instant armed = base::never; ///< its entry among the timers
     bool touched = false, dirty = false, steady_queued = false;

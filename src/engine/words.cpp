@@ -74,15 +74,17 @@ std::string Engine::Impl::why(const Unit& unit) const {
             return graph::describe_unloadable(facts(unit.id));
         return {};
     }
-    if (!unit.cause.unit)
+    if (unit.cause.unit.empty())
         return unit.cause.text;
     std::string links;
     const Unit* at = &unit;
-    for (int i = 0; i < chain_limit && at != nullptr && at->cause.unit; i++) {
+    for (int i = 0; i < chain_limit; i++) {
         links = " <- " + at->cause.text + links;
-        const Unit* next = units_.get(at->cause.unit);
-        if (next == nullptr || next->cause.empty() || !next->cause.unit)
-            return next == nullptr ? links.substr(4) : next->config->name + " " + failure_words(*next) + links;
+        const Unit* next = units_.get(units_.find(at->cause.unit));
+        if (next == nullptr)
+            return at->cause.unit + " is gone" + links;
+        if (next->cause.unit.empty())
+            return next->config->name + " " + failure_words(*next) + links;
         at = next;
     }
     return "…" + links;
@@ -91,8 +93,8 @@ std::string Engine::Impl::why(const Unit& unit) const {
 /// "code-server not started: docker-entrypoint failed (exit 3); it is in Requires="
 std::string Engine::Impl::not_started(const Unit& unit) const {
     std::string text = brief(unit) + " not started: ";
-    const Unit* other = units_.get(unit.cause.unit);
-    if (other == nullptr || other->cause.unit)
+    const Unit* other = units_.get(units_.find(unit.cause.unit));
+    if (other == nullptr || !other->cause.unit.empty())
         return text + why(unit);
     text += brief(*other) + " " + failure_words(*other);
     if (!unit.cause.text.empty())

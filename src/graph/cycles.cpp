@@ -1,7 +1,8 @@
 // Ordering cycles: a depth-first walk over the jobs in their order (installed jobs included, since they must be waited
 // for as well). A cycle is broken by giving up a job that the request does not need; one walk back over the cycle finds
 // it, from its end. What was walked to the end without a cycle stays so when jobs disappear, so the whole is linear
-// but for the cycles. Tested by tests/unit/graph/cycle_test.cpp.
+// but for the cycles. Restart jobs are stops first and starts later, in another order: both orders are walked.
+// Tested by tests/unit/graph/cycle_test.cpp.
 
 #include "graph/planner.hpp"
 
@@ -21,10 +22,15 @@ struct Planner::Walk {
 };
 
 std::optional<JobType> Planner::ordered_job(UnitId unit) const {
-    if (const std::uint32_t n = node_of(unit); n != none)
-        return nodes_[n].ignore_order ? std::nullopt : std::optional(nodes_[n].type);
     const UnitFacts facts = world_.facts(unit);
-    return facts.job_ignores_order ? std::nullopt : facts.job;
+    std::optional<JobType> type = facts.job_ignores_order ? std::nullopt : facts.job;
+    if (const std::uint32_t n = node_of(unit); n != none) {
+        if (nodes_[n].ignore_order)
+            return std::nullopt;
+        // It will be merged into the installed job, or replace it.
+        type = merge(nodes_[n].type, type.value_or(nodes_[n].type)).value_or(nodes_[n].type);
+    }
+    return restarts_start_ && type == JobType::Restart ? JobType::Start : type;
 }
 
 namespace {
@@ -51,6 +57,13 @@ template <class JobOf> std::vector<UnitId> successors(const Graph& graph, UnitId
 } // namespace
 
 void Planner::break_cycles() {
+    for (const bool later : {false, true}) {
+        restarts_start_ = later;
+        break_cycles_once();
+    }
+}
+
+void Planner::break_cycles_once() {
     Walk walk;
     for (std::size_t i = 0; i < unit_order_.size() && !refused();) {
         if (node_of(unit_order_[i]) == none || walk_from(unit_order_[i], walk)) {

@@ -73,6 +73,7 @@ class Planner {
 
     // cycles.cpp
     void break_cycles();
+    void break_cycles_once();
     struct Walk;
     bool walk_from(UnitId root, Walk& walk); ///< false: a cycle was broken, walk again
     bool break_cycle(const std::vector<UnitId>& cycle);
@@ -96,6 +97,7 @@ class Planner {
     std::unordered_map<UnitId, std::uint32_t> by_unit_; ///< head of the list of a unit's nodes
     std::vector<UnitId> unit_order_;                    ///< units in order of discovery
     std::size_t next_to_expand_ = 0;
+    bool restarts_start_ = false; ///< cycles: restart jobs are looked at as the starts that they become
     std::vector<std::uint32_t> unpulled_; ///< candidates for collect_garbage()
     std::unordered_map<UnitId, Obstacle> unloadable_; ///< units found impossible to start, and why
 };

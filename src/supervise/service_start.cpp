@@ -74,9 +74,10 @@ StartVerdict Service::start(Moment now, std::vector<Action>& out) {
     return StartVerdict::Started;
 }
 
-/// With the default backoff the default limit would only end what the backoff already slows down.
+/// With the default backoff the default limit would only end what the backoff already slows down. Starts that others ask
+/// for are not slowed down: two units that start each other would go round for ever.
 bool Service::start_limit_applies() const {
-    const bool backs_off = policy_.default_backoff &&
+    const bool backs_off = data_.state == AutoRestart && policy_.default_backoff &&
                            service().restart != unit::RestartPolicy::No &&
                            !service().restart_timing_set;
     return !backs_off || config_->unit.start_limit.set;

@@ -1,0 +1,129 @@
+#include "random_units.hpp"
+
+#include <array>
+
+namespace monoinit::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+using test::Build;
+using unit::DependencyKind;
+using unit::ServiceType;
+using unit::UnitType;
+
+UnitType type_at(std::size_t index) {
+    switch (index % 10) {
+    case 0:
+        return UnitType::Target;
+    case 5:
+        return UnitType::Mount;
+    case 7:
+        return index > 10 ? UnitType::Timer : UnitType::Service;
+    case 9:
+        return UnitType::Target;
+    default:
+        return UnitType::Service;
+    }
+}
+
+constexpr auto kinds = std::to_array<DependencyKind>({
+    DependencyKind::Requires, DependencyKind::Requires, DependencyKind::Requisite, DependencyKind::Wants,
+    DependencyKind::Wants, DependencyKind::Wants, DependencyKind::BindsTo, DependencyKind::PartOf,
+    DependencyKind::Upholds, DependencyKind::Conflicts, DependencyKind::Before, DependencyKind::After,
+    DependencyKind::After, DependencyKind::After, DependencyKind::After, DependencyKind::OnFailure,
+    DependencyKind::OnSuccess, DependencyKind::PropagatesReloadTo, DependencyKind::ReloadPropagatedFrom,
+    DependencyKind::PropagatesStopTo, DependencyKind::StopPropagatedFrom, DependencyKind::Triggers,
+});
+
+void random_service(Random& random, unit::UnitConfig& config) {
+    constexpr auto types =
+        std::to_array<ServiceType>({ServiceType::Simple, ServiceType::Exec, ServiceType::Forking, ServiceType::Oneshot,
+                                    ServiceType::Oneshot, ServiceType::Notify, ServiceType::NotifyReload, ServiceType::Idle});
+    constexpr auto policies = std::to_array<unit::RestartPolicy>(
+        {unit::RestartPolicy::No, unit::RestartPolicy::No, unit::RestartPolicy::OnSuccess, unit::RestartPolicy::OnFailure,
+         unit::RestartPolicy::OnAbnormal, unit::RestartPolicy::OnWatchdog, unit::RestartPolicy::OnAbort, unit::RestartPolicy::Always});
+    unit::ServiceSection& service = config.service.edit();
+    service.type = types[random.below(types.size())];
+    service.restart = policies[random.below(policies.size())];
+    if (service.type == ServiceType::Oneshot && (service.restart == unit::RestartPolicy::Always || service.restart == unit::RestartPolicy::OnSuccess))
+        service.restart = unit::RestartPolicy::OnFailure; // the loader refuses the others
+    service.restart_mode = random.chance(30) ? unit::RestartMode::Direct : unit::RestartMode::Normal;
+    service.restart_delay = random.chance(30) ? 0ms : 500ms;
+    service.restart_timing_set = random.chance(60);
+    service.remain_after_exit = random.chance(30);
+    service.timeout_start = std::chrono::seconds(1 + random.below(5));
+    service.timeout_stop = std::chrono::seconds(1 + random.below(5));
+    if (random.chance(15))
+        service.watchdog = 3s;
+    if (random.chance(10))
+        service.runtime_max = 10s;
+    if (service.type == ServiceType::Forking && random.chance(50))
+        service.pid_file = "/run/x.pid";
+    service.exit_type = random.chance(15) ? unit::ExitType::Cgroup : unit::ExitType::Main;
+    const auto command = [&](unit::ExecList list, unsigned percent) {
+        while (random.chance(percent) && service.list(list).size() < 2) {
+            unit::Command each;
+            each.path = "/bin/x";
+            each.ignore_failure = random.chance(20);
+            service.commands[static_cast<std::size_t>(list)].push_back(each);
+        }
+    };
+    command(unit::ExecList::Start, service.type == ServiceType::Oneshot ? 60 : 0);
+    if (service.list(unit::ExecList::Start).empty())
+        service.commands[static_cast<std::size_t>(unit::ExecList::Start)].push_back({});
+    command(unit::ExecList::Condition, 8);
+    command(unit::ExecList::StartPre, 15);
+    command(unit::ExecList::StartPost, 15);
+    command(unit::ExecList::Reload, 30);
+    command(unit::ExecList::Stop, 15);
+    command(unit::ExecList::StopPost, 15);
+    constexpr auto modes = std::to_array<unit::KillMode>({unit::KillMode::ControlGroup, unit::KillMode::ControlGroup,
+                                                         unit::KillMode::Process, unit::KillMode::Mixed, unit::KillMode::None});
+    if (random.chance(40))
+        config.kill.edit().mode = modes[random.below(modes.size())];
+}
+
+} // namespace
+
+std::string unit_name(std::size_t index) {
+    return "u" + std::to_string(index) + "." + std::string(unit::suffix(type_at(index)));
+}
+
+std::vector<Config> random_units(Random& random, std::size_t count) {
+    std::vector<Config> all;
+    const std::size_t density = 1 + random.below(4);
+    for (std::size_t i = 0; i < count; i++) {
+        Build build(unit_name(i), type_at(i));
+        for (std::size_t n = random.below(density * 2 + 1); n > 0; n--)
+            build.dep(kinds[random.below(kinds.size())], unit_name(random.below(count + (random.chance(5) ? 2 : 0))));
+        build.with([&](unit::UnitConfig& config) {
+            if (config.type == UnitType::Service)
+                random_service(random, config);
+            if (config.type == UnitType::Mount)
+                config.mount.edit().where = "/mnt";
+            unit::UnitSection& section = config.unit;
+            section.stop_when_unneeded = random.chance(10);
+            section.allow_isolate = config.type == UnitType::Target;
+            section.ignore_on_isolate = random.chance(10);
+            section.refuse_manual_start = random.chance(4);
+            if (random.chance(10))
+                section.job_timeout = std::chrono::seconds(1 + random.below(8));
+            if (random.chance(10))
+                section.job_running_timeout = std::chrono::seconds(1 + random.below(8));
+            section.start_limit.burst = static_cast<std::uint32_t>(1 + random.below(5));
+            section.start_limit.set = random.chance(40);
+            if (random.chance(1))
+                section.failure_action = unit::EmergencyAction::Exit;
+            config.builtin = random.chance(10);
+        });
+        if (random.chance(12))
+            build.condition("/x", random.chance(30));
+        if (random.chance(3))
+            build.state(random.chance(50) ? unit::LoadState::Masked : unit::LoadState::NotFound);
+        all.push_back(build);
+    }
+    return all;
+}
+
+} // namespace monoinit::sim
