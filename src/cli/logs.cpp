@@ -58,6 +58,12 @@ std::string json_line(const log::Record& record, const std::string& host) {
                        record.pid, json_string(valid));
 }
 
+/// "web[57]" as journalctl has it; the number is left out where it is not known.
+std::string sender(const log::Record& record) {
+    const std::string_view name = record.identifier.empty() ? unit::short_name(record.unit) : record.identifier;
+    return record.pid == 0 ? std::string(name) : fmt::format("{}[{}]", name, record.pid);
+}
+
 /// Lines come from services: no control bytes but tab and colour reach a terminal.
 std::string safe(std::string_view text) { return base::printable(text, log::max_line * 4); }
 
@@ -78,9 +84,7 @@ class Printer {
         } else if (context_.options.json) {
             context_.out += json_line(record, host_);
         } else if (context_.face == Face::Journalctl) {
-            const std::string pid = record.pid == 0 ? "" : fmt::format("[{}]", record.pid);
-            context_.out += fmt::format("{} {} {}{}: {}\n", local_time(record.wall_us, "%b %d %H:%M:%S"), host_,
-                                        record.identifier.empty() ? unit::short_name(record.unit) : record.identifier, pid,
+            context_.out += fmt::format("{} {} {}: {}\n", local_time(record.wall_us, "%b %d %H:%M:%S"), host_, sender(record),
                                         paint(safe(record.text), color_of(record), context_.color));
         } else {
             const std::string_view name = record.own && record.unit != log::own_unit ? std::string_view("monoinit") : unit::short_name(record.unit);
@@ -151,8 +155,7 @@ std::vector<std::string> last_lines(Context& context, const std::string& unit, s
     const std::string host = journal ? context.loader().environment().host_name : "";
     const auto done = read(*socket, query, [&](const log::Record& record) {
         if (journal)
-            lines.push_back(fmt::format("{} {} {}[{}]: {}", local_time(record.wall_us, "%b %d %H:%M:%S"), host,
-                                        record.identifier.empty() ? unit::short_name(record.unit) : record.identifier, record.pid, safe(record.text)));
+            lines.push_back(fmt::format("{} {} {}: {}", local_time(record.wall_us, "%b %d %H:%M:%S"), host, sender(record), safe(record.text)));
         else
             lines.push_back(local_time(record.wall_us, "%H:%M:%S") + " " + safe(record.text));
         return true;
