@@ -106,6 +106,12 @@ Result<void> Path::parse(ParseContext& context, Value value, std::string& field)
     return {};
 }
 
+Result<void> RequiredPath::parse(ParseContext& context, Value value, std::string& field) {
+    auto parsed = Path::parse(context, value, field);
+    context.refuse = !parsed;
+    return parsed;
+}
+
 Result<void> PidPath::parse(ParseContext& context, Value value, std::string& field) {
     if (value.empty() || value.starts_with('/') || value.starts_with('%'))
         return Path::parse(context, value, field);
@@ -114,7 +120,7 @@ Result<void> PidPath::parse(ParseContext& context, Value value, std::string& fie
 
 Result<void> NanoSpan::parse(ParseContext& context, Value value, std::optional<std::uint64_t>& field) {
     // Spans are kept in microseconds; this one alone counts in nanoseconds, and a bare number means those.
-    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max() / 1000;
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     if (const auto plain = parse_integer(value, 0, std::numeric_limits<std::int64_t>::max())) {
         field = static_cast<std::uint64_t>(*plain);
         return {};
@@ -123,9 +129,8 @@ Result<void> NanoSpan::parse(ParseContext& context, Value value, std::optional<s
         if (value.ends_with(suffix))
             return parse(context, base::trim(value.substr(0, value.size() - suffix.size())), field);
     const Duration span = TRY(base::parse_time_span(value, Duration(1)));
-    if (span == infinity || static_cast<std::uint64_t>(span.count()) > most)
-        return fail(Errc::Invalid, "time span too large");
-    field = static_cast<std::uint64_t>(span.count()) * 1000;
+    const auto usec = static_cast<std::uint64_t>(span.count());
+    field = span == infinity || usec > most / 1000 ? most : usec * 1000;
     return {};
 }
 
@@ -195,6 +200,15 @@ Result<void> Assignments::parse(ParseContext& context, Value value, Strings& fie
     return {};
 }
 
+Result<void> JournalFields::parse(ParseContext& context, Value value, Strings& field) {
+    const auto fits = [](std::string_view word) { // journald takes upper case only; a leading "_" is its own
+        const auto name = word.substr(0, word.find('='));
+        return name.size() < word.size() && name.size() <= 64 && is_variable_name(name) && name.front() != '_' &&
+               std::none_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    };
+    return add_words(context, value, Unquote | CUnescape, field, fits, "a word that is not FIELD=value in capitals, left out");
+}
+
 Result<void> VariableNames::parse(ParseContext& context, Value value, Strings& field) {
     return add_words(context, value, Unquote, field, is_variable_name, "a word that is no variable's name, left out");
 }
@@ -227,7 +241,7 @@ std::string EnvironmentFiles::show(const std::vector<EnvironmentFile>& field) {
 
 Result<void> add_dependencies(ParseContext& context, Value value, DependencyKind kind, std::vector<Dependency>& field) {
     const bool paths = kind == DependencyKind::RequiresMountsFor || kind == DependencyKind::WantsMountsFor;
-    for (auto& word : TRY(split_words(value, paths ? unsigned{Unquote} : Unquote | RetainEscape))) {
+    for (auto& word : TRY(split_words(value, paths ? Unquote : RetainEscape))) {
         auto name = paths ? absolute_path(context, word) : expand(context, std::move(word));
         if (name && !paths) {
             name = dependency_name(context.unit, std::move(*name));
@@ -259,7 +273,7 @@ Result<void> add_condition(ParseContext& context, Value value, Condition conditi
     const auto take = [&](char sign) {
         const bool there = value.starts_with(sign);
         if (there)
-            value = base::trim(value.substr(1));
+            value.remove_prefix(1);
         return there;
     };
     condition.trigger = take('|');

@@ -44,6 +44,11 @@ struct Path {
     static std::string show(const std::string& field) { return field; }
 };
 
+/// RootDirectory=: a wrong one makes the unit unusable, as running outside it would be worse.
+struct RequiredPath : Path {
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+};
+
 /// PIDFile=: a relative one is below the runtime directory.
 struct PidPath : Path {
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
@@ -221,6 +226,11 @@ struct Assignments : Words {
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
+struct JournalFields : Words {
+    static constexpr std::string_view type = "FIELD=value …";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+};
+
 struct VariableNames : Words {
     static constexpr std::string_view type = "variables";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
@@ -328,7 +338,7 @@ struct WorkingDirectory {
 struct Umask {
     static constexpr std::string_view type = "mode";
     static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
-        field = TRY(parse_mode(value, 0777));
+        field = TRY(parse_mode(value, 07777)) & 0777;
         return {};
     }
     static std::string show(std::uint32_t field) { return format_mode(field); }

@@ -93,8 +93,11 @@ std::string show_limit(const std::vector<ResourceLimit>& limits, int resource) {
 
 Result<void> DirectoryNames::parse(ParseContext& context, Value value, Strings& field) {
     const auto fits = [](std::string_view word) {
-        const auto path = word.substr(0, word.find(':'));
-        return !path.empty() && path.front() != '/' && !has_parent_part(path) && path != "private" && !path.starts_with("private/");
+        const auto relative = [](std::string_view path) {
+            return !path.empty() && path.front() != '/' && !has_parent_part(path) && path != "private" && !path.starts_with("private/");
+        };
+        const auto colon = word.find(':'); // "directory:link"
+        return relative(word.substr(0, colon)) && (colon == std::string_view::npos || relative(word.substr(colon + 1)));
     };
     return add_words(context, value, Unquote | CUnescape, field, fits, "a path that is not relative, or has \"..\", left out");
 }

@@ -46,7 +46,7 @@ Result<void> check_path(std::string_view path) {
         return fail(Errc::Invalid, "no command behind the prefix");
     if (!is_safe_text(path))
         return fail(Errc::Invalid, "the command's name holds quotes, backslashes or control characters");
-    if (path.back() == '/' || path == "." || path == ".." || path.ends_with("/.") || path.ends_with("/.."))
+    if (path.back() == '/' || path == "." || path == "..")
         return fail(Errc::Invalid, "the command is a directory");
     if (path.front() != '/' && path.find('/') != std::string_view::npos)
         return fail(Errc::Invalid, "the command is neither an absolute path nor a plain name");
@@ -119,7 +119,7 @@ Result<Command> parse_one(ParseContext& context, std::string_view& line, Command
         command.argv.push_back(path);
     command.path = simplify_path(path);
     TRY(parse_arguments(context, line, command, more));
-    if (command.argv.empty() || command.argv.front().empty())
+    if (command.argv.empty())
         return fail(Errc::Invalid, "the \"@\" prefix needs a second word: the name the command is called by");
     return command;
 }

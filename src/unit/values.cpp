@@ -120,7 +120,7 @@ Result<std::uint64_t> parse_limit_time(std::string_view text, Duration unit) {
 /// "+5" and "-5" are nice levels, a bare number is the kernel's 20 - nice.
 Result<std::uint64_t> parse_limit_nice(std::string_view text) {
     if (text.empty() || (text.front() != '+' && text.front() != '-'))
-        return TRY(parse_integer(text, 1, 40));
+        return TRY(parse_integer(text, 0, 40));
     const std::string_view digits = text.substr(1);
     const std::int64_t level = TRY(parse_integer(digits, 0, 20));
     if (level == 20 && text.front() == '+')
@@ -389,14 +389,14 @@ bool is_assignment(std::string_view text) {
 }
 
 bool is_account_name(std::string_view name) {
-    if (name.empty() || name == "." || name == ".." || name.front() == '-' || name.size() > 255 || !base::is_valid_utf8(name))
+    if (name.empty() || name == "." || name == ".." || name.size() > 255 || base::trim(name) != name || !base::is_valid_utf8(name))
         return false;
-    if (std::all_of(name.begin(), name.end(), is_digit))
-        return name.size() <= 10 && *parse_u64(name) < 0xffffffffU;
+    const auto digits = name.substr(name.front() == '-' ? 1 : 0);
+    if (std::all_of(digits.begin(), digits.end(), is_digit)) // two numbers mean "none" to the kernel
+        return digits == name && name.size() <= 10 && *parse_u64(name) < 0xffffffffU && *parse_u64(name) != 0xffffU;
     return std::all_of(name.begin(), name.end(), [](char c) {
-               return static_cast<unsigned char>(c) > ' ' && c != 0x7f && c != ':' && c != '/' && c != '"' && c != '\'';
-           }) &&
-           !is_digit(name.front());
+        return static_cast<unsigned char>(c) >= ' ' && c != 0x7f && c != ':' && c != '/';
+    });
 }
 
 } // namespace monoinit::unit

@@ -82,7 +82,7 @@ TEST_CASE("several commands in one line") {
 }
 
 TEST_CASE("what cannot run") {
-    for (const auto* bad : {"", "-", "/bin/", "rel/path", "@/bin/a", "@/bin/a \"\"", "\"/bin/a", "/bin/a %Z", "/bin/a\\x01", "..", "\"\""}) {
+    for (const auto* bad : {"", "-", "/bin/", "rel/path", "@/bin/a", "\"/bin/a", "/bin/a %Z", "/bin/a\\x01", "..", "\"\""}) {
         INFO(bad);
         const auto parsed = parse(bad);
         CHECK(parsed.commands.empty());

@@ -39,6 +39,14 @@ TEST_CASE("parse(example) -> show -> parse is stable for every row") {
     }
 }
 
+TEST_CASE("rows that work parse and show, old names parse, ignored ones do neither") {
+    for (const auto& row : directives()) {
+        INFO(row.name);
+        CHECK((row.parse != nullptr) == (row.support != Support::Ignored));
+        CHECK((row.show != nullptr) == (row.support != Support::Ignored && row.replaced_by.empty()));
+    }
+}
+
 TEST_CASE("an example is not the default, so that the test above shows something") {
     const UnitConfig empty = fresh();
     const Environment environment;
