@@ -73,7 +73,10 @@ int verify(Context& context, Words words) {
     Findings all;
     std::set<std::string> files;
     for (const std::string& name : names) {
-        const auto unit = loader->load_as_written(name);
+        // With drop-ins and the checks of the whole, as PID 1 loads it; templates and masked units as far as that goes.
+        auto unit = unit::is_template(name) ? loader->load_as_written(name) : loader->load(name);
+        if (unit->machine_masked)
+            unit = loader->load_as_written(name);
         if (unit->load_state == unit::LoadState::NotFound) {
             const std::string best = suggest_unit(context, name);
             context.complain("{}: there is no such unit{}", unit::short_name(name), best.empty() ? "" : "; did you mean " + best + "?");

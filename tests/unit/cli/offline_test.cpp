@@ -211,3 +211,13 @@ TEST_CASE("verify --portable") {
     CHECK(result.out.find("sleep is looked up in systemd's own PATH there") != std::string::npos);
     CHECK(result.out.find("p.service:4: X-Extra is monoinit's; systemd ignores it") != std::string::npos);
 }
+
+TEST_CASE("verify loads a unit as PID 1 does: drop-ins and the whole are checked") {
+    const Root root;
+    root.put("etc/systemd/system/empty.service", "[Service]\nType=oneshot\n");
+    root.put("etc/systemd/system/empty.service.d/10-more.conf", "[Service]\nColour=blue\n");
+    const auto result = root.initctl({"verify", "empty"});
+    CAPTURE(result.out);
+    CHECK(result.out.find("empty.service.d/10-more.conf:2: unknown directive \"Colour\" in [Service]") != std::string::npos);
+    CHECK(result.out.find("  The unit cannot be started.\n") != std::string::npos);
+}
