@@ -63,6 +63,8 @@ template <class Codec, class Data> void service_fields(Codec& io, Data& d) {
     io(40, d.said_notify_ignored);
     io(41, d.said_fd_store);
     io(42, d.last_main_pid);
+    io(43, d.main_lost);
+    io(44, d.survivor);
 }
 
 template <class Codec, class J> void job_fields(Codec& io, J& job) {

@@ -192,7 +192,7 @@ void World::crash() {
 /// Everything is answered and nothing new is asked: every job must come to an end.
 void World::make_quiet() {
     well_behaved_ = true;
-    for (int i = 0; i < 3000 && !left_; i++) {
+    for (int i = 0; i < 400 && !left_; i++) {
         for (int n = 0; !pending_.empty() && !left_; n++) {
             deliver_one();
             if (n > 5000)
@@ -200,15 +200,17 @@ void World::make_quiet() {
         }
         if (jobs_.empty() || left_)
             break;
+        for (const UnitId unit : engine_->units())
+            if (const auto status = engine_->status(unit); status.service != nullptr && status.service->state == supervise::ServiceState::Start)
+                feed(engine::NotifyEvent{unit, {supervise::Notified::Sender::Main, status.service->main_pid, "READY=1", 0, {}, {}}});
+        if (!pending_.empty())
+            continue;
         const Instant next = engine_->next_deadline();
         if (next == base::never)
             break;
         now_.wall += std::max(next, now_.mono) - now_.mono;
         now_.mono = std::max(next, now_.mono);
         feed(engine::Tick{});
-        for (const UnitId unit : engine_->units())
-            if (const auto status = engine_->status(unit); status.service != nullptr && status.service->state == supervise::ServiceState::Start)
-                feed(engine::NotifyEvent{unit, {supervise::Notified::Sender::Main, status.service->main_pid, "READY=1", 0, {}, {}}});
     }
     if (!left_ && !stopping_)
         check_quiet();
@@ -293,6 +295,7 @@ void World::perform(const Effect& effect) {
         if (log->text.find("internal error") != std::string::npos)
             fail(log->text);
         all_stopped_ = all_stopped_ || log->text.starts_with("all stopped");
+        stopping_ = stopping_ || log->text.find(": stopping ") != std::string::npos; // FailureAction=
         if (log->text.find("does not wait") != std::string::npos || log->text.find("stopped out of order") != std::string::npos)
             order_ignored_ = true;
     } else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect)) {
@@ -313,8 +316,6 @@ void World::perform(const Effect& effect) {
     } else if (std::holds_alternative<engine::Exit>(effect)) {
         left_ = true;
     }
-    if (engine_->system_state() == engine::Engine::SystemState::Stopping)
-        stopping_ = true;
 }
 
 void World::perform(UnitId unit, const supervise::Action& action) {
