@@ -240,6 +240,8 @@ void Engine::Impl::check_shutdown() {
             return;
     }
     stopping_.over = true;
+    while (jobs_.size() > 0) // of what is left behind: whoever waits is told
+        finish(*units_.get(jobs_.all().begin()->second), JobResult::Canceled, "left behind by the shutdown", false);
     log(Severity::Notice, {}, summary());
     effects_.emplace_back(Exit{stopping_.exit_status});
 }
