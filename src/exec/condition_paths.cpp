@@ -2,18 +2,16 @@
 // openat2() that crosses no mount point can only reach the root file system, from which this program itself runs.
 // Tested by tests/unit/exec/conditions_test.cpp.
 #include "exec/condition_tests.hpp"
+#include "exec/glob.hpp"
+#include "sys/directory_reader.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/openat2.h>
-#include <memory>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -24,13 +22,6 @@ namespace monoinit::exec {
 namespace {
 
 using unit::ConditionKind;
-
-bool holds_entries(DIR* directory) {
-    while (const dirent* const entry = ::readdir(directory))
-        if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
-            return true;
-    return false;
-}
 
 bool is_filled_file(const struct stat& status) {
     return S_ISREG(status.st_mode) && status.st_size > 0;
@@ -105,10 +96,7 @@ bool path_exists(const std::string& path, const ConditionContext&) {
 }
 
 bool path_exists_glob(const std::string& pattern, const ConditionContext&) {
-    glob_t matches{};
-    const bool found = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &matches) == 0 && matches.gl_pathc > 0;
-    ::globfree(&matches);
-    return found;
+    return !glob_paths(pattern).empty();
 }
 
 bool path_is_directory(const std::string& path, const ConditionContext&) {
@@ -143,8 +131,7 @@ bool path_is_encrypted(const std::string&, const ConditionContext&) {
 }
 
 bool directory_not_empty(const std::string& path, const ConditionContext&) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-    return directory && holds_entries(directory.get());
+    return sys::DirectoryReader(sys::UniqueFd(sys::open_file(path.c_str(), O_RDONLY | O_DIRECTORY))).next() != nullptr;
 }
 
 bool file_not_empty(const std::string& path, const ConditionContext&) {

@@ -4,14 +4,12 @@
 #include "exec/directories.hpp"
 
 #include "base/strings.hpp"
+#include "sys/directory_reader.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <cerrno>
-#include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,36 +65,14 @@ struct Owner {
     gid_t gid;
 };
 
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-/// Takes the descriptor over.
-Directory read_directory(UniqueFd fd) {
-    Directory directory(::fdopendir(fd.get()));
-    if (directory)
-        (void)fd.release();
-    return directory;
-}
-
-bool is_dot(const dirent& entry) {
-    return std::strcmp(entry.d_name, ".") == 0 || std::strcmp(entry.d_name, "..") == 0;
-}
-
 base::Result<void> change_owner_below(UniqueFd top, Owner owner, int depth) {
     if (depth > depth_limit)
         return base::fail(base::Errc::TooLarge, "directories nested too deeply");
-    const Directory directory = read_directory(std::move(top));
-    if (!directory)
-        return base::fail_errno(errno, "cannot list a directory");
-    const int fd = ::dirfd(directory.get());
-    while (const dirent* const entry = ::readdir(directory.get())) {
-        if (is_dot(*entry))
-            continue;
-        if (::fchownat(fd, entry->d_name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
-            return failed(entry->d_name);
-        UniqueFd child(sys::open_file_at(fd, entry->d_name, directory_flags));
+    sys::DirectoryReader reader(std::move(top));
+    while (const char* const name = reader.next()) {
+        if (::fchownat(reader.fd(), name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
+            return failed(name);
+        UniqueFd child(sys::open_file_at(reader.fd(), name, directory_flags));
         if (child)
             TRY(change_owner_below(std::move(child), owner, depth + 1));
     }
@@ -150,13 +126,17 @@ base::Result<void> remove_at(int parent, const char* name, dev_t device, int dep
         return base::fail(base::Errc::Busy, std::string(name) + " is a mount point");
     if (depth > depth_limit)
         return base::fail(base::Errc::TooLarge, "directories nested too deeply");
-    if (const Directory directory = read_directory(std::move(fd)))
-        while (const dirent* const entry = ::readdir(directory.get()))
-            if (!is_dot(*entry))
-                TRY(remove_at(::dirfd(directory.get()), entry->d_name, device, depth + 1));
-    if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-        return failed(name);
-    return {};
+    sys::DirectoryReader reader(std::move(fd));
+    for (int pass = 0; pass < 3; pass++) { // some file systems skip names while others are being removed
+        while (const char* const entry = reader.next())
+            TRY(remove_at(reader.fd(), entry, device, depth + 1));
+        if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+            return {};
+        if (errno != ENOTEMPTY)
+            break;
+        reader.rewind();
+    }
+    return failed(name);
 }
 
 } // namespace

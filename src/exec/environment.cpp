@@ -3,13 +3,13 @@
 #include "exec/environment.hpp"
 
 #include "base/strings.hpp"
+#include "exec/glob.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,17 +174,6 @@ base::Result<std::string> read_environment_file(const std::string& path) {
     return text;
 }
 
-std::vector<std::string> expand_glob(const std::string& pattern) {
-    if (pattern.find_first_of("*?[") == pattern.npos)
-        return {pattern};
-    glob_t matches{};
-    std::vector<std::string> paths;
-    if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0)
-        paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-    ::globfree(&matches);
-    return paths;
-}
-
 } // namespace
 
 bool is_variable_name(std::string_view name) {
@@ -230,7 +219,7 @@ std::vector<std::string> parse_environment_text(std::string_view text) {
 base::Result<void> add_environment_files(std::vector<std::string>& environment,
                                          const std::vector<unit::EnvironmentFile>& files) {
     for (const unit::EnvironmentFile& file : files) {
-        const std::vector<std::string> paths = expand_glob(file.path);
+        const std::vector<std::string> paths = has_glob(file.path) ? glob_paths(file.path) : std::vector{file.path};
         if (paths.empty() && !file.optional)
             return base::Error{base::Errc::NotFound, ENOENT, "EnvironmentFile=" + file.path + ": no file matches", {}};
         for (const std::string& path : paths) {

@@ -1,7 +1,8 @@
-// From fork to the guard's loop: become a guard, start the command, report, forget PID 1's memory. Up to drop_heap() this
+// From fork to the guard's loop: become a guard, start the command, report, forget PID 1's memory. Up to heap::drop() this
 // may allocate and read, since PID 1 has a single thread. Tested by tests/unit/exec/guard_test.cpp.
 #include "exec/guard.hpp"
 
+#include "sys/heap.hpp"
 #include "sys/process_title.hpp"
 #include "sys/signals.hpp"
 #include "sys/syscalls.hpp"
@@ -88,7 +89,7 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     sys::close_from(static_cast<unsigned>(socket) + 1);
     // Changing the user in the vfork child made our memory "not dumpable" too; /proc/PID of a guard stays readable.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    drop_heap();
+    sys::heap::drop();
     guard_loop(socket, hello, start);
 }
 

@@ -29,12 +29,9 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams);
 /// Reports the start, then reaps, signals and answers until nothing is left. Touches no heap. Never returns.
 [[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start);
 
-/// Gives the heap inherited from PID 1 back. Nothing may be allocated or freed after it.
-void drop_heap();
-/// The same for our static data, except the page-aligned `kept`.
+/// Gives back our static data, except the page-aligned `kept`.
 void drop_statics(const void* kept, std::size_t kept_size);
 /// Goes on with `entry` on another stack and drops the old one. Signals stay as they are.
 [[noreturn]] void move_to_stack(char* memory, std::size_t size, void (*entry)());
-void remember_heap_start();
 
 } // namespace monoinit::exec

@@ -4,6 +4,7 @@
 
 #include "exec/guard.hpp"
 #include "exec/spawn_slots.hpp"
+#include "sys/heap.hpp"
 #include "sys/signals.hpp"
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
@@ -30,24 +31,45 @@ GuardDescriptors descriptors_of(const Plan& plan, int socket) {
     return descriptors;
 }
 
-pid_t fork_guard(const Plan& plan, const GuardDescriptors& descriptors) {
+pid_t fork_guard(const Plan& plan, const GuardDescriptors& descriptors, bool lean) {
     const sys::SignalsBlocked blocked;
+    if (!lean)
+        sys::heap::include_in_fork();
     // Sockets passed on may be many: they take the plain way.
     const std::optional<SpawnSlot> slot = plan.listen_fds.empty() ? take_slot(descriptors) : std::nullopt;
-    const pid_t pid = slot ? fork_with_slot(*slot, plan.guard) : sys::fork_process();
+    const pid_t pid = slot ? fork_with_slot(*slot, plan.guard) : sys::fork_lean();
     if (pid != 0)
         return pid;
     if (slot)
         detach_slot(*slot);
+    if (lean)
+        sys::heap::enter_child();
     run_guard(plan, slot ? slot->descriptors : descriptors);
+}
+
+/// Copies share what is copy on write; the guard of a lean fork can only read what lies beside the plan.
+void own_everything(Plan& plan) {
+    if (!plan.scheduling.is_default())
+        plan.scheduling.edit();
+}
+
+pid_t fork_guard_beside_heap(const Plan& plan, const GuardDescriptors& descriptors) {
+    const sys::heap::Scope beside_the_heap;
+    Plan copy = plan;
+    own_everything(copy);
+    const bool lean = beside_the_heap.complete() && sys::heap::exclude_from_fork();
+    return fork_guard(copy, descriptors, lean);
 }
 
 } // namespace
 
+void prepare_heap() {
+    sys::heap::prepare();
+}
+
 base::Result<pid_t> spawn_guard(const Plan& plan, GuardChannel& channel) {
-    remember_heap_start();
     const sys::UniqueFd guards = std::move(channel.guards);
-    const pid_t pid = fork_guard(plan, descriptors_of(plan, guards.get()));
+    const pid_t pid = fork_guard_beside_heap(plan, descriptors_of(plan, guards.get()));
     if (pid < 0)
         return base::fail_errno(errno, "cannot fork");
     return pid;

@@ -221,11 +221,20 @@ bool visit_processes(Visit visit, void* context) {
 bool visit_children(pid_t parent, Visit visit, void* context) {
     Threads threads{parent, visit, context};
     const ProcPath path(parent, "/task");
-    const bool listed = visit_numbers(path.c_str(), visit_thread, &threads);
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0)
+        return false; // gone, or no /proc at all
+    // Links of the directory: itself, "." and one a thread. Most processes have one thread, which needs no listing.
+    constexpr nlink_t one_thread = 3;
+    bool listed = true;
+    if (status.st_nlink == one_thread)
+        visit_thread(parent, &threads);
+    else
+        listed = visit_numbers(path.c_str(), visit_thread, &threads);
     if (threads.any_file)
         return true;
     if (!listed)
-        return false; // gone, or no /proc at all
+        return false;
     ParentScan scan{parent, visit, context};
     return visit_processes(
         [](pid_t pid, void* data) {

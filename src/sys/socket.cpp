@@ -1,6 +1,7 @@
 // Unix sockets with descriptors and credentials. Tested by tests/unit/sys/socket_test.cpp.
 #include "sys/socket.hpp"
 
+#include "sys/heap.hpp"
 #include "sys/syscalls.hpp"
 
 #include <array>
@@ -200,6 +201,7 @@ pid_t close_elsewhere(std::vector<UniqueFd> descriptors) {
         return 0;
     // The child shares our table: its close() frees the numbers here, and what blocks is the child. SIGCHLD comes as for
     // any child; signals stay blocked in it, its memory is a copy, so that it cannot disturb us.
+    heap::include_in_fork(); // the list is on it
     sigset_t all, before;
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);

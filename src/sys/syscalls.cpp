@@ -3,6 +3,7 @@
 #include "sys/syscalls.hpp"
 
 #include "base/enum_names.hpp"
+#include "sys/heap.hpp"
 
 #include <algorithm>
 #include <array>
@@ -138,6 +139,11 @@ bool fails(Call call) {
 }
 
 pid_t fork_process() {
+    heap::include_in_fork();
+    return fork_lean();
+}
+
+pid_t fork_lean() {
     if (fails(Call::Fork))
         return -1;
     return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));

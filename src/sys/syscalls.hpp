@@ -46,9 +46,11 @@ class ScopedFault {
     Call call_;
 };
 
-/// fork() without atfork handlers: PID 1 has a single thread. The caller blocks signals.
+/// fork() without atfork handlers: PID 1 has a single thread. The caller blocks signals. Takes the whole heap along.
 pid_t fork_process();
-/// The same with a descriptor table that both share until the child calls unshare_descriptors(); also a pidfd of the child
+/// The same as the heap stands (sys/heap.hpp).
+pid_t fork_lean();
+/// fork_lean() with a descriptor table that both share until the child calls unshare_descriptors(); also a pidfd of the child
 /// (close-on-exec). ENOSYS on kernels < 5.2.
 pid_t fork_sharing_descriptors(int& pidfd);
 /// A private table with the numbers below `end` only; the others are neither copied nor closed.

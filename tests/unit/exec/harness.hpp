@@ -112,6 +112,7 @@ class Guard {
   public:
     explicit Guard(Plan plan) {
         ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        prepare_heap(); // as the runtime does
         sys::Pipe pipe = *sys::make_pipe_pair();
         if (plan.output.kind == StreamPlan::Kind::Null && plan.output.path.empty()) {
             plan.output.kind = StreamPlan::Kind::Fd;
