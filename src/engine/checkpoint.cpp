@@ -65,6 +65,7 @@ template <class Codec, class Data> void service_fields(Codec& io, Data& d) {
     io(42, d.last_main_pid);
     io(43, d.main_lost);
     io(44, d.survivor);
+    io(45, d.ending);
 }
 
 template <class Codec, class J> void job_fields(Codec& io, J& job) {

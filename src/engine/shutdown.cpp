@@ -64,6 +64,11 @@ void Engine::Impl::begin_shutdown(Shutdown::Kind kind, Duration budget, int exit
     stopping_.leave_at = now() + budget;
     stopping_.kill_at = budget == base::infinity ? base::never : stopping_.leave_at + -reserve_of(budget);
     install_stops();
+    for (const UnitId id : stopping_.up)
+        if (Unit& unit = *units_.get(id); unit.service) {
+            unit.service->forbid_starts();
+            touch(unit);
+        }
 
     std::size_t services = 0;
     for (const UnitId id : stopping_.up)

@@ -355,6 +355,12 @@ void Service::control_exited(const std::optional<base::ExitInfo>& exit,
     const bool stopping = data_.state == StopWatchdog || data_.state == StopSigterm ||
                           data_.state == StopSigkill || data_.state == FinalWatchdog ||
                           data_.state == FinalSigterm || data_.state == FinalSigkill;
+    // Shutting down, and its stop job still waits for units that must go first: nothing new is begun meanwhile.
+    const bool starting = list == ExecList::Condition || list == ExecList::StartPre || list == ExecList::StartPost;
+    if (starting && !stopping && data_.ending) {
+        data_.forbid_restart = true;
+        return enter_signal(StopSigterm, step);
+    }
     if (f == ServiceResult::Success && !stopping && list != ExecList::Start &&
         command(list, next) != nullptr)
         return spawn(list, next, false, step);

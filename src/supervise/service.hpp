@@ -56,6 +56,8 @@ class Service {
     void kill(KillWho who, int signal, std::vector<Action>& out);
     /// Shutdown: from now on no restart is scheduled; TimeoutStopSec= is capped so that everything is over by `deadline`.
     void set_stop_deadline(Instant sigkill_at);
+    /// Shutdown has begun: a start under way begins no further command, whenever its stop job comes.
+    void forbid_starts() { data_.ending = true; }
     void force_kill(Moment now, std::vector<Action>& out); ///< SIGKILL now (second signal)
 
     // What the world says.
@@ -105,6 +107,7 @@ class Service {
         bool flush_restarts = false;          ///< the next start clears the restart counters
         bool stop_for_restart = false;
         bool said_notify_ignored = false, said_fd_store = false;
+        bool ending = false;                  ///< forbid_starts()
     };
     const Data& data() const { return data_; }
     /// After a re-exec: continue from what the checkpoint held; the shell then reports what guards say.

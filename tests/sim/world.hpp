@@ -67,7 +67,7 @@ class World {
     void check_jobs();
     void check_guards();
     void check_order(const std::map<JobId, engine::JobStatus>& now);
-    void check_quiet();
+    void check_quiet(JobId last) const;
     std::map<std::string, std::string> snapshot() const;
     [[noreturn]] void fail(const std::string& what) const;
 
@@ -78,6 +78,7 @@ class World {
     std::unique_ptr<engine::Engine> engine_;
     base::Moment now_;
     std::uint64_t events_ = 0;
+    std::uint64_t stop_event_ = ~0ULL; ///< in which a unit's FailureAction= began the shutdown
 
     std::map<GuardId, Guard> guards_;
     struct Pending { GuardId guard; Event event; }; ///< guard 0: in no order with others
