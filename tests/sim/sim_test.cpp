@@ -20,7 +20,7 @@ std::optional<std::uint64_t> number(const char* variable) {
 } // namespace
 
 TEST_CASE("whatever happens, in whatever order") {
-    const std::uint64_t wanted = number("MONOINIT_SIM_EVENTS").value_or(1'000'000);
+    const std::uint64_t wanted = number("MONOINIT_SIM_EVENTS").value_or(800'000);
     std::uint64_t seed = number("MONOINIT_SIM_SEED").value_or(1), events = 0;
     const bool only_one = number("MONOINIT_SIM_SEED").has_value();
     do {
