@@ -91,8 +91,10 @@ void Runtime::resume() {
     masked_ = static_cast<std::uint32_t>(count_masked());
     for (const auto& config : configs)
         reported_.insert(config->name); // said before
-    restore_descriptors(kept, facts.units);
+    // Records first: with its record a unit takes back the number it had, and descriptors are kept under numbers.
     restore_records(records);
+    boot_target_ = engine_->find(target);
+    restore_descriptors(kept, facts.units);
     note_names(configs);
     save_facts();
     set_up_control();
