@@ -24,6 +24,7 @@ namespace {
 constexpr base::Duration retry_after = std::chrono::milliseconds(50);
 constexpr base::Duration quick = std::chrono::seconds(1); ///< a logger that lived shorter than this died at once
 constexpr base::Duration restart_pause = std::chrono::seconds(1);
+constexpr int last_turns = 64; ///< a dead logger's packets end; this holds also if somebody else had its end of the link
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> result;
@@ -145,6 +146,9 @@ void LogProcess::on_ready(std::uint32_t events) {
 }
 
 void LogProcess::died() {
+    // Its SIGCHLD may be seen before its last packets: "drained" among them, after which no other is to be started.
+    for (int turn = 0; turn < last_turns && link_.on_readable(); turn++) {
+    }
     unwatch();
     if (link_.attached()) {
         checkpoint_.forget(link_.fd());

@@ -289,10 +289,10 @@ std::string Loader::fragment_path(std::string_view name) const {
 }
 
 bool Loader::Impl::is_installable(const std::string& name) const {
-    const auto type = type_of(name);
-    const Located located = index->locate(name);
-    if (type == UnitType::Target || type == UnitType::Slice) // those of systemd itself; enabling them starts nothing
+    // A target or slice of systemd's starts nothing when enabled, and the remaining types are not started by this version.
+    if (type_of(name) != UnitType::Service)
         return false;
+    const Located located = index->locate(name);
     if (located.kind != Located::Kind::File || located.name != name || machine_reason(located))
         return false;
     const auto text = files.read(located.path, file_size_limit);

@@ -14,10 +14,10 @@ both_pages_answer() {
     expect "code-server answers from outside" 60 answers 4035 /healthz
     expect "its login page comes" 5 has_text 4035 /login code-server
     expect "difit answers from outside" 60 answers 8035 /api/diff
-    expect "its page comes" 5 has_text 8035 / difit
+    expect "its page comes" 5 has_text 8035 / "[Dd]ifit"
 }
 
-has_text() { get "$1" "$2" | grep -qi "$3"; }
+has_text() { says "$3" get "$1" "$2"; }
 
 init_job_ran_first() {
     expect "the init job ended before the services started" 5 in_order \
@@ -39,7 +39,7 @@ prop_moved() {
     now=$(prop "$1" MainPID) && [ "$now" != 0 ] && [ "$now" != "$2" ]
 }
 
-inner_pid() { in_c pgrep -f out/node/entry | head -1; }
+inner_pid() { in_c pgrep -o -f out/node/entry; }
 
 inner_process_is_killed() {
     main=$(prop code-server MainPID)
@@ -102,5 +102,5 @@ all_of_it() {
     inner_process_is_killed
     wrapper_is_killed
     last_page_is_closed
-    stops code-server docker-entrypoint
+    stops "code-server difit" docker-entrypoint
 }

@@ -130,14 +130,22 @@ as() {
 
 logs() { podman logs "$c" 2>&1; }
 
+# says REGEX COMMAND…: it succeeds and a line of its output matches. All of the output is read before it is looked at:
+# a grep that leaves at the first match would end the command by SIGPIPE.
+says() {
+    local text
+    text=$("${@:2}") && grep -Eq -- "$1" <<<"$text"
+}
+
 # logged REGEX: a line of the container's output matches.
-logged() { logs | grep -Eq -- "$1"; }
+logged() { says "$1" logs; }
 
 # in_order REGEX…: the first line that matches each comes after the first that matches the one before.
 in_order() {
-    local regex at last=0
+    local regex text at last=0
+    text=$(logs)
     for regex; do
-        at=$(logs | grep -nEm1 -- "$regex" | cut -d: -f1) || true
+        at=$(grep -nEm1 -- "$regex" <<<"$text" | cut -d: -f1) || true
         if [ "${at:-0}" -le "$last" ]; then
             echo "not in order: $regex is line ${at:-none}, the one before it $last"
             return 1
@@ -147,7 +155,7 @@ in_order() {
 }
 
 # addr PORT: where the container's port is reached from outside of it.
-addr() { podman port "$c" "$1/tcp" | head -1 | sed 's/^0\.0\.0\.0/127.0.0.1/'; }
+addr() { podman port "$c" "$1/tcp" | sed -n '1{s/^0\.0\.0\.0/127.0.0.1/;p}'; }
 
 # get PORT PATH: an HTTP request from outside, the body on stdout; fails unless 2xx or 3xx.
 get() { curl -fsS -m 5 "http://$(addr "$1")$2"; }
@@ -200,9 +208,9 @@ no_zombies() {
     [ ! -s "$scratch/$story.zombies" ]
 }
 
-# stops [UNIT…]: podman stop, and what is to be seen of an ordered end; the units end in this order.
+# stops ["UNIT…"…]: podman stop, and what is to be seen of an ordered end; the groups of units end in this order.
 stops() {
-    local lines unit before start took
+    local lines group unit before last at start took
     before=$(logs | wc -l)
     start=$(date +%s%N)
     podman stop -t 10 "$c" >/dev/null 2>&1
@@ -210,14 +218,19 @@ stops() {
     lines=$(logs | tail -n "+$((before + 1))")
     expect "the container stops within its budget: $took ms" 0 test "$took" -lt 9000
     expect "with exit status 0" 0 exit_code_is 0
-    expect "says that it stops" 0 grep -Eq '^\[monoinit\] SIGTERM: stopping [0-9]+ units?' <<<"$lines"
-    expect "says that all stopped" 0 grep -Eq '^\[monoinit\] all stopped in [0-9.]+ s' <<<"$lines"
+    # podman sends /sbin/init what systemd would want.
+    expect "says that it stops" 0 grep -Eq '^\[monoinit\] (SIGTERM|SIGRTMIN\+3): stopping [0-9]+ units?' <<<"$lines"
+    expect "says that all stopped, as its last word" 0 grep -Eq '^\[monoinit\] all stopped in [0-9.]+ s' <<<"${lines##*$'\n'}"
     expect "nothing was killed" 0 not grep -E '^\[monoinit\].*(SIGKILL|killed)' <<<"$lines"
     before=0
-    for unit; do
-        at=$(grep -nEm1 "^\[monoinit\] $unit: stopped" <<<"$lines" | cut -d: -f1) || true
-        expect "$unit stopped in its turn" 0 test "${at:-0}" -gt "$before"
-        before=$at
+    for group; do
+        last=$before
+        for unit in $group; do
+            at=$(grep -nEm1 "^\[monoinit\] $unit: stopped" <<<"$lines" | cut -d: -f1) || true
+            expect "$unit stopped in its turn" 0 test "${at:-0}" -gt "$before"
+            [ "$at" -le "$last" ] || last=$at
+        done
+        before=$last
     done
     if [ -n "${watcher:-}" ]; then expect "no zombie was left at any time" 0 no_zombies; fi
 }

@@ -53,6 +53,16 @@ def story_ordered_stop():
         check(re.search(r"^\[monoinit\] all stopped in .*; exit 0$", log, re.M), log)
 
 
+def story_the_last_word():
+    """The logger ends after PID 1 has asked it to, and its SIGCHLD may overtake its answer: no other one is started then."""
+    for _ in range(10):
+        with Box() as box:
+            box.boot()
+            equal(box.stop(), 0, "exit status")
+            last = box.log().splitlines()[-1]
+            check(re.search(r"^\[monoinit\] all stopped in .*; exit 0$", last), f"the last line is: {last}")
+
+
 def story_a_failed_requirement():
     failing = INIT.replace("echo initialised", "exit 3")
     with Box({"init.service": failing, "web.service": WEB}, ["init.service", "web.service"]) as box:

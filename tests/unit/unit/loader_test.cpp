@@ -422,6 +422,7 @@ TEST_CASE("units that could be enabled and are not") {
     World world;
     const std::string install = service + "[Install]\nWantedBy=multi-user.target\n";
     world.file(etc + "off.service", install).file(etc + "on.service", install).file(etc + "static.service", service);
+    world.file(lib + "dpkg-db-backup.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n"); // not of a kind that starts
     world.file(etc + "t@.service", install).file(lib + "systemd-networkd.service", install).file(etc + "masked.service", "");
     world.file(etc + "alias.service", service + "[Install]\nAlias=other.service\n").link(etc + "other.service", etc + "alias.service");
     world.link(etc + "multi-user.target.wants/on.service", etc + "on.service");
