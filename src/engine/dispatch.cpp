@@ -138,7 +138,9 @@ void Engine::Impl::on(const Tick&) {
         }
         if (unit->job && unit->job->deadline <= now()) {
             const auto action = unit->config->unit.job_timeout_action;
-            finish(*unit, graph::JobResult::Timeout, "took too long (JobTimeoutSec=)");
+            const bool whole = unit->job->deadline == unit->job->installed + unit->config->unit.job_timeout;
+            finish(*unit, graph::JobResult::Timeout,
+                   whole ? "took too long (JobTimeoutSec=)" : "took too long (JobRunningTimeoutSec=)");
             emergency(action, std::nullopt, true, "JobTimeoutAction= of " + unit->config->name);
         }
         if (unit->job && unit->job->next_report <= now())

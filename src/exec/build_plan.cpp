@@ -263,10 +263,17 @@ class Builder {
             set("MAINPID", std::to_string(context_.main_pid));
         if (!unit_.service->pid_file.empty())
             set("PIDFILE", unit_.service->pid_file);
-        const std::pair<std::string_view, const std::string*> texts[] = {{"SERVICE_RESULT", &context_.service_result},
-                                                                        {"EXIT_CODE", &context_.exit_code},
-                                                                        {"EXIT_STATUS", &context_.exit_status},
-                                                                        {"TRIGGER_UNIT", &context_.trigger_unit}};
+        if (!context_.monitored_unit.empty())
+            set("MONITOR_INVOCATION_ID", hex(context_.monitored_invocation));
+        const std::pair<std::string_view, const std::string*> texts[] = {
+            {"SERVICE_RESULT", &context_.outcome.service_result},
+            {"EXIT_CODE", &context_.outcome.exit_code},
+            {"EXIT_STATUS", &context_.outcome.exit_status},
+            {"MONITOR_SERVICE_RESULT", &context_.monitored.service_result},
+            {"MONITOR_EXIT_CODE", &context_.monitored.exit_code},
+            {"MONITOR_EXIT_STATUS", &context_.monitored.exit_status},
+            {"MONITOR_UNIT", &context_.monitored_unit},
+            {"TRIGGER_UNIT", &context_.trigger_unit}};
         for (const auto& [name, text] : texts)
             if (!text->empty())
                 set(name, *text);

@@ -46,6 +46,11 @@ struct ManagerContext {
     AccountLookup accounts;
 };
 
+/// How a service ended; empty = not set.
+struct Outcome {
+    std::string service_result, exit_code, exit_status;
+};
+
 /// What is known of this command now.
 struct CommandContext {
     GuardId guard;
@@ -59,7 +64,10 @@ struct CommandContext {
     int main_pid = 0;
     std::vector<int> listen_fds;
     std::vector<std::string> listen_names;
-    std::string service_result, exit_code, exit_status; ///< ExecStop=, ExecStopPost=; empty = not set
+    Outcome outcome;                       ///< for ExecStop=, ExecStopPost=
+    Outcome monitored;                     ///< MONITOR_…: of the unit whose OnFailure= or OnSuccess= this is
+    std::string monitored_unit;            ///< empty = none
+    std::array<std::uint8_t, 16> monitored_invocation{};
     std::uint32_t restarts = 0;
     std::string trigger_unit; ///< TRIGGER_UNIT= and kin; empty = none
 };

@@ -180,7 +180,15 @@ void Runtime::set_up_place() {
     engine_ = std::make_unique<engine::Engine>(options);
     guards_ = std::make_unique<Guards>(Guards::Links{*loop_, *checkpoint_, *log_, manager_, [this](engine::Event event) { feed(std::move(event)); },
                                                      [this](base::UnitId unit) { return engine_->status(unit); },
-                                                     [this](base::UnitId unit) { return invocation_id(unit); }});
+                                                     [this](base::UnitId unit) { return invocation_id(unit); },
+                                                     [this](base::UnitId unit) {
+                                                         auto units = engine_->dependencies(unit, unit::DependencyKind::OnFailure, true);
+                                                         const auto more = engine_->dependencies(unit, unit::DependencyKind::OnSuccess, true);
+                                                         units.insert(units.end(), more.begin(), more.end());
+                                                         std::ranges::sort(units);
+                                                         units.erase(std::ranges::unique(units).begin(), units.end());
+                                                         return units;
+                                                     }});
     notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what) {
         feed(engine::NotifyEvent{unit, std::move(what)});
     });

@@ -65,6 +65,16 @@ void Guards::fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnRes
     links_.feed(engine::GuardEvent{unit, supervise::TreeEmpty{id}});
 }
 
+exec::Outcome Guards::outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit) {
+    using Code = base::ExitInfo::Code;
+    exec::Outcome outcome{std::string(supervise::name(result)), {}, {}};
+    if (exit) {
+        outcome.exit_code = exit->code == Code::Exited ? "exited" : exit->code == Code::Killed ? "killed" : "dumped";
+        outcome.exit_status = exit->is_signal() ? base::signal_name(exit->status).substr(3) : fmt::format("{}", exit->status);
+    }
+    return outcome;
+}
+
 exec::CommandContext Guards::command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config) {
     exec::CommandContext context;
     context.guard = spawn.guard;
@@ -81,17 +91,24 @@ exec::CommandContext Guards::command_context(base::UnitId unit, const supervise:
         else
             notices_[unit] = {fmt::format("cannot be notified: {}", base::to_string(path.error()))};
     }
-    if (spawn.list == unit::ExecList::Stop || spawn.list == unit::ExecList::StopPost) {
-        context.service_result = supervise::name(spawn.result);
-        if (spawn.main_exit) {
-            context.exit_code = spawn.main_exit->code == base::ExitInfo::Code::Exited   ? "exited"
-                                : spawn.main_exit->code == base::ExitInfo::Code::Killed ? "killed"
-                                                                                        : "dumped";
-            context.exit_status = spawn.main_exit->is_signal() ? base::signal_name(spawn.main_exit->status).substr(3)
-                                                               : fmt::format("{}", spawn.main_exit->status);
-        }
-    }
+    if (spawn.list == unit::ExecList::Stop || spawn.list == unit::ExecList::StopPost)
+        context.outcome = outcome_of(spawn.result, spawn.main_exit);
+    if (spawn.list == unit::ExecList::StartPre || spawn.list == unit::ExecList::Start)
+        add_monitored(unit, context);
     return context;
+}
+
+/// A handler learns how the unit ended that names it in OnFailure= or OnSuccess=; of several, it could not tell which.
+void Guards::add_monitored(base::UnitId unit, exec::CommandContext& context) const {
+    const std::vector<base::UnitId> sources = links_.monitored(unit);
+    if (sources.size() != 1)
+        return;
+    const engine::UnitStatus source = links_.status(sources.front());
+    if (source.service == nullptr || source.invocation == 0)
+        return;
+    context.monitored_unit = source.config->name;
+    context.monitored_invocation = links_.invocation(source.id);
+    context.monitored = outcome_of(source.service->result, source.service->main_exit);
 }
 
 void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command) {
@@ -391,11 +408,17 @@ base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {
 
 supervise::Notified::Sender Guards::role_of(base::UnitId unit, int pid, base::GuardId guard) const {
     using Sender = supervise::Notified::Sender;
-    (void)guard;
     const engine::UnitStatus status = links_.status(unit);
     if (status.service == nullptr)
         return Sender::Tree;
-    return pid == status.service->main_pid ? Sender::Main : pid == status.service->control_pid ? Sender::Control : Sender::Tree;
+    const supervise::Service::Data& service = *status.service;
+    // A message can overtake the guard's report of the pid; a child of the guard's own is the command then.
+    const auto is = [&](int known, base::GuardId owner) {
+        return known != 0 ? pid == known : guard == owner && sys::parent_of(pid) == guards_.at(guard).pid;
+    };
+    if (is(service.main_pid, service.main_guard))
+        return Sender::Main;
+    return is(service.control_pid, service.control_guard) ? Sender::Control : Sender::Tree;
 }
 
 bool Guards::is_unit_user(base::UnitId unit, unsigned uid) const {

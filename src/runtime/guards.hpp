@@ -31,6 +31,8 @@ class Guards : public SenderJudge {
         std::function<void(engine::Event)> feed;
         std::function<engine::UnitStatus(base::UnitId)> status;
         std::function<std::array<std::uint8_t, 16>(base::UnitId)> invocation;
+        /// Units that name this one in OnFailure= or OnSuccess=.
+        std::function<std::vector<base::UnitId>(base::UnitId)> monitored;
     };
     explicit Guards(Links links);
     ~Guards() override;
@@ -88,6 +90,8 @@ class Guards : public SenderJudge {
     void flush(Guard& guard);
     void fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result);
     exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config);
+    void add_monitored(base::UnitId unit, exec::CommandContext& context) const;
+    static exec::Outcome outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit);
     void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);
 
     Links links_;

@@ -100,8 +100,11 @@ void Service::pid_file_unusable(const std::string& why, Step& step) {
         return enter_start_post(step);
     if (data_.guards.empty())
         return all_empty(step);
-    data_.last_failure =
-        "PIDFile=" + service().pid_file + (why.empty() ? " not written" : ": " + why);
+    const std::string named = "PIDFile=" + service().pid_file;
+    if (why.starts_with(named))
+        data_.last_failure = why;
+    else
+        data_.last_failure = named + (why.empty() ? " not written" : ": " + why);
     data_.retry_deadline = step.now.mono + pid_file_retry;
 }
 

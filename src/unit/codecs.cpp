@@ -113,7 +113,8 @@ Result<void> RequiredPath::parse(ParseContext& context, Value value, std::string
 }
 
 Result<void> PidPath::parse(ParseContext& context, Value value, std::string& field) {
-    if (value.empty() || value.starts_with('/') || value.starts_with('%'))
+    const auto expanded = expand(context, std::string(value));
+    if (value.empty() || !expanded || expanded->starts_with('/'))
         return Path::parse(context, value, field);
     return Path::parse(context, context.environment.runtime_directory_root + "/" + std::string(value), field);
 }

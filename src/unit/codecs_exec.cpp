@@ -94,7 +94,9 @@ std::string show_limit(const std::vector<ResourceLimit>& limits, int resource) {
 Result<void> DirectoryNames::parse(ParseContext& context, Value value, Strings& field) {
     const auto fits = [](std::string_view word) {
         const auto relative = [](std::string_view path) {
-            return !path.empty() && path.front() != '/' && !has_parent_part(path) && path != "private" && !path.starts_with("private/");
+            const auto parts = base::split(path, '/'); // "." would be the root of them all
+            return !path.empty() && path.front() != '/' && !has_parent_part(path) && std::ranges::count(parts, ".") == 0 &&
+                   path != "private" && !path.starts_with("private/");
         };
         const auto colon = word.find(':'); // "directory:link"
         return relative(word.substr(0, colon)) && (colon == std::string_view::npos || relative(word.substr(colon + 1)));

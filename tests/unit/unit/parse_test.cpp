@@ -348,3 +348,19 @@ TEST_CASE("random bytes are survived") {
     }
     SUCCEED();
 }
+
+TEST_CASE("PIDFile= is below the runtime directory unless absolute, whatever its specifiers expand to") {
+    CHECK(parsed("[Service]\nPIDFile=%p/x.pid\n").service->pid_file == "/run/app/x.pid");
+    CHECK(parsed("[Service]\nPIDFile=%n.pid\n").service->pid_file == "/run/app.service.pid");
+    CHECK(parsed("[Service]\nPIDFile=%t/x.pid\n").service->pid_file == "/run/x.pid");
+    CHECK(parsed("[Service]\nPIDFile=x.pid\n").service->pid_file == "/run/x.pid");
+}
+
+TEST_CASE("RuntimeDirectory= cannot name the root of all runtime directories, which would be removed") {
+    for (const char* const value : {".", "./", "./.", "a/./b", "..", "a/..", "/a"}) {
+        const auto unit = parsed("[Service]\nRuntimeDirectory=" + std::string(value) + "\n");
+        CAPTURE(value);
+        CHECK(unit.exec->directories[static_cast<std::size_t>(DirectoryKind::Runtime)].paths.empty());
+        CHECK(unit.problems.size() == 1);
+    }
+}
