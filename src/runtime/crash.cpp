@@ -2,9 +2,11 @@
 #include "runtime/crash.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <exception>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -106,3 +108,18 @@ int take_resume_argument(int& argc, char** argv) {
 }
 
 } // namespace monoinit::runtime
+
+/// What an exception that nobody caught comes to: abort(), which is survived like any fault. libstdc++'s own handler also
+/// names the exception's type, and links a demangler for it: 50 kB.
+void __gnu_cxx::__verbose_terminate_handler() {
+    if (const std::exception_ptr uncaught = std::current_exception()) {
+        try {
+            std::rethrow_exception(uncaught);
+        } catch (const std::exception& error) {
+            std::fprintf(stderr, "monoinit: uncaught: %s\n", error.what());
+        } catch (...) {
+            std::fputs("monoinit: uncaught exception\n", stderr);
+        }
+    }
+    std::abort();
+}
