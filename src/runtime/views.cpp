@@ -101,8 +101,8 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     std::vector<std::string> notices;
     for (const unit::Degraded& used : config.degraded) {
         const unit::Directive& row = unit::directives()[used.row];
-        notices.push_back(fmt::format("{}= is {}: {}", row.name,
-                                      row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note));
+        notices.push_back(fmt::format("{}= is {}: {}", row.name.view(),
+                                      row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note.view()));
     }
     for (const unit::Problem& problem : config.problems)
         notices.push_back(fmt::format("{}:{}: {}", problem.file, problem.line, problem.text));

@@ -22,7 +22,7 @@ using Value = std::string_view;
 // ---- one value ------------------------------------------------------------------------------------------------------
 
 struct Bool {
-    static constexpr std::string_view type = "yes or no";
+    static constexpr base::Literal type = "yes or no";
     static Result<void> parse(ParseContext&, Value value, bool& field) {
         field = TRY(parse_bool(value));
         return {};
@@ -32,14 +32,14 @@ struct Bool {
 
 /// Text with specifiers; empty resets.
 struct Text {
-    static constexpr std::string_view type = "text";
+    static constexpr base::Literal type = "text";
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
     static std::string show(const std::string& field) { return field; }
 };
 
 /// Absolute path; empty resets.
 struct Path {
-    static constexpr std::string_view type = "path";
+    static constexpr base::Literal type = "path";
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
     static std::string show(const std::string& field) { return field; }
 };
@@ -55,7 +55,7 @@ struct PidPath : Path {
 };
 
 struct TimeSpan {
-    static constexpr std::string_view type = "time span";
+    static constexpr base::Literal type = "time span";
     static Result<void> parse(ParseContext&, Value value, Duration& field) {
         field = TRY(base::parse_time_span(value));
         return {};
@@ -73,13 +73,13 @@ struct Timeout : TimeSpan {
 };
 
 struct NanoSpan {
-    static constexpr std::string_view type = "time span";
+    static constexpr base::Literal type = "time span";
     static Result<void> parse(ParseContext&, Value value, std::optional<std::uint64_t>& field);
     static std::string show(const std::optional<std::uint64_t>& field);
 };
 
 struct Mode {
-    static constexpr std::string_view type = "mode";
+    static constexpr base::Literal type = "mode";
     static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
         field = TRY(parse_mode(value, 07777));
         return {};
@@ -88,13 +88,13 @@ struct Mode {
 };
 
 struct SignalNumber {
-    static constexpr std::string_view type = "signal";
+    static constexpr base::Literal type = "signal";
     static Result<void> parse(ParseContext&, Value value, int& field);
     static std::string show(int field) { return field == 0 ? std::string() : base::signal_name(field); }
 };
 
 template <std::int64_t Least, std::int64_t Most> struct Number {
-    static constexpr std::string_view type = "number";
+    static constexpr base::Literal type = "number";
     template <class T> static Result<void> parse(ParseContext&, Value value, T& field) {
         field = static_cast<T>(TRY(parse_integer(value, Least, Most)));
         return {};
@@ -105,7 +105,7 @@ using Unsigned = Number<0, std::numeric_limits<std::uint32_t>::max()>;
 
 /// Unset until given; an empty value unsets.
 template <class Codec> struct Optional {
-    static constexpr std::string_view type = Codec::type;
+    static constexpr base::Literal type = Codec::type;
     template <class T> static Result<void> parse(ParseContext& context, Value value, std::optional<T>& field) {
         if (value.empty()) {
             field.reset();
@@ -137,7 +137,7 @@ template <const auto& Names> struct JoinedWords {
         return sum - 2;
     }();
     static constexpr auto text = [] {
-        std::array<char, size> joined{};
+        std::array<char, size + 1> joined{};
         std::size_t at = 0;
         for (const auto& row : Names) {
             if (at != 0) {
@@ -149,11 +149,11 @@ template <const auto& Names> struct JoinedWords {
         }
         return joined;
     }();
-    static constexpr std::string_view view{text.data(), text.size()};
+    static constexpr base::Literal words{text.data()};
 };
 
 template <const auto& Names> struct Enum {
-    static constexpr std::string_view type = JoinedWords<Names>::view;
+    static constexpr base::Literal type = JoinedWords<Names>::words;
     template <class E> static Result<void> parse(ParseContext& context, Value value, E& field) {
         const auto found = base::value_of(Names, value);
         if (!found)
@@ -177,13 +177,13 @@ template <const auto& Names, int Most, int Step = 1> struct NumberedEnum : Enum<
 
 /// Booleans or words: RuntimeDirectoryPreserve=.
 struct PreserveMode {
-    static constexpr std::string_view type = "yes, no or restart";
+    static constexpr base::Literal type = "yes, no or restart";
     static Result<void> parse(ParseContext& context, Value value, Preserve& field);
     static std::string show(Preserve field) { return std::string(base::name_of(preserve_names, field)); }
 };
 
 struct FailureJobModeFlag { ///< OnFailureIsolate=
-    static constexpr std::string_view type = "yes or no";
+    static constexpr base::Literal type = "yes or no";
     static Result<void> parse(ParseContext&, Value value, JobMode& field) {
         field = TRY(parse_bool(value)) ? JobMode::Isolate : JobMode::Replace;
         return {};
@@ -195,20 +195,20 @@ struct FailureJobModeFlag { ///< OnFailureIsolate=
 
 /// Words, specifiers expanded; empty resets.
 struct Words {
-    static constexpr std::string_view type = "words";
+    static constexpr base::Literal type = "words";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
     static std::string show(const std::vector<std::string>& field);
 };
 
 /// Words as written: [Install] is expanded when a unit is enabled.
 struct InstallNames {
-    static constexpr std::string_view type = "unit names";
+    static constexpr base::Literal type = "unit names";
     static Result<void> parse(ParseContext&, Value value, std::vector<std::string>& field);
     static std::string show(const std::vector<std::string>& field);
 };
 
 struct RawText {
-    static constexpr std::string_view type = "text";
+    static constexpr base::Literal type = "text";
     static Result<void> parse(ParseContext&, Value value, std::string& field) {
         field = value;
         return {};
@@ -217,32 +217,32 @@ struct RawText {
 };
 
 struct Urls : Words {
-    static constexpr std::string_view type = "addresses";
+    static constexpr base::Literal type = "addresses";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct Assignments : Words {
-    static constexpr std::string_view type = "NAME=value …";
+    static constexpr base::Literal type = "NAME=value …";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct JournalFields : Words {
-    static constexpr std::string_view type = "FIELD=value …";
+    static constexpr base::Literal type = "FIELD=value …";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct VariableNames : Words {
-    static constexpr std::string_view type = "variables";
+    static constexpr base::Literal type = "variables";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct VariablesToUnset : Words {
-    static constexpr std::string_view type = "NAME or NAME=value …";
+    static constexpr base::Literal type = "NAME or NAME=value …";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct EnvironmentFiles {
-    static constexpr std::string_view type = "path, \"-\" in front if it may be missing";
+    static constexpr base::Literal type = "path, \"-\" in front if it may be missing";
     static Result<void> parse(ParseContext& context, Value value, std::vector<EnvironmentFile>& field);
     static std::string show(const std::vector<EnvironmentFile>& field);
 };
@@ -251,7 +251,7 @@ Result<void> add_dependencies(ParseContext& context, Value value, DependencyKind
 std::string show_dependencies(const std::vector<Dependency>& field, DependencyKind kind);
 
 template <DependencyKind Kind> struct Dependencies {
-    static constexpr std::string_view type =
+    static constexpr base::Literal type =
         Kind == DependencyKind::RequiresMountsFor || Kind == DependencyKind::WantsMountsFor ? "paths" : "unit names";
     static Result<void> parse(ParseContext& context, Value value, std::vector<Dependency>& field) {
         return add_dependencies(context, value, Kind, field);
@@ -263,7 +263,7 @@ Result<void> add_condition(ParseContext& context, Value value, Condition conditi
 std::string show_conditions(const std::vector<Condition>& field, ConditionKind kind, bool assertion);
 
 template <ConditionKind Kind, bool Assertion> struct ConditionOf {
-    static constexpr std::string_view type = "condition";
+    static constexpr base::Literal type = "condition";
     static Result<void> parse(ParseContext& context, Value value, std::vector<Condition>& field) {
         return add_condition(context, value, Condition{Kind, Assertion}, field);
     }
@@ -276,7 +276,7 @@ Result<void> add_commands(ParseContext& context, Value value, std::vector<Comman
 std::string show_commands(const std::vector<Command>& commands);
 
 template <ExecList List> struct Commands {
-    static constexpr std::string_view type = "command line";
+    static constexpr base::Literal type = "command line";
     static Result<void> parse(ParseContext& context, Value value, ServiceSection& section) {
         return add_commands(context, value, section.commands[static_cast<std::size_t>(List)]);
     }
@@ -287,7 +287,7 @@ Result<void> set_limit(Value value, int resource, std::vector<ResourceLimit>& li
 std::string show_limit(const std::vector<ResourceLimit>& limits, int resource);
 
 template <int Resource> struct Limit {
-    static constexpr std::string_view type = "limit";
+    static constexpr base::Literal type = "limit";
     static Result<void> parse(ParseContext&, Value value, std::vector<ResourceLimit>& field) {
         return set_limit(value, Resource, field);
     }
@@ -295,12 +295,12 @@ template <int Resource> struct Limit {
 };
 
 struct DirectoryNames : Words {
-    static constexpr std::string_view type = "relative paths";
+    static constexpr base::Literal type = "relative paths";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 template <DirectoryKind Kind> struct DirectoriesOf {
-    static constexpr std::string_view type = DirectoryNames::type;
+    static constexpr base::Literal type = DirectoryNames::type;
     static constexpr auto index = static_cast<std::size_t>(Kind);
     static Result<void> parse(ParseContext& context, Value value, ExecSection& section) {
         return DirectoryNames::parse(context, value, section.directories[index].paths);
@@ -309,7 +309,7 @@ template <DirectoryKind Kind> struct DirectoriesOf {
 };
 
 template <DirectoryKind Kind> struct DirectoryModeOf {
-    static constexpr std::string_view type = Mode::type;
+    static constexpr base::Literal type = Mode::type;
     static constexpr auto index = static_cast<std::size_t>(Kind);
     static Result<void> parse(ParseContext& context, Value value, ExecSection& section) {
         return Mode::parse(context, value, section.directories[index].mode);
@@ -319,24 +319,24 @@ template <DirectoryKind Kind> struct DirectoryModeOf {
 
 /// User=, Group=: a wrong one makes the unit unusable, as running as root instead would be worse.
 struct Account {
-    static constexpr std::string_view type = "name or number";
+    static constexpr base::Literal type = "name or number";
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
     static std::string show(const std::string& field) { return field; }
 };
 
 struct Accounts : Words {
-    static constexpr std::string_view type = "names or numbers";
+    static constexpr base::Literal type = "names or numbers";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
 struct WorkingDirectory {
-    static constexpr std::string_view type = "path or ~, \"-\" in front if it may be missing";
+    static constexpr base::Literal type = "path or ~, \"-\" in front if it may be missing";
     static Result<void> parse(ParseContext& context, Value value, ExecSection& section);
     static std::string show(const ExecSection& section);
 };
 
 struct Umask {
-    static constexpr std::string_view type = "mode";
+    static constexpr base::Literal type = "mode";
     static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
         field = TRY(parse_mode(value, 07777)) & 0777;
         return {};
@@ -345,50 +345,50 @@ struct Umask {
 };
 
 struct Input {
-    static constexpr std::string_view type = "null, tty, tty-force, tty-fail, data, file:PATH, socket, fd:NAME";
+    static constexpr base::Literal type = "null, tty, tty-force, tty-fail, data, file:PATH, socket, fd:NAME";
     static Result<void> parse(ParseContext& context, Value value, ExecSection& section);
     static std::string show(const ExecSection& section);
 };
 
 struct InputText { ///< StandardInputText=: each line ends in a newline
-    static constexpr std::string_view type = "text";
+    static constexpr base::Literal type = "text";
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
     static std::string show(const std::string& field);
 };
 
 struct InputData {
-    static constexpr std::string_view type = "Base64";
+    static constexpr base::Literal type = "Base64";
     static Result<void> parse(ParseContext& context, Value value, std::string& field);
     static std::string show(const std::string& field) { return encode_base64(field); }
 };
 
 struct OutputStream {
-    static constexpr std::string_view type =
+    static constexpr base::Literal type =
         "inherit, null, tty, journal, kmsg, journal+console, kmsg+console, file:, append:, truncate:PATH, socket, fd:NAME";
     static Result<void> parse(ParseContext& context, Value value, Output& field);
     static std::string show(const Output& field);
 };
 
 struct BoundingSet {
-    static constexpr std::string_view type = "capabilities, \"~\" in front to take away";
+    static constexpr base::Literal type = "capabilities, \"~\" in front to take away";
     static Result<void> parse(ParseContext& context, Value value, std::optional<std::uint64_t>& field);
     static std::string show(const std::optional<std::uint64_t>& field);
 };
 
 struct AmbientSet {
-    static constexpr std::string_view type = BoundingSet::type;
+    static constexpr base::Literal type = BoundingSet::type;
     static Result<void> parse(ParseContext& context, Value value, std::uint64_t& field);
     static std::string show(std::uint64_t field) { return format_capabilities(field); }
 };
 
 struct SecureBitSet {
-    static constexpr std::string_view type = "words";
+    static constexpr base::Literal type = "words";
     static Result<void> parse(ParseContext& context, Value value, std::optional<int>& field);
     static std::string show(const std::optional<int>& field);
 };
 
 struct CpuList {
-    static constexpr std::string_view type = "numbers and ranges";
+    static constexpr base::Literal type = "numbers and ranges";
     static Result<void> parse(ParseContext&, Value value, std::vector<std::uint16_t>& field);
     static std::string show(const std::vector<std::uint16_t>& field) { return format_cpu_list(field); }
 };
@@ -396,20 +396,20 @@ struct CpuList {
 // ---- [Unit], [Service] ------------------------------------------------------------------------------------------------
 
 struct ExitStatuses {
-    static constexpr std::string_view type = "statuses and signals";
+    static constexpr base::Literal type = "statuses and signals";
     static Result<void> parse(ParseContext& context, Value value, ExitStatusSet& field);
     static std::string show(const ExitStatusSet& field) { return format_exit_statuses(field); }
 };
 
 struct Type {
-    static constexpr std::string_view type = Enum<service_type_names>::type;
+    static constexpr base::Literal type = Enum<service_type_names>::type;
     static Result<void> parse(ParseContext& context, Value value, ServiceSection& section);
     static std::string show(const ServiceSection& section);
 };
 
 /// Settings that end the default backoff of restarts.
 template <class Codec, auto Member> struct RestartTiming {
-    static constexpr std::string_view type = Codec::type;
+    static constexpr base::Literal type = Codec::type;
     static Result<void> parse(ParseContext& context, Value value, ServiceSection& section) {
         TRY(Codec::parse(context, value, section.*Member));
         section.restart_timing_set = true;
@@ -419,7 +419,7 @@ template <class Codec, auto Member> struct RestartTiming {
 };
 
 template <class Codec, auto Member> struct StartLimitPart {
-    static constexpr std::string_view type = Codec::type;
+    static constexpr base::Literal type = Codec::type;
     static Result<void> parse(ParseContext& context, Value value, StartLimit& limit) {
         TRY(Codec::parse(context, value, limit.*Member));
         limit.set = true;
@@ -429,19 +429,19 @@ template <class Codec, auto Member> struct StartLimitPart {
 };
 
 struct JobTimeout { ///< JobTimeoutSec=: also the running timeout, unless that was set
-    static constexpr std::string_view type = TimeSpan::type;
+    static constexpr base::Literal type = TimeSpan::type;
     static Result<void> parse(ParseContext& context, Value value, UnitSection& section);
     static std::string show(const UnitSection& section) { return TimeSpan::show(section.job_timeout); }
 };
 
 struct JobRunningTimeout {
-    static constexpr std::string_view type = TimeSpan::type;
+    static constexpr base::Literal type = TimeSpan::type;
     static Result<void> parse(ParseContext& context, Value value, UnitSection& section);
     static std::string show(const UnitSection& section) { return TimeSpan::show(section.job_running_timeout); }
 };
 
 struct BothTimeouts { ///< TimeoutSec=
-    static constexpr std::string_view type = TimeSpan::type;
+    static constexpr base::Literal type = TimeSpan::type;
     static Result<void> parse(ParseContext& context, Value value, ServiceSection& section);
     static std::string show(const ServiceSection& section) { return TimeSpan::show(section.timeout_stop); }
 };

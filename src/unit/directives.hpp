@@ -3,6 +3,7 @@
 // Adding a directive = one row here + one struct field in config.hpp + (if it acts at exec) one step in exec/.
 // Tested by tests/unit/unit/directives_test.cpp.
 
+#include "base/literal.hpp"
 #include "base/result.hpp"
 #include "unit/config.hpp"
 #include "unit/loader.hpp"
@@ -33,14 +34,13 @@ using ShowFn = std::string (*)(const UnitConfig&);
 
 struct Directive {
     Group group;
-    std::string_view name;
     Support support;
-    std::string_view type, dflt, example, doc, note;
+    std::uint16_t since = 0; ///< systemd version that brought it, where newer than 252
+    base::Literal name, type, dflt, example, doc, note;
     ParseFn parse; ///< null for ignored rows
     ShowFn show;   ///< null where nothing is kept, and for old names
-    std::uint16_t since = 0;      ///< systemd version that brought it, where newer than 252
-    std::string_view replaced_by; ///< of an old name or place: today's
-    std::string_view loss;        ///< what the default means for the unit, said when the setting could not be used
+    base::Literal replaced_by; ///< of an old name or place: today's
+    base::Literal loss;        ///< what the default means for the unit, said when the setting could not be used
 };
 
 std::span<const Directive> directives();

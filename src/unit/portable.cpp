@@ -68,7 +68,7 @@ class PortableReport {
             } else if (token.kind == Token::Kind::Assignment) {
                 const Directive* row = find_directive(unit_.type, section, token.name);
                 if (row != nullptr && row->since > debian_12)
-                    note(path, token.line, fmt::format("{}= needs systemd {}; Debian 12 has {}", row->name, row->since, debian_12));
+                    note(path, token.line, fmt::format("{}= needs systemd {}; Debian 12 has {}", row->name.view(), row->since, debian_12));
             }
         }
     }

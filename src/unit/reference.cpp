@@ -58,7 +58,7 @@ std::string remark(const Directive& row) {
 
 std::string markdown_row(const Directive& row) {
     const std::string more = remark(row);
-    return fmt::format("| `{}=` | {} | {} | {} | {}{} |\n", row.name, base::name_of(support_names, row.support), cell(row.type),
+    return fmt::format("| `{}=` | {} | {} | {} | {}{} |\n", row.name.view(), base::name_of(support_names, row.support), cell(row.type),
                        code(row.dflt), cell(row.doc), more.empty() ? "" : " *" + cell(more) + "*");
 }
 
@@ -71,14 +71,14 @@ const Directive* best_row(std::string_view name) {
 }
 
 std::string described(const Directive& row) {
-    std::string text = fmt::format("{}=   in [{}]   {}\n  {}\n", row.name, section_of(row.group), support_name(row.support), row.doc);
+    std::string text = fmt::format("{}=   in [{}]   {}\n  {}\n", row.name.view(), section_of(row.group), support_name(row.support), row.doc.view());
     const auto line = [&](std::string_view title, std::string_view value) {
         if (!value.empty())
             text += fmt::format("  {:<9}{}\n", title, value);
     };
     line("Value:", row.type);
     line("Default:", row.dflt);
-    line("Example:", row.example.empty() ? std::string() : fmt::format("{}={}", row.name, row.example));
+    line("Example:", row.example.empty() ? std::string() : fmt::format("{}={}", row.name.view(), row.example.view()));
     line("Here:", row.note);
     line("Today:", row.replaced_by);
     line("Since:", row.since == 0 ? std::string() : fmt::format("systemd {}", row.since));

@@ -55,12 +55,12 @@ std::string in_force(const UnitConfig& unit, const Directive& row) {
     const std::string value = row.show(unit);
     const bool is_default = value == row.show(untouched);
     std::string text;
-    if (is_default && (row.dflt.find(' ') != std::string_view::npos || (value.empty() && !row.dflt.empty())))
-        text = fmt::format("the default applies ({})", row.dflt);
+    if (is_default && (row.dflt.view().find(' ') != std::string_view::npos || (value.empty() && !row.dflt.empty())))
+        text = fmt::format("the default applies ({})", row.dflt.view());
     else if (!value.empty())
-        text = fmt::format("{}={} applies", row.name, base::printable(value, value_columns));
+        text = fmt::format("{}={} applies", row.name.view(), base::printable(value, value_columns));
     if (is_default && !text.empty() && !row.loss.empty())
-        text += fmt::format(", so {} {}", short_name(unit.name), row.loss);
+        text += fmt::format(", so {} {}", short_name(unit.name), row.loss.view());
     return text;
 }
 
@@ -143,7 +143,7 @@ std::string remark_line(const Remarks& remarks, std::size_t most_names) {
     std::vector<std::string> names;
     for (const Problem* problem : remarks.lines)
         if (const Directive* row = row_of(*problem); row != nullptr && names.size() < most_names)
-            names.push_back(fmt::format("{} ({})", row->name, problem->line));
+            names.push_back(fmt::format("{} ({})", row->name.view(), problem->line));
     const bool one = remarks.lines.size() == 1;
     return fmt::format("{}: {} \"# …\"{}: {}{}", remarks.file,
                        one ? std::string("a line ends in") : fmt::format("{} lines end in", remarks.lines.size()),
@@ -247,12 +247,12 @@ Report degraded_report(const UnitConfig& unit) {
         });
         if (group == groups.end())
             group = groups.insert(groups.end(), {file, &row, {}});
-        group->names += fmt::format("{}{} ({})", group->names.empty() ? "" : ", ", row.name, used.line);
+        group->names += fmt::format("{}{} ({})", group->names.empty() ? "" : ", ", row.name.view(), used.line);
         report.notes++;
     }
     for (const auto& [file, row, names] : groups)
         report.text += fmt::format("{}: {}: {}: {}\n", file, row->support == Support::Ignored ? "not in force" : "in force in part",
-                                   names, row->note);
+                                   names, row->note.view());
     return report;
 }
 

@@ -21,7 +21,7 @@ TEST_CASE("parse(example) -> show -> parse is stable for every row") {
     for (const auto& row : directives()) {
         if (row.parse == nullptr)
             continue;
-        INFO(section_of(row.group) << " " << row.name << "=" << row.example);
+        INFO(section_of(row.group) << " " << row.name.view() << "=" << row.example.view());
         UnitConfig first = fresh();
         ParseContext context{environment, first};
         const auto parsed = row.parse(context, row.example);
@@ -41,7 +41,7 @@ TEST_CASE("parse(example) -> show -> parse is stable for every row") {
 
 TEST_CASE("rows that work parse and show, old names parse, ignored ones do neither") {
     for (const auto& row : directives()) {
-        INFO(row.name);
+        INFO(row.name.view());
         CHECK((row.parse != nullptr) == (row.support != Support::Ignored));
         CHECK((row.show != nullptr) == (row.support != Support::Ignored && row.replaced_by.empty()));
     }
@@ -52,7 +52,7 @@ TEST_CASE("an example is not the default, so that the test above shows something
     const Environment environment;
     for (const auto& row : directives())
         if (row.show != nullptr) {
-            INFO(row.name);
+            INFO(row.name.view());
             UnitConfig unit = fresh();
             ParseContext context{environment, unit};
             REQUIRE(row.parse(context, row.example));
@@ -65,9 +65,9 @@ TEST_CASE("defaults in the table are those of the structs, where they are plain 
     const Environment environment;
     // Defaults that are made up of several things, or of what the container has, are words for people.
     for (const auto& row : directives()) {
-        if (row.show == nullptr || row.dflt.find(' ') != std::string_view::npos || row.show(empty).empty())
+        if (row.show == nullptr || row.dflt.view().find(' ') != std::string_view::npos || row.show(empty).empty())
             continue;
-        INFO(row.name);
+        INFO(row.name.view());
         CHECK(row.show(empty) == row.dflt);
     }
 }
@@ -79,7 +79,7 @@ TEST_CASE("hostile values never break a row") {
             continue;
         for (const std::string value : {"", "%", "%%", "%q", "\"", "'", "\\", "\\x", "-", "~", "!", "@", "+", "|", "a b", "/", "..", "/../x", ":", "::",
                                         "fd:", "file:", "999999999999999999999999", "-1", "\xff\xfe", "infinity", "🎉"}) {
-            INFO(row.name << "=" << value);
+            INFO(row.name.view() << "=" << value);
             UnitConfig unit = fresh();
             ParseContext context{environment, unit};
             (void)row.parse(context, value); // no crash is what counts
@@ -116,8 +116,8 @@ TEST_CASE("what an old name stands for exists") {
     for (const auto& row : directives())
         names.insert(row.name);
     for (const auto& row : directives())
-        if (const auto equals = row.replaced_by.find('='); equals != std::string_view::npos) {
-            INFO(row.name << " -> " << row.replaced_by);
-            CHECK(names.count(row.replaced_by.substr(0, equals)) == 1);
+        if (const auto equals = row.replaced_by.view().find('='); equals != std::string_view::npos) {
+            INFO(row.name.view() << " -> " << row.replaced_by.view());
+            CHECK(names.count(row.replaced_by.view().substr(0, equals)) == 1);
         }
 }
