@@ -1,9 +1,12 @@
 // The bare thing to compare with: a vfork+exec loop that starts N programs, and a bare waitpid loop.
 // usage: loop start N PROGRAM ARGS…   prints the seconds until all have been executed, then waits for SIGTERM
-//        loop respawn PROGRAM ARGS…   kills and starts again 200 times; prints the median seconds from kill to exec
+//        loop keep PROGRAM ARGS…      the barest supervisor: starts the program again whenever it has ended
 //        loop reap N                  makes N orphans as PID 1 of a namespace; prints CPU seconds of reaping them
-//        loop orphans N               makes N orphans for whoever is the reaper above it, and ends
+//        loop orphans N GO FIFO       waits for a byte from GO, makes N orphans for whoever is the reaper above it, ticks
+//        loop time N PROGRAM ARGS…    runs the program N times (0: until end of file on stdin); prints the number of runs,
+//                                     the median and the longest in seconds
 //        loop tick FIFO               a service: writes one byte into the FIFO when it runs, then waits
+//        loop idle                    a service that does nothing
 //        loop notify                  a Type=notify service without libraries: READY=1, then waits
 #include <algorithm>
 #include <chrono>
@@ -11,10 +14,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
+#include <poll.h>
 #include <string_view>
-#include <sys/resource.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,63 +59,87 @@ int run_start(int count, char** argv) {
     return 0;
 }
 
-int run_respawn(char** argv) {
-    std::vector<double> spans;
-    pid_t pid = start(argv);
-    for (int i = 0; i < 200; i++) {
-        const auto begin = Clock::now();
-        ::kill(pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
-        pid = start(argv);
-        spans.push_back(since(begin));
+[[noreturn]] void run_keep(char** argv) {
+    for (;;) {
+        start(argv);
+        ::waitpid(-1, nullptr, 0);
     }
-    ::kill(pid, SIGKILL);
-    std::ranges::sort(spans);
-    std::printf("%.6f\n", spans[spans.size() / 2]);
-    return 0;
 }
 
-/// A child makes the orphans: each is a double fork whose parent has gone.
+/// All at once: they are zombies when their parent ends.
+void make_orphans(int count) {
+    for (int left = count; left > 0; left--)
+        if (::syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0) == 0)
+            ::_exit(0);
+}
+
+double cpu_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// Waits as any init does: blocked until the first one falls to it, while others still do.
 int run_reap(int count) {
-    const pid_t maker = ::fork();
-    if (maker == 0) {
-        for (int i = 0; i < count; i++)
-            if (::vfork() == 0)
-                ::_exit(0);
-        ::_exit(0); // its zombies fall to us, all at once
+    if (::fork() == 0) {
+        make_orphans(count);
+        ::_exit(0);
     }
-    rusage before{}, after{};
+    const double before = cpu_seconds();
     int reaped = 0;
-    siginfo_t info{};
-    ::waitid(P_PID, static_cast<id_t>(maker), &info, WEXITED | WNOWAIT);
-    ::getrusage(RUSAGE_SELF, &before);
     while (::waitpid(-1, nullptr, 0) > 0)
         reaped++;
-    ::getrusage(RUSAGE_SELF, &after);
-    const auto seconds = [](const rusage& r) {
-        return static_cast<double>(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + static_cast<double>(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-    };
-    std::printf("%.6f %d\n", seconds(after) - seconds(before), reaped);
+    std::printf("%.6f %d\n", cpu_seconds() - before, reaped);
     return 0;
 }
 
-int run_orphans(int count) {
-    // A maker of its own, so that all fall to the reaper at once when it ends.
+int run_time(int count, char** argv) {
+    std::vector<double> spans;
+    const auto more = [&] {
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        return count > 0 ? static_cast<int>(spans.size()) < count : ::poll(&input, 1, 0) == 0;
+    };
+    const int null = ::open("/dev/null", O_WRONLY);
+    const int out = ::dup(STDOUT_FILENO);
+    ::dup2(null, STDOUT_FILENO);
+    while (more()) {
+        const auto begin = Clock::now();
+        ::waitpid(start(argv), nullptr, 0);
+        spans.push_back(since(begin));
+    }
+    ::dup2(out, STDOUT_FILENO);
+    if (spans.empty())
+        return 1;
+    std::ranges::sort(spans);
+    std::printf("%zu %.6f %.6f\n", spans.size(), spans[spans.size() / 2], spans.back());
+    return 0;
+}
+
+int tick(const char* fifo) {
+    const int fd = ::open(fifo, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || ::write(fd, "x", 1) != 1)
+        return 1;
+    return ::close(fd);
+}
+
+int run_orphans(int count, const char* go, const char* fifo) {
+    char byte;
+    const int fd = ::open(go, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || ::read(fd, &byte, 1) != 1)
+        return 1;
     if (::fork() == 0) {
-        for (int i = 0; i < count; i++)
-            if (::vfork() == 0)
-                ::_exit(0);
+        make_orphans(count);
         ::_exit(0);
     }
     ::wait(nullptr);
+    tick(fifo);
+    ::pause();
     return 0;
 }
 
 int run_tick(const char* fifo) {
-    const int fd = ::open(fifo, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || ::write(fd, "x", 1) != 1)
+    if (tick(fifo) != 0)
         return 1;
-    ::close(fd);
     ::pause();
     return 0;
 }
@@ -134,14 +164,18 @@ int main(int argc, char** argv) {
     const std::string_view what = argc > 1 ? argv[1] : "";
     if (what == "start" && argc > 3)
         return run_start(std::atoi(argv[2]), argv + 3);
-    if (what == "respawn" && argc > 2)
-        return run_respawn(argv + 2);
+    if (what == "keep" && argc > 2)
+        run_keep(argv + 2);
+    if (what == "time" && argc > 3)
+        return run_time(std::atoi(argv[2]), argv + 3);
     if (what == "reap" && argc > 2)
         return run_reap(std::atoi(argv[2]));
-    if (what == "orphans" && argc > 2)
-        return run_orphans(std::atoi(argv[2]));
+    if (what == "orphans" && argc > 4)
+        return run_orphans(std::atoi(argv[2]), argv[3], argv[4]);
     if (what == "tick" && argc > 2)
         return run_tick(argv[2]);
+    if (what == "idle")
+        return ::pause();
     if (what == "notify")
         return run_notify();
     return 2;
