@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ class FileSource {
     virtual Result<std::string> read_link(const std::string& path) const = 0;
     /// What stands at a path, not following a final symlink; NotFound when nothing.
     virtual Result<DirEntry::Kind> kind(const std::string& path) const = 0;
+    /// Another number when entries of a directory have come or gone since, as well as this can be told; 0 when there is none.
+    virtual std::uint64_t stamp(const std::string& directory) const {
+        (void)directory;
+        return 0;
+    }
 };
 
 /// What `install` needs beyond reading.

@@ -59,14 +59,16 @@ std::string first_line(const base::FileSource& files, const std::string& path) {
     return text ? std::string(base::trim(base::split(*text, '\n').front())) : std::string();
 }
 
-/// The value of KEY= in os-release.
-std::string os_release(const base::FileSource& files, std::string_view key) {
+std::string os_release_text(const base::FileSource& files) {
     auto text = files.read("/etc/os-release", 1 << 16);
     if (!text)
         text = files.read("/usr/lib/os-release", 1 << 16);
-    if (!text)
-        return "";
-    for (std::string_view line : base::split(*text, '\n')) {
+    return std::move(text).value_or("");
+}
+
+/// The value of KEY= in the text of os-release.
+std::string os_release(const std::string& text, std::string_view key) {
+    for (std::string_view line : base::split(text, '\n')) {
         if (!line.starts_with(key) || !line.substr(key.size()).starts_with('='))
             continue;
         std::string_view value = base::trim(line.substr(key.size() + 1));
@@ -159,12 +161,13 @@ unit::Environment offline_environment(const std::string& root, const Names& unit
     environment.machine_id = first_line(files, "/etc/machine-id");
     environment.boot_id = first_line(sys::RealFiles(), "/proc/sys/kernel/random/boot_id");
     std::erase(environment.boot_id, '-');
-    environment.os_id = os_release(files, "ID");
-    environment.os_version_id = os_release(files, "VERSION_ID");
-    environment.os_build_id = os_release(files, "BUILD_ID");
-    environment.os_variant_id = os_release(files, "VARIANT_ID");
-    environment.os_image_id = os_release(files, "IMAGE_ID");
-    environment.os_image_version = os_release(files, "IMAGE_VERSION");
+    const std::string release = os_release_text(files);
+    environment.os_id = os_release(release, "ID");
+    environment.os_version_id = os_release(release, "VERSION_ID");
+    environment.os_build_id = os_release(release, "BUILD_ID");
+    environment.os_variant_id = os_release(release, "VARIANT_ID");
+    environment.os_image_id = os_release(release, "IMAGE_ID");
+    environment.os_image_version = os_release(release, "IMAGE_VERSION");
     return environment;
 }
 
@@ -203,7 +206,8 @@ std::string suggest_unit(Context& context, std::string_view name) {
                 known.push_back(unit.name);
     std::vector<std::string> shorter;
     for (const std::string& unit : known)
-        shorter.emplace_back(unit::short_name(unit));
+        if (unit::short_name(unit) != unit::short_name(name)) // as others know it: the name itself is no help
+            shorter.emplace_back(unit::short_name(unit));
     const std::string_view best =
         base::closest(unit::short_name(name), {shorter.begin(), shorter.end()});
     return std::string(best);

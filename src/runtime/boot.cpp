@@ -310,8 +310,14 @@ void Runtime::report_boot_problems() {
         log_->say(3, {}, fmt::format("no usable runtime directory, so no control socket: {}", base::join(dir_.refused, "; ")));
 }
 
+const std::vector<std::string>& Runtime::not_enabled() {
+    if (!not_enabled_)
+        not_enabled_ = loader_->not_enabled();
+    return *not_enabled_;
+}
+
 void Runtime::say_what_is_not_enabled() {
-    const std::vector<std::string> names = loader_->not_enabled();
+    const std::vector<std::string>& names = not_enabled();
     if (names.empty()) {
         log_->say(5, {}, fmt::format("no unit is enabled and there is none to enable; looked in {}. A first one, /etc/systemd/system/web.service: "
                                      "[Service] ExecStart=/usr/bin/env sleep infinity [Install] WantedBy=multi-user.target (each on a line of its own)",
@@ -354,7 +360,7 @@ control::ManagerInfo Runtime::info() {
     info.boot_target = boot_target_ ? engine_->status(boot_target_).config->name : boot_target_name();
     info.unit_path = loader_->environment().unit_path;
     info.masked = masked_;
-    info.not_enabled = loader_->not_enabled();
+    info.not_enabled = not_enabled();
     for (const base::UnitId unit : engine_->units()) {
         const auto status = engine_->status(unit);
         info.units += status.config->load_state == unit::LoadState::Loaded ? 1U : 0U;

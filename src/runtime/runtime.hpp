@@ -89,6 +89,7 @@ class Runtime {
     std::string place_words() const;
     void report_boot_problems();
     void say_what_is_not_enabled();
+    const std::vector<std::string>& not_enabled();
     std::string boot_target_name() const;
     unit::Environment unit_environment() const;
 
@@ -146,6 +147,7 @@ class Runtime {
     base::UnitId boot_target_;
     sys::UniqueFd control_listener_; ///< until the server has it
     std::uint32_t masked_ = 0;
+    std::optional<std::vector<std::string>> not_enabled_; ///< as of the last look at the files; too dear for every question
     std::optional<base::Duration> ready_after_;
     bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;
     bool command_started_ = false;

@@ -192,6 +192,19 @@ base::Result<DirEntry::Kind> RealFiles::kind(const std::string& path) const {
     return kind_of(info.st_mode);
 }
 
+std::uint64_t RealFiles::stamp(const std::string& directory) const {
+    const auto real = real_path(directory, true);
+    struct stat info {};
+    if (!real || ::stat(real->c_str(), &info) != 0)
+        return 0;
+    // The time may be as coarse as a clock tick; where the size of a directory tells of its entries, it helps.
+    std::uint64_t mixed = 1;
+    for (const auto part : {static_cast<std::uint64_t>(info.st_mtim.tv_sec), static_cast<std::uint64_t>(info.st_mtim.tv_nsec),
+                            static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_ino)})
+        mixed = (mixed ^ part) * 0x9e3779b97f4a7c15ULL;
+    return mixed | 1;
+}
+
 base::Result<void> RealFiles::make_directory(const std::string& path) {
     const std::string real = TRY(real_path(path, true));
     for (std::size_t slash = real.find('/', 1);; slash = real.find('/', slash + 1)) {

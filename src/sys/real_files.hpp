@@ -18,6 +18,7 @@ class RealFiles : public base::FileTree {
     base::Result<std::string> read(const std::string& path, std::size_t limit) const override;
     base::Result<std::string> read_link(const std::string& path) const override;
     base::Result<base::DirEntry::Kind> kind(const std::string& path) const override;
+    std::uint64_t stamp(const std::string& directory) const override;
     base::Result<void> make_directory(const std::string& path) override;
     base::Result<void> symlink(const std::string& target, const std::string& path) override;
     base::Result<void> remove(const std::string& path) override;

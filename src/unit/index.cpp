@@ -97,9 +97,18 @@ UnitIndex::UnitIndex(const FileSource& files, const std::vector<std::string>& un
             continue;
         directories_.push_back(directory);
     }
+    for (const std::string& directory : directories_)
+        stamps_.push_back(files.stamp(directory));
     for (std::size_t i = 0; i < directories_.size(); i++)
         scan(static_cast<std::uint16_t>(i));
     add_aliases();
+}
+
+bool UnitIndex::is_outdated() const {
+    for (std::size_t i = 0; i < directories_.size(); i++)
+        if (files_.stamp(directories_[i]) != stamps_[i])
+            return true;
+    return false;
 }
 
 void UnitIndex::scan(std::uint16_t directory) {

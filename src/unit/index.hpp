@@ -47,6 +47,8 @@ class UnitIndex {
     /// Every link in every .wants, .requires and .upholds directory.
     std::vector<DependencyLink> all_links() const;
     std::vector<std::string> all_names() const; ///< sorted
+    /// Whether a directory of the path has other entries than when it was listed.
+    bool is_outdated() const;
     void forget_listings() const { listed_ = {}; } ///< the contents of side directories; they are read again when needed
     bool has_mounts() const { return has_mounts_; }
     /// `directory` is one of the unit path, whichever way it is written on a merged-/usr system.
@@ -82,6 +84,7 @@ class UnitIndex {
 
     const FileSource& files_;
     std::vector<std::string> directories_;
+    std::vector<std::uint64_t> stamps_; ///< of the directories, taken before they were listed
     base::StringMap<Entry> entries_;
     base::StringMap<std::vector<SideDirectory>> sides_; ///< by name without ".d", ".wants" …
     base::StringMap<std::vector<std::string>> aliases_; ///< target -> links to it

@@ -234,6 +234,13 @@ void Loader::rescan() {
     impl_->index.emplace(impl_->files, impl_->environment.unit_path);
 }
 
+bool Loader::rescan_if_outdated() {
+    const bool outdated = impl_->index->is_outdated();
+    if (outdated)
+        rescan();
+    return outdated;
+}
+
 std::shared_ptr<const UnitConfig> Loader::load(std::string_view name) const {
     UnitsByName loaded;
     const UnitPtr unit = impl_->load_with(name, loaded);

@@ -44,6 +44,8 @@ class Loader {
 
     /// Re-reads the directory index; call before a daemon-reload.
     void rescan();
+    /// The same if files have come or gone since: then true. A unit that is not loaded yet needs no daemon-reload to be found.
+    bool rescan_if_outdated();
     /// Loads one unit by any of its names; never fails: the state is in load_state. Aliases resolve to the main name.
     std::shared_ptr<const UnitConfig> load(std::string_view name) const;
     /// What the files of a unit say and nothing more: no list of machine units, no links, no default dependencies. For

@@ -117,4 +117,16 @@ def story_command_in_the_foreground():
         check(log.index("[web] serving") < log.index("from the command"), "after the boot")
 
 
+def story_a_file_written_after_boot_is_found():
+    with Box({"a.service": "[Service]\nExecStart=/bin/sleep infinity\n"}, ["a.service"]) as box:
+        box.boot()
+        box.write("late.service", "[Unit]\nWants=later.service\n[Service]\nExecStart=/bin/sleep infinity\n")
+        box.write("later.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+        box.initctl("start", "late", check=True)  # and no daemon-reload
+        equal([box.state("late"), box.state("later")], ["active", "active"])
+        box.write("a.service", "[Service]\nExecStart=/bin/false\n")
+        box.initctl("restart", "a", check=True)
+        equal(box.state("a"), "active", "what is loaded changes by daemon-reload only")
+
+
 run(globals())

@@ -54,6 +54,13 @@ class MemoryFiles : public base::FileTree {
                 entries.push_back({at->first.substr(prefix.size()), at->second.kind});
         return entries;
     }
+    std::uint64_t stamp(const std::string& directory) const override {
+        const std::string prefix = resolve(directory) + "/";
+        std::uint64_t entries = 0;
+        for (auto at = nodes_.lower_bound(prefix); at != nodes_.end() && at->first.starts_with(prefix); ++at)
+            entries++;
+        return entries;
+    }
     base::Result<std::string> read(const std::string& path, std::size_t limit) const override {
         reads++;
         const std::string real = resolve(path);

@@ -77,6 +77,22 @@ TEST_CASE("the first directory of the path decides") {
     CHECK(world.loader().fragment_path("b.service").empty());
 }
 
+TEST_CASE("what came after the directories were listed is found once they are looked at again") {
+    World world;
+    world.file(lib + "a.service", service);
+    Loader loader = world.loader();
+    world.file(etc + "b.service", service);
+    CHECK(loader.load("b.service")->load_state == LoadState::NotFound);
+    CHECK(loader.rescan_if_outdated());
+    CHECK(loader.load("b.service")->load_state == LoadState::Loaded);
+    const std::size_t lists = world.files.lists;
+    CHECK_FALSE(loader.rescan_if_outdated()); // nothing has changed
+    CHECK(world.files.lists == lists);
+    world.link(run + "c.service", "/dev/null");
+    CHECK(loader.rescan_if_outdated());
+    CHECK(loader.load("c.service")->load_state == LoadState::Masked);
+}
+
 TEST_CASE("masks") {
     World world;
     world.file(lib + "a.service", service).link(etc + "a.service", "/dev/null");
