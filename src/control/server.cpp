@@ -383,7 +383,9 @@ void Server::Impl::sweep() {
                 abandoned.push_back(client.call->ticket);
                 tickets.erase(client.call->ticket.value);
             }
-            closing.push_back(std::move(client.fd));
+            // After end of file nothing can be in its queue any more whose closing might block: no process needed for it.
+            if (!client.input_ended)
+                closing.push_back(std::move(client.fd));
             it = clients.erase(it);
         }
         for (const Ticket ticket : abandoned)

@@ -12,6 +12,7 @@
 #include <climits>
 #include <cstring>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
 
@@ -77,20 +78,22 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     std::vector<int> kept = kept_descriptors(plan, descriptors);
     sys::close_all_but(kept);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    set_guard_title(plan.guard);
     HelloMessage hello = hello_of(plan);
     StartResultMessage start;
     {
         const StartOutcome outcome = start_command(plan, descriptors.streams);
         start = result_of(plan, outcome);
     }
-    set_guard_title(plan.guard);
+    // At once: PID 1 goes on with what waits for this start while we tidy up. If the socket does not take it, the loop does.
+    const bool told = sys::send_bytes(socket, &start, sizeof start, MSG_DONTWAIT) >= 0;
     // Pipes above all: whoever reads the log has to see their end when the command is gone.
     sys::close_between(0, static_cast<unsigned>(socket) - 1);
     sys::close_from(static_cast<unsigned>(socket) + 1);
     // Changing the user in the vfork child made our memory "not dumpable" too; /proc/PID of a guard stays readable.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     sys::heap::drop();
-    guard_loop(socket, hello, start);
+    guard_loop(socket, hello, start, told);
 }
 
 } // namespace monoinit::exec

@@ -26,8 +26,9 @@ struct StartOutcome {
 /// `streams`: descriptors of the plan's Fd streams as they are numbered here.
 StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams);
 
-/// Reports the start, then reaps, signals and answers until nothing is left. Touches no heap. Never returns.
-[[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start);
+/// Reports the start (unless that is done), then reaps, signals and answers until nothing is left. Touches no heap. Never
+/// returns.
+[[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told);
 
 /// Gives back our static data, except the page-aligned `kept`.
 void drop_statics(const void* kept, std::size_t kept_size);

@@ -39,6 +39,7 @@ struct GuardExit {
     int pid = 0;
     bool is_command = false;
     bool status_known = true;
+    bool tree_empty = false; ///< and nothing is left below the guard
     base::ExitInfo exit;
     Usage usage;
 };

@@ -412,6 +412,15 @@ bool send_empty() {
     return send_report(&message, sizeof message);
 }
 
+/// In order of sequence; at most eight are held, so this is a handful of comparisons.
+HeldExit* next_unsent() {
+    HeldExit* next = nullptr;
+    for (HeldExit& held : state.held)
+        if (held.used && !held.sent && (next == nullptr || held.message.sequence < next->message.sequence))
+            next = &held;
+    return next;
+}
+
 /// Sends what is due, in the order of life; false when the socket is full.
 bool send_due() {
     if (state.hello_due && !send_hello())
@@ -423,19 +432,12 @@ bool send_due() {
     if (state.reply_due && !send_report(&reply, state.reply_size))
         return false;
     state.reply_due = false;
-    for (std::uint32_t sequence = 1; sequence < state.next_sequence;) {
-        // In order of sequence; at most eight are held, so this is a handful of comparisons.
-        HeldExit* next = nullptr;
-        for (HeldExit& held : state.held)
-            if (held.used && !held.sent && held.message.sequence >= sequence &&
-                (next == nullptr || held.message.sequence < next->message.sequence))
-                next = &held;
-        if (next == nullptr)
-            break;
-        if (!send_report(&next->message, sizeof next->message))
-            return false;
+    while (HeldExit* const next = next_unsent()) {
         next->sent = true;
-        sequence = next->message.sequence + 1;
+        next->message.tree_empty = state.childless && next_unsent() == nullptr;
+        next->sent = send_report(&next->message, sizeof next->message);
+        if (!next->sent)
+            return false;
     }
     if (state.childless && !state.empty_told) {
         if (!send_empty())
@@ -512,11 +514,12 @@ void run() {
 
 } // namespace
 
-void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start) {
+void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told) {
     state.socket = socket;
     state.self = ::getpid();
     state.command = state.main = start.pid;
     state.start = start;
+    state.start_due = !start_told;
     state.hello = identity;
     state.hello.guard_pid = state.self;
     struct sigaction action {};

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <sys/wait.h>
+#include <utility>
 
 namespace monoinit::runtime {
 
@@ -210,10 +211,7 @@ void Guards::handle(base::GuardId id, exec::GuardReport report) {
     } else if (const auto* tree = std::get_if<exec::GuardTree>(&report)) {
         on_tree(guard, id, *tree);
     } else if (std::holds_alternative<exec::GuardEmpty>(report)) {
-        guard.empty = true;
-        guard.link->leave();
-        flush(guard);
-        links_.feed(engine::GuardEvent{guard.unit, supervise::TreeEmpty{id}});
+        on_empty(guard, id);
     } else if (const auto* signalled = std::get_if<exec::GuardSignalled>(&report)) {
         on_signalled(guard, *signalled);
     } else if (const auto* watching = std::get_if<exec::GuardWatching>(&report)) {
@@ -245,11 +243,14 @@ void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted
     result.exit_status = report.exit_status;
     result.errnum = report.error;
     result.text = report.text;
-    links_.feed(engine::GuardEvent{guard.unit, std::move(result)});
+    const base::UnitId unit = guard.unit;
+    links_.feed(engine::GuardEvent{unit, std::move(result)});
+    notify_->resume(unit);
 }
 
 void Guards::on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& report) {
     const base::UnitId unit = guard.unit;
+    notify_->take_pending(unit);
     for (Ran& ran : history_[unit])
         if (ran.guard == id && ran.record.pid == report.pid) {
             ran.record.exited = sys::moment_now();
@@ -260,12 +261,30 @@ void Guards::on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& repo
         }
     if (guard.main_pid == report.pid)
         guard.main_pid = 0;
+    guard.childless = report.tree_empty;
     links_.feed(engine::GuardEvent{unit, supervise::CommandExited{id, report.pid, report.exit}});
+    if (report.tree_empty)
+        return on_empty(guard, id); // its leave acknowledges too
     // The checkpoint holds it now (feed saves before it acts), so the guard may forget it.
-    if (const auto found = guards_.find(id); found != guards_.end()) {
-        found->second.link->acknowledge(report.sequence);
-        flush(found->second);
-    }
+    guard.link->acknowledge(report.sequence);
+    flush(guard);
+}
+
+/// Told once, whether by the last exit or by a message of its own.
+void Guards::on_empty(Guard& guard, base::GuardId id) {
+    if (std::exchange(guard.empty, true))
+        return;
+    guard.childless = true;
+    leaving_.push_back(id);
+    links_.feed(engine::GuardEvent{guard.unit, supervise::TreeEmpty{id}});
+}
+
+void Guards::let_leave() {
+    for (const base::GuardId id : std::exchange(leaving_, {}))
+        if (const auto found = guards_.find(id); found != guards_.end()) {
+            found->second.link->leave();
+            flush(found->second);
+        }
 }
 
 void Guards::on_tree(Guard& guard, base::GuardId id, const exec::GuardTree& report) {
@@ -297,6 +316,7 @@ void Guards::gone(base::GuardId id) {
     guards_.erase(found);
     std::erase(by_unit_[guard.unit], id);
     by_pid_.erase(guard.pid);
+    notify_->resume(guard.unit);
     if (guard.empty)
         return;
     links_.feed(engine::GuardEvent{guard.unit, supervise::GuardLost{id}});
@@ -321,6 +341,8 @@ void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
     const auto found = guards_.find(signal.guard);
     if (found == guards_.end())
         return; // it went meanwhile; TreeEmpty has been told
+    if (found->second.childless)
+        return; // nobody is left to hear it
     // A guard that hangs on a path of the unit (EnvironmentFile= on a dead mount) reads no messages. It is our child, so its
     // pid is its own.
     if (signal.signal == SIGKILL && !found->second.started)
@@ -403,7 +425,28 @@ base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {
         // The guard itself sends no notifications.
         return guards_.at(found->second).unit == unit && at != pid ? found->second : base::GuardId{};
     }
+    // Reaped already, but we have not heard of it: only then can a command's number lead nowhere.
+    if (const auto own = by_unit_.find(unit); own != by_unit_.end() && pid > 1 && sys::parent_of(pid) == 0)
+        for (const base::GuardId id : own->second)
+            if (guards_.at(id).main_pid == pid)
+                return id;
     return {};
+}
+
+bool Guards::has_started(base::GuardId id) {
+    const auto found = guards_.find(id);
+    if (found == guards_.end())
+        return true;
+    // Only up to the report: what it says later has its turn after what the command said.
+    while (!found->second.started) {
+        auto report = found->second.link->receive();
+        if (!report)
+            return false;
+        handle(id, std::move(*report));
+        if (!guards_.contains(id))
+            return true;
+    }
+    return true;
 }
 
 supervise::Notified::Sender Guards::role_of(base::UnitId unit, int pid, base::GuardId guard) const {

@@ -44,6 +44,10 @@ class Guards : public SenderJudge {
     void watch(const supervise::WatchPid& watch);
     void query(const supervise::QueryTree& query);
 
+    /// Guards of which nothing is needed any more may end. Called once a turn of the loop, when what follows from their end
+    /// is done: a successor is started first, and the processor is free for it.
+    void let_leave();
+
     /// To every tree there is: the end of the container.
     void signal_all(int signal);
 
@@ -66,6 +70,7 @@ class Guards : public SenderJudge {
 
     // SenderJudge
     base::GuardId guard_above(base::UnitId unit, int pid) const override;
+    bool has_started(base::GuardId guard) override;
     supervise::Notified::Sender role_of(base::UnitId unit, int pid, base::GuardId guard) const override;
     bool is_unit_user(base::UnitId unit, unsigned uid) const override;
 
@@ -77,6 +82,7 @@ class Guards : public SenderJudge {
         int main_pid = 0; ///< of its command
         bool started = false; ///< it has said how the start went
         bool empty = false, watching_output = false;
+        bool childless = false; ///< it has said that nothing is left to be signalled
         std::vector<int> known_pids; ///< last reported, for claiming after its death
     };
     void watch_link(base::GuardId id);
@@ -84,6 +90,7 @@ class Guards : public SenderJudge {
     void handle(base::GuardId id, exec::GuardReport report);
     void on_started(Guard& guard, base::GuardId id, const exec::GuardStarted& report);
     void on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& report);
+    void on_empty(Guard& guard, base::GuardId id);
     void on_tree(Guard& guard, base::GuardId id, const exec::GuardTree& report);
     void on_signalled(const Guard& guard, const exec::GuardSignalled& report);
     void gone(base::GuardId id);
@@ -98,6 +105,7 @@ class Guards : public SenderJudge {
     NotifySockets* notify_ = nullptr;
     LostTrees lost_;
     std::unordered_map<base::GuardId, Guard> guards_;
+    std::vector<base::GuardId> leaving_;
     std::unordered_map<int, base::GuardId> by_pid_;
     std::unordered_map<base::UnitId, std::vector<base::GuardId>> by_unit_;
 

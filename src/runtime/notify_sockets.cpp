@@ -34,7 +34,7 @@ int main_pid_in(std::string_view text) {
 
 } // namespace
 
-NotifySockets::NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, const SenderJudge& judge, Deliver deliver)
+NotifySockets::NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, SenderJudge& judge, Deliver deliver)
     : loop_(loop), checkpoint_(checkpoint), judge_(judge), deliver_(std::move(deliver)) {}
 
 NotifySockets::~NotifySockets() {
@@ -82,35 +82,64 @@ void NotifySockets::remove(base::UnitId unit) {
 void NotifySockets::drain(base::UnitId unit, int fd) {
     std::array<char, message_limit> buffer;
     for (int i = 0; i < messages_at_once; i++) {
+        const auto socket = sockets_.find(unit);
+        if (socket == sockets_.end() || socket->second.held)
+            return; // a message ended the unit, or waits for its sender's guard
         auto received = sys::receive_message(fd, buffer);
         if (!received)
             return;
-        const int descriptors = static_cast<int>(received->descriptors.size());
-        const bool usable = received->sender && !received->truncated;
-        if (usable)
-            message(unit, received->bytes, descriptors, received->sender->pid, received->sender->uid);
-        // After the message counted: whoever waits at a BARRIER=1 descriptor may rely on it. Foreign descriptors can
-        // block in close(), so a child does it.
-        if (descriptors > 0)
+        if (!received->sender || received->truncated)
             sys::close_elsewhere(std::move(received->descriptors));
-        if (!sockets_.contains(unit))
-            return; // the message ended the unit
+        else
+            take(unit, {std::string(received->bytes), std::move(received->descriptors), received->sender->pid, received->sender->uid});
     }
 }
 
-void NotifySockets::message(base::UnitId unit, std::string_view text, int descriptors, int pid, unsigned uid) {
+void NotifySockets::take(base::UnitId unit, Message message) {
+    const base::GuardId guard = judge_.guard_above(unit, message.pid);
+    if (guard && !judge_.has_started(guard)) {
+        Socket& socket = sockets_.at(unit);
+        if (loop_.modify(socket.fd.get(), 0)) {
+            socket.held = std::move(message);
+            return;
+        }
+    }
+    deliver(unit, message, guard);
+    // After the message counted: whoever waits at a BARRIER=1 descriptor may rely on it. Foreign descriptors can block in
+    // close(), so a child does it.
+    if (!message.descriptors.empty())
+        sys::close_elsewhere(std::move(message.descriptors));
+}
+
+void NotifySockets::resume(base::UnitId unit) {
+    const auto found = sockets_.find(unit);
+    if (found == sockets_.end() || !found->second.held)
+        return;
+    Message message = std::move(*found->second.held);
+    found->second.held.reset();
+    const int fd = found->second.fd.get();
+    (void)loop_.modify(fd, EPOLLIN); // as in watch(): notifications are late, nothing else
+    take(unit, std::move(message));
+}
+
+void NotifySockets::take_pending(base::UnitId unit) {
+    if (const auto found = sockets_.find(unit); found != sockets_.end())
+        drain(unit, found->second.fd.get());
+}
+
+void NotifySockets::deliver(base::UnitId unit, const Message& message, base::GuardId guard) {
     using Sender = supervise::Notified::Sender;
     supervise::Notified notified;
-    notified.pid = pid;
-    notified.text = std::string(text);
-    notified.descriptors = descriptors;
-    if (const base::GuardId guard = judge_.guard_above(unit, pid))
-        notified.sender = judge_.role_of(unit, pid, guard);
-    else if (sys::parent_of(pid) == 0 && judge_.is_unit_user(unit, uid))
+    notified.pid = message.pid;
+    notified.text = message.text;
+    notified.descriptors = static_cast<int>(message.descriptors.size());
+    if (guard)
+        notified.sender = judge_.role_of(unit, message.pid, guard);
+    else if (sys::parent_of(message.pid) == 0 && judge_.is_unit_user(unit, message.uid))
         notified.sender = Sender::GoneSameUser;
     else
         notified.sender = Sender::Stranger;
-    if (const int main_pid = main_pid_in(text))
+    if (const int main_pid = main_pid_in(message.text))
         notified.mainpid_guard = judge_.guard_above(unit, main_pid);
     deliver_(unit, std::move(notified));
 }

@@ -145,6 +145,8 @@ base::UnitId Runtime::load(const std::string& name) {
     // A unit that was not there, or was masked, may have come meanwhile; others change by daemon-reload only.
     if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded)
         return known;
+    if (loader_->rescan_if_outdated())
+        not_enabled_.reset();
     const auto configs = loader_->load_closure({name});
     std::vector<engine::ConfigPtr> fresh;
     for (const auto& config : configs)
@@ -184,6 +186,7 @@ void Runtime::save_facts() {
 
 void Runtime::daemon_reload() {
     loader_->rescan();
+    not_enabled_.reset();
     std::vector<std::string> roots = loaded_names_;
     roots.push_back(boot_target_name());
     const auto configs = loader_->load_closure(roots);
@@ -372,6 +375,7 @@ int Runtime::run() {
             break;
         if (reap_again_)
             reap();
+        guards_->let_leave();
         (void)timer_->set(next_wakeup()); // a timer that cannot be set fires late: the loop below still turns on events
         if (auto ran = loop_->run_once(reap_again_ ? base::Duration{} : base::infinity); !ran)
             log_->say(3, {}, base::to_string(ran.error()));

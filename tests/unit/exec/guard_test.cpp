@@ -22,6 +22,7 @@ TEST_CASE("a command runs below its guard and its exit status is reported", "[gu
     CHECK(exit.pid == started.pid);
     CHECK(exit.is_command);
     CHECK(exit.exit == base::ExitInfo{Code::Exited, 7});
+    CHECK(exit.tree_empty); // so PID 1 need not wait for the next message
     CHECK(guard.all_output() == "hello\n");
     guard.wait<GuardEmpty>();
     CHECK(guard.finish() == 0);
@@ -45,7 +46,9 @@ TEST_CASE("the command leads a session of its own and the guard shows only its n
 TEST_CASE("daemons that fork twice and leave the session stay in the tree", "[guard]") {
     Guard guard(shell("(setsid sh -c '(sleep 1000 & echo $!) &' ) ; exit 0"));
     guard.wait<GuardStarted>();
-    CHECK(guard.wait<GuardExit>().exit.status == 0);
+    const auto exit = guard.wait<GuardExit>();
+    CHECK(exit.exit.status == 0);
+    CHECK_FALSE(exit.tree_empty);
     const pid_t daemon = std::stoi(read_line(guard.output()));
     guard.link().query(5);
     auto tree = guard.wait<GuardTree>();
