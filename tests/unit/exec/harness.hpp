@@ -133,8 +133,11 @@ class Guard {
             ::kill(pid_, SIGKILL);
             ::waitpid(pid_, nullptr, 0);
         }
-        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-        }
+        // What fell to us may take a moment to die; the next test must not find it.
+        do
+            for (const pid_t each : sys::children_of(::getpid()))
+                ::kill(each, SIGKILL);
+        while (::waitpid(-1, nullptr, 0) > 0);
     }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
