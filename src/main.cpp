@@ -37,6 +37,8 @@ int complain(const std::string& what) {
 std::string states(std::string_view) { return supervise::states_dot(); }
 
 int init_main(int argc, char** argv) {
+    if (::getpid() == 1)
+        runtime::hold_signals();
     const int checkpoint = runtime::take_resume_argument(argc, argv);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     const config::CommandLine line = config::parse_command_line(arguments);

@@ -36,6 +36,7 @@ constexpr base::Duration stall_after = seconds(1);           ///< said to PID 1
 constexpr base::Duration shutdown_patience = milliseconds(250); ///< with a stdout that does not move
 constexpr base::Duration configured_within = seconds(1);
 constexpr base::Duration orphaned_limit = seconds(30);       ///< PID 1 is gone, streams are still open
+constexpr base::Duration writer_retry = milliseconds(100);   ///< when no thread could be made
 constexpr int last_turns = 64;
 constexpr std::string_view terminal_notice =
     "the command has the terminal; service lines go to the log (--logs=stdout mixes): initctl logs -f";
@@ -65,8 +66,7 @@ class Logger {
           server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
 
     base::Result<void> start() {
-        if (!writer_.start())
-            return base::fail(base::Errc::System, "no thread for stdout");
+        start_writer(sys::monotonic_now());
         TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));
         TRY(loop_.add(writer_.event_fd(), EPOLLIN, [this](std::uint32_t) { writer_.drain_event(); }));
         say(from_logger::Ready{static_cast<std::uint32_t>(getpid())});
@@ -87,6 +87,8 @@ class Logger {
         const base::Duration now = sys::monotonic_now();
         watch_output(now);
         read_streams(now);
+        if (writer_due_.passed(now))
+            start_writer(now);
         writer_.wake();
         server_.pump();
         tending_ = server_.tend(now);
@@ -97,10 +99,17 @@ class Logger {
             drain_ = sys::now() + seconds(1);
     }
 
+    /// Where no thread can be made (a process limit), lines are read and kept, and stdout waits for one.
+    void start_writer(base::Duration now) {
+        writer_due_.clear();
+        if (!writer_.start())
+            writer_due_.set(now + writer_retry);
+    }
+
     base::Duration patience() const {
         const base::Duration now = sys::monotonic_now();
         base::Duration wait = std::min({stalled_since_.left(now), held_up_.left(now), confirm_by_.left(now),
-                                        orphaned_.left(now), tending_ ? seconds(1) : base::infinity});
+                                        orphaned_.left(now), writer_due_.left(now), tending_ ? seconds(1) : base::infinity});
         if (drain_)
             wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(20)));
         return reading_soon_ ? base::Duration(0) : wait;
@@ -342,7 +351,7 @@ class Logger {
     std::uint64_t seen_tail_ = 0;
     bool stalled_ = false;
     std::uint64_t reported_lost_, told_lost_;
-    Deadline stalled_since_, held_up_, confirm_by_, orphaned_;
+    Deadline stalled_since_, held_up_, confirm_by_, orphaned_, writer_due_;
     bool tending_ = false;
     bool shutdown_ = false;
     std::optional<base::Instant> drain_;

@@ -28,9 +28,20 @@ namespace {
 constexpr rlim_t descriptors_at_most = 65536; ///< more would cost memory for tables and buy nothing
 
 /// The signals that mean something to us; all others but faults stay blocked and unread.
-constexpr int handled_signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGPWR, SIGHUP};
+sigset_t handled_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGPWR, SIGHUP, SIGRTMIN + 3, SIGRTMIN + 4})
+        sigaddset(&set, signal);
+    return set;
+}
 
 } // namespace
+
+void hold_signals() {
+    const sigset_t set = handled_signals();
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
 
 std::vector<std::string> environment_strings(char** environment) {
     std::vector<std::string> all;
@@ -138,13 +149,7 @@ base::Result<void> Runtime::set_up() {
     loop_.emplace(TRY(sys::EpollLoop::create()));
     timer_.emplace(TRY(sys::Timer::create()));
     TRY(loop_->add(timer_->fd(), EPOLLIN, [this](std::uint32_t) { timer_->drain(); }));
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : handled_signals)
-        sigaddset(&set, signal);
-    sigaddset(&set, SIGRTMIN + 3);
-    sigaddset(&set, SIGRTMIN + 4);
-    signals_.emplace(TRY(sys::SignalFd::create(set)));
+    signals_.emplace(TRY(sys::SignalFd::create(handled_signals())));
     TRY(loop_->add(signals_->fd(), EPOLLIN,
                    [this](std::uint32_t) { signals_->drain([this](const signalfd_siginfo& info) { on_signal(info); }); }));
     set_up_place();
@@ -174,6 +179,7 @@ void Runtime::set_up_place() {
     manager_.directory_roots = exec::directory_roots(manager_.uid, manager_.environment, dir_.path);
 
     log_ = std::make_unique<LogProcess>(*loop_, *checkpoint_, exe_.get());
+    files_.look_around();
     loader_ = std::make_unique<unit::Loader>(files_, unit_environment());
     engine::EngineOptions options;
     options.policy.default_backoff = config_.default_backoff;
@@ -297,7 +303,8 @@ void Runtime::boot() {
     set_up_control();
     engine_->set_boot_target(boot_target_);
     feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
-    if (own == 0)
+    const bool any = std::ranges::any_of(configs, [](const auto& config) { return !config->builtin && config->type != unit::UnitType::Target; });
+    if (!any) // one that cannot be loaded has been named above
         say_what_is_not_enabled();
 }
 

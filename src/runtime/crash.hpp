@@ -1,6 +1,6 @@
 #pragma once
 // A fault in PID 1 re-executes the binary, which takes up the checkpoint; services do not notice. daemon-reexec takes the
-// same path on purpose. Tested by tests/system/crash.
+// same path on purpose. Tested by tests/system/promise_01_survival.py.
 
 #include "runtime/checkpoint.hpp"
 

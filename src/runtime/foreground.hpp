@@ -1,7 +1,7 @@
 #pragma once
 // CMD: `docker run IMAGE CMD`. It runs under a guard like everything else, but with descriptors 0, 1, 2 untouched; with a
 // terminal it becomes its session's leader and takes it, so that job control works. Its exit status is the container's.
-// Tested by tests/system/cmd and the container stories.
+// Tested by tests/system/boot.py and the container stories.
 
 #include "exec/build_plan.hpp"
 #include "exec/guard_link.hpp"

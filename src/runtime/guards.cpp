@@ -76,7 +76,12 @@ exec::Outcome Guards::outcome_of(supervise::ServiceResult result, const std::opt
     return outcome;
 }
 
-exec::CommandContext Guards::command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config) {
+/// Descriptors, processes or room on a disk are short: tried again like any failure.
+void Guards::lack(base::UnitId unit, base::GuardId id, const base::Error& error) {
+    fail_spawn(unit, id, {.errnum = error.errnum, .text = base::to_string(error), .resources = true});
+}
+
+exec::CommandContext Guards::command_context(base::UnitId unit, const supervise::Spawn& spawn) {
     exec::CommandContext context;
     context.guard = spawn.guard;
     context.list = spawn.list;
@@ -85,13 +90,6 @@ exec::CommandContext Guards::command_context(base::UnitId unit, const supervise:
     context.main_pid = spawn.main_pid;
     context.watchdog = spawn.watchdog;
     context.restarts = spawn.restarts;
-    const unit::NotifyAccess access = config.service->effective_notify_access();
-    if (access != unit::NotifyAccess::None && notify_ != nullptr) {
-        if (auto path = notify_->path_for(unit))
-            context.notify_socket = *path;
-        else
-            notices_[unit] = {fmt::format("cannot be notified: {}", base::to_string(path.error()))};
-    }
     if (spawn.list == unit::ExecList::Stop || spawn.list == unit::ExecList::StopPost)
         context.outcome = outcome_of(spawn.result, spawn.main_exit);
     if (spawn.list == unit::ExecList::StartPre || spawn.list == unit::ExecList::Start)
@@ -110,6 +108,21 @@ void Guards::add_monitored(base::UnitId unit, exec::CommandContext& context) con
     context.monitored_unit = source.config->name;
     context.monitored_invocation = links_.invocation(source.id);
     context.monitored = outcome_of(source.service->result, source.service->main_exit);
+}
+
+/// Its notify socket, if it may have one. An error only where the service cannot become ready without.
+base::Result<void> Guards::give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context) {
+    if (service.effective_notify_access() == unit::NotifyAccess::None || notify_ == nullptr)
+        return {};
+    auto path = notify_->path_for(unit);
+    if (path) {
+        context.notify_socket = std::move(*path);
+        return {};
+    }
+    if (service.type == unit::ServiceType::Notify || service.type == unit::ServiceType::NotifyReload)
+        return path.error();
+    notices_[unit] = {fmt::format("cannot be notified: {}", base::to_string(path.error()))};
+    return {};
 }
 
 void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command) {
@@ -136,11 +149,15 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
         return;
     }
     const unit::Command& command = commands[spawn.index];
-    exec::CommandContext context = command_context(unit, spawn, config);
-    LogProcess::Streams streams = links_.log.open_streams(unit, config, exec::output_needs(*config.exec), links_.manager.accounts);
-    context.log_stdout = streams.output.get();
-    context.log_stderr = streams.error ? streams.error.get() : streams.output.get();
-    context.journal_stream = streams.journal_stream;
+    exec::CommandContext context = command_context(unit, spawn);
+    if (auto given = give_notify_socket(unit, *config.service, context); !given)
+        return lack(unit, spawn.guard, given.error());
+    const auto streams = links_.log.open_streams(config, exec::output_needs(*config.exec), links_.manager.accounts);
+    if (!streams)
+        return lack(unit, spawn.guard, streams.error());
+    context.log_stdout = streams->output.get();
+    context.log_stderr = streams->error ? streams->error.get() : streams->output.get();
+    context.journal_stream = streams->journal_stream;
     exec::BuiltPlan built = exec::build_plan(config, command, links_.manager, context);
     if (!built.notices.empty())
         notices_[unit] = built.notices;
@@ -151,17 +168,14 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
         return;
     }
     auto channel = exec::make_guard_channel();
-    if (!channel) {
-        fail_spawn(unit, spawn.guard, {.errnum = channel.error().errnum, .text = base::to_string(channel.error()), .resources = true});
-        return;
-    }
+    if (!channel)
+        return lack(unit, spawn.guard, channel.error());
     // Intent first: a crash between here and the report is then found as a guard that says nothing.
     links_.checkpoint.keep({FdKind::Guard, channel->ours.get(), spawn.guard.value, unit.value, 0});
     auto pid = exec::spawn_guard(built.plan, *channel);
     if (!pid) {
         links_.checkpoint.forget(channel->ours.get());
-        fail_spawn(unit, spawn.guard, {.errnum = pid.error().errnum, .text = base::to_string(pid.error()), .resources = true});
-        return;
+        return lack(unit, spawn.guard, pid.error());
     }
     links_.checkpoint.set_pid(channel->ours.get(), *pid);
     Guard guard;
@@ -315,18 +329,21 @@ void Guards::gone(base::GuardId id) {
     links_.checkpoint.forget(guard.link->fd());
     guards_.erase(found);
     std::erase(by_unit_[guard.unit], id);
-    by_pid_.erase(guard.pid);
+    if (!guard.reaped)
+        by_pid_.erase(guard.pid);
     notify_->resume(guard.unit);
     if (guard.empty)
         return;
     links_.feed(engine::GuardEvent{guard.unit, supervise::GuardLost{id}});
-    lost_.add({id, guard.unit, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
+    lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
 }
 
 bool Guards::child_exited(int pid, int wait_status) {
     (void)wait_status; // how a guard ended is told by what it reported, or did not
     if (const auto found = by_pid_.find(pid); found != by_pid_.end()) {
         const base::GuardId id = found->second;
+        guards_.at(id).reaped = true; // its number may be another's from now on
+        by_pid_.erase(found);
         // Its last words may still be in the socket.
         on_ready(id, EPOLLIN);
         lost_.child_exited(pid);
@@ -345,7 +362,7 @@ void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
         return; // nobody is left to hear it
     // A guard that hangs on a path of the unit (EnvironmentFile= on a dead mount) reads no messages. It is our child, so its
     // pid is its own.
-    if (signal.signal == SIGKILL && !found->second.started)
+    if (signal.signal == SIGKILL && !found->second.started && !found->second.reaped)
         sys::send_signal(found->second.pid, SIGKILL);
     found->second.link->signal(scope_of(signal.scope), signal.signal, wakes_up(signal.signal), signal.then_sighup, signal.pid);
     flush(found->second);

@@ -81,7 +81,7 @@ class Guards : public SenderJudge {
         int pid = 0;      ///< of the guard itself
         int main_pid = 0; ///< of its command
         bool started = false; ///< it has said how the start went
-        bool empty = false, watching_output = false;
+        bool empty = false, watching_output = false, reaped = false;
         bool childless = false; ///< it has said that nothing is left to be signalled
         std::vector<int> known_pids; ///< last reported, for claiming after its death
     };
@@ -96,7 +96,9 @@ class Guards : public SenderJudge {
     void gone(base::GuardId id);
     void flush(Guard& guard);
     void fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result);
-    exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn, const unit::UnitConfig& config);
+    void lack(base::UnitId unit, base::GuardId id, const base::Error& error);
+    exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn);
+    base::Result<void> give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context);
     void add_monitored(base::UnitId unit, exec::CommandContext& context) const;
     static exec::Outcome outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit);
     void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);

@@ -184,15 +184,13 @@ void LogProcess::say(int priority, std::string_view unit, std::string_view text)
     pump();
 }
 
-sys::UniqueFd LogProcess::add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts) {
-    auto pipe = sys::make_pipe_pair();
-    if (!pipe)
-        return {}; // the command gets /dev/null; running out of descriptors is said by the spawn that fails next
+base::Result<sys::UniqueFd> LogProcess::add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts) {
+    sys::Pipe pipe = TRY(sys::make_pipe_pair());
     const unit::ExecSection& exec = *config.exec;
     if (!exec.user.empty())
         if (const auto account = accounts.user(exec.user))
             // So that the service may open /dev/stderr again under its own uid. Not root: it is ours anyway.
-            (void)::fchown(pipe->write.get(), account->uid, account->gid);
+            (void)::fchown(pipe.write.get(), account->uid, account->gid);
     log::StreamInfo info;
     info.unit = config.name;
     info.identifier = exec.syslog_identifier;
@@ -200,25 +198,24 @@ sys::UniqueFd LogProcess::add_stream(const unit::UnitConfig& config, log::Stream
     info.level_prefix = exec.syslog_level_prefix;
     info.level_max = static_cast<std::uint8_t>(exec.log_level_max);
     info.kind = kind;
-    const int fd = pipe->read.get();
+    const int fd = pipe.read.get();
     const std::string described = log::encode_stream_info(info);
-    const log::StreamId stream = link_.add_stream(std::move(info), std::move(pipe->read));
+    const log::StreamId stream = link_.add_stream(std::move(info), std::move(pipe.read));
     stream_fds_[stream.value] = fd;
     checkpoint_.keep({FdKind::LogStream, fd, stream.value, 0, 0});
     checkpoint_.write(log_stream_record + static_cast<std::uint32_t>(fd), described);
     checkpoint_.write(log_counter_record, fmt::format("{}", stream.value + 1));
     pump();
-    return std::move(pipe->write);
+    return std::move(pipe.write);
 }
 
-LogProcess::Streams LogProcess::open_streams(base::UnitId unit, const unit::UnitConfig& config, exec::OutputNeeds needs,
-                                             const exec::AccountLookup& accounts) {
-    (void)unit;
+base::Result<LogProcess::Streams> LogProcess::open_streams(const unit::UnitConfig& config, exec::OutputNeeds needs,
+                                                           const exec::AccountLookup& accounts) {
     Streams streams;
     if (needs.output || needs.shared)
-        streams.output = add_stream(config, needs.shared ? log::StreamKind::Both : log::StreamKind::Output, accounts);
+        streams.output = TRY(add_stream(config, needs.shared ? log::StreamKind::Both : log::StreamKind::Output, accounts));
     if (needs.error && !needs.shared)
-        streams.error = add_stream(config, log::StreamKind::Error, accounts);
+        streams.error = TRY(add_stream(config, log::StreamKind::Error, accounts));
     struct stat st{};
     const int fd = streams.error ? streams.error.get() : streams.output.get();
     if (fd >= 0 && ::fstat(fd, &st) == 0)

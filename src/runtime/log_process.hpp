@@ -1,6 +1,6 @@
 #pragma once
 // The logger as PID 1 sees it: a child that is started again when it dies, the link to it, and the pipes of units' output.
-// Tested by tests/system/logger_killed.
+// Tested by tests/system/promise_12_helpers.py.
 
 #include "exec/build_plan.hpp"
 #include "log/link.hpp"
@@ -32,8 +32,7 @@ class LogProcess {
         sys::UniqueFd output, error; ///< error unset: as output, or not needed
         std::string journal_stream;  ///< "device:inode"
     };
-    Streams open_streams(base::UnitId unit, const unit::UnitConfig& config, exec::OutputNeeds needs,
-                         const exec::AccountLookup& accounts);
+    base::Result<Streams> open_streams(const unit::UnitConfig& config, exec::OutputNeeds needs, const exec::AccountLookup& accounts);
 
     void mute(std::string_view unit, bool muted);
     /// CMD takes (or has given back) the terminal; `then` runs when the logger knows.
@@ -55,7 +54,7 @@ class LogProcess {
     void pump(); ///< asks epoll for what the link wants now
     void save_settings();
     void on_ready(std::uint32_t events);
-    sys::UniqueFd add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts);
+    base::Result<sys::UniqueFd> add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts);
 
     sys::EpollLoop& loop_;
     Checkpoint& checkpoint_;

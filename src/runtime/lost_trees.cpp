@@ -13,6 +13,11 @@ namespace monoinit::runtime {
 LostTrees::LostTrees(std::function<bool(int)> is_ours, std::function<void(base::GuardId, base::UnitId)> empty)
     : is_ours_(std::move(is_ours)), empty_(std::move(empty)) {}
 
+/// The guard has closed its socket and is not reaped yet: its children are not ours so far.
+bool LostTrees::is_dying(const Lost& lost) {
+    return lost.guard_pid != 0 && sys::parent_of(lost.guard_pid) == ::getpid();
+}
+
 bool LostTrees::belongs(const Lost& lost, int pid) const {
     if (pid == lost.main_pid || std::ranges::find(lost.known, pid) != lost.known.end())
         return true;
@@ -30,6 +35,9 @@ void LostTrees::add(Lost lost) {
 
 void LostTrees::child_exited(int pid) {
     strays_.erase(pid);
+    for (auto& [guard, tree] : trees_)
+        if (tree.lost.guard_pid == pid)
+            tree.lost.guard_pid = 0;
     if (!trees_.empty())
         sweep();
 }
@@ -61,7 +69,7 @@ void LostTrees::sweep() {
     for (auto& [guard, tree] : trees_) {
         for (const int pid : tree.pids)
             sys::send_signal(pid, SIGKILL);
-        if (tree.pids.empty())
+        if (tree.pids.empty() && !is_dying(tree.lost))
             over.emplace_back(guard, tree.lost.unit);
     }
     for (const auto& [guard, unit] : over)

@@ -2,7 +2,7 @@
 // After a `kill -9` of a guard its processes fall to us. They are claimed by the pids the guard had reported, then by
 // session, then by INVOCATION_ID in their environment; what stays ambiguous is ended if exactly one guard died, else it is
 // kept as a stray until shutdown. Claimed processes are ended; only when none is left the unit may run again, so there are
-// never two copies of a service (promise 12). Tested by tests/system/guard_killed.
+// never two copies of a service (promise 12). Tested by tests/system/promise_12_helpers.py.
 
 #include "base/ids.hpp"
 
@@ -25,7 +25,8 @@ class LostTrees {
     struct Lost {
         base::GuardId guard;
         base::UnitId unit;
-        int main_pid = 0; ///< its session, too
+        int guard_pid = 0; ///< until it is reaped; its socket ends before its children fall to us
+        int main_pid = 0;  ///< its session, too
         std::vector<int> known;
         std::string invocation; ///< 32 hex digits
     };
@@ -42,6 +43,7 @@ class LostTrees {
         Lost lost;
         std::set<int> pids;
     };
+    static bool is_dying(const Lost& lost);
     bool belongs(const Lost& lost, int pid) const;
     void sweep();
 

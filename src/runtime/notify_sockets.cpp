@@ -135,7 +135,7 @@ void NotifySockets::deliver(base::UnitId unit, const Message& message, base::Gua
     notified.descriptors = static_cast<int>(message.descriptors.size());
     if (guard)
         notified.sender = judge_.role_of(unit, message.pid, guard);
-    else if (sys::parent_of(message.pid) == 0 && judge_.is_unit_user(unit, message.uid))
+    else if (message.pid > 0 && !sys::stat_of(message.pid) && judge_.is_unit_user(unit, message.uid)) // one of `docker exec` lives, and has no parent here
         notified.sender = Sender::GoneSameUser;
     else
         notified.sender = Sender::Stranger;

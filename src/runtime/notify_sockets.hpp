@@ -1,7 +1,7 @@
 #pragma once
 // One notify socket for each unit that may notify: which unit a message is for is known by the socket it came in on
 // (DESIGN §5). The sender is placed by the kernel's credentials and the tree of guards, never by what it says.
-// Tested by tests/system/notify.py.
+// Tested by tests/system/notify.py and tests/system/promise_07_strangers.py.
 
 #include "base/ids.hpp"
 #include "runtime/checkpoint.hpp"

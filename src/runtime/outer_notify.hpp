@@ -1,7 +1,7 @@
 #pragma once
 // READY=1, STATUS=, STOPPING=1, WATCHDOG=1 to whoever supervises us (podman --sdnotify=container, nspawn, an outer
 // systemd), when we were given NOTIFY_SOCKET. Never MAINPID=: pids mean something else outside. libsystemd does it where
-// it is linked; else a sender of the same documented protocol, sd_notify(3). Tested by tests/system/outer_notify.
+// it is linked; else a sender of the same documented protocol, sd_notify(3). Tested by tests/system/outer_notify.py.
 
 #include "base/time.hpp"
 

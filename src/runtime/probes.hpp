@@ -1,6 +1,6 @@
 #pragma once
 // Work on paths that units name, in children with a deadline (exec/probe.hpp): conditions, PIDFile=, removal of
-// RuntimeDirectory=. A hung mount costs that unit a timeout, never PID 1. Tested by tests/system/hung_mount.
+// RuntimeDirectory=. A hung mount costs that unit a timeout, never PID 1. Tested by tests/system/bad_paths.py.
 
 #include "engine/event.hpp"
 #include "exec/probe.hpp"

@@ -1,5 +1,5 @@
 // After a crash or daemon-reexec: takes up descriptors and records. A record whose restoring crashed the image before is
-// skipped, so that one bad record cannot make a crash loop. Tested by tests/system/crash.
+// skipped, so that one bad record cannot make a crash loop. Tested by tests/system/promise_01_survival.py.
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/crash.hpp"

@@ -23,7 +23,7 @@ namespace monoinit::runtime {
 namespace {
 
 constexpr int reaped_at_once = 1000; ///< then control and guards get their turn, however many orphans there are
-constexpr base::Duration condition_limit = std::chrono::seconds(25), probe_limit = std::chrono::seconds(10);
+constexpr base::Duration probe_limit = std::chrono::seconds(10); ///< for paths that units name
 /// What the logger gets for the last lines when the shutdown budget is used up.
 constexpr base::Duration drain_at_least = std::chrono::milliseconds(500);
 /// How long leftovers of KillMode=process get between SIGTERM and the end.
@@ -120,12 +120,12 @@ void Runtime::check_conditions(base::UnitId unit) {
     };
     if (const auto known = exec::evaluate_all_inline(config->unit.conditions, config->files, context))
         return tell(*known);
-    probes_->start(exec::probe_conditions(config->unit.conditions, config->files, context), sys::now(), condition_limit,
+    probes_->start(exec::probe_conditions(config->unit.conditions, config->files, context), sys::now(), probe_limit,
                    [tell](std::optional<std::string> bytes) {
                        if (bytes)
                            if (auto answer = exec::conditions_answer(*bytes))
                                return tell(*answer);
-                       tell({false, false, "a condition could not be looked at within 25 s (a hung mount?)"});
+                       tell({false, false, "a condition could not be looked at within 10 s (a hung mount?)"});
                    });
 }
 
@@ -185,6 +185,7 @@ void Runtime::save_facts() {
 }
 
 void Runtime::daemon_reload() {
+    files_.look_around();
     loader_->rescan();
     not_enabled_.reset();
     std::vector<std::string> roots = loaded_names_;
@@ -422,6 +423,9 @@ ViewContext Runtime::view() {
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
+    for (const std::string& path : files_.silent())
+        if (reported_.insert(path).second)
+            log_->say(4, {}, fmt::format("{} does not answer (a hung mount?): unit files there are left out until daemon-reload", path));
     for (const auto& config : configs) {
         if (config->builtin || !reported_.insert(config->name).second)
             continue;

@@ -17,8 +17,8 @@
 #include "runtime/views.hpp"
 #include "sys/clock.hpp"
 #include "sys/epoll_loop.hpp"
+#include "sys/far_files.hpp"
 #include "sys/place.hpp"
-#include "sys/real_files.hpp"
 #include "sys/signals.hpp"
 #include "unit/loader.hpp"
 
@@ -45,6 +45,10 @@ struct Invocation {
 
 /// The environment block as strings.
 std::vector<std::string> environment_strings(char** environment);
+
+/// The first thing a PID 1 does: what arrives from here on waits for its signalfd. The kernel drops a SIGTERM for a PID 1 that
+/// neither blocks nor handles it.
+void hold_signals();
 
 class Runtime {
   public:
@@ -124,7 +128,7 @@ class Runtime {
     std::optional<sys::EpollLoop> loop_;
     std::optional<sys::SignalFd> signals_;
     std::optional<sys::Timer> timer_;
-    sys::RealFiles files_;
+    sys::FarFiles files_;
     sys::Place place_;
     std::unique_ptr<unit::Loader> loader_;
     std::unique_ptr<engine::Engine> engine_;

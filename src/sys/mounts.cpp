@@ -5,6 +5,7 @@
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -26,7 +27,37 @@ std::string unescape(std::string_view field) {
     return plain;
 }
 
+/// By the name of the file system's type.
+bool may_hang(std::string_view type) {
+    constexpr std::string_view types[] = {"fuse", "fuseblk", "nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "autofs"};
+    return type.starts_with("fuse.") || std::ranges::find(types, type) != std::end(types);
+}
+
+std::string read_mountinfo() {
+    const UniqueFd fd(open_file("/proc/self/mountinfo", O_RDONLY));
+    std::string text;
+    char buffer[8192];
+    for (ssize_t got = fd ? ::read(fd.get(), buffer, sizeof buffer) : 0; got > 0; got = ::read(fd.get(), buffer, sizeof buffer))
+        text.append(buffer, static_cast<std::size_t>(got));
+    return text;
+}
+
 } // namespace
+
+std::vector<Mount> parse_mounts(std::string_view mountinfo) {
+    std::vector<Mount> all;
+    for (const std::string_view line : base::split(mountinfo, '\n')) {
+        const auto fields = base::split(line, ' ');
+        const auto dash = std::ranges::find(fields, "-"); // behind a changing number of optional fields
+        if (fields.size() > 4 && dash != fields.end() && dash + 1 != fields.end())
+            all.push_back({unescape(fields[4]), may_hang(dash[1])});
+    }
+    return all;
+}
+
+std::vector<Mount> mounts() {
+    return parse_mounts(read_mountinfo());
+}
 
 bool lists_mount_point(std::string_view mountinfo, std::string_view path) {
     while (path.size() > 1 && path.back() == '/')
@@ -40,14 +71,7 @@ bool lists_mount_point(std::string_view mountinfo, std::string_view path) {
 }
 
 bool is_mount_point(const std::string& path) {
-    const UniqueFd fd(open_file("/proc/self/mountinfo", O_RDONLY));
-    if (!fd)
-        return false;
-    std::string text;
-    char buffer[8192];
-    for (ssize_t got = ::read(fd.get(), buffer, sizeof buffer); got > 0; got = ::read(fd.get(), buffer, sizeof buffer))
-        text.append(buffer, static_cast<std::size_t>(got));
-    return lists_mount_point(text, path);
+    return lists_mount_point(read_mountinfo(), path);
 }
 
 } // namespace monoinit::sys

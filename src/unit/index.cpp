@@ -184,7 +184,7 @@ std::string UnitIndex::path_of(std::string_view name, const Entry& entry) const 
 /// One symlink: where it ends, or in `next` the name it leads to.
 Located UnitIndex::follow(std::string_view name, const Entry& entry, std::string_view link, std::string& next) const {
     const std::string path = path_of(link, entry);
-    Located located{Located::Kind::File, std::string(name), entry.target, {}, true, nullptr};
+    Located located{Located::Kind::File, std::string(name), entry.target, {}, true, nullptr, path};
     if (entry.target == "/dev/null")
         return {Located::Kind::Masked, std::string(name), path, path, true, nullptr};
     if (entry.target.empty())

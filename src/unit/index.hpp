@@ -23,6 +23,7 @@ struct Located {
     std::string why;       ///< Masked: the link; Broken: what is wrong
     bool by_admin = false; ///< the file belongs to the administrator, not to a package
     const EmbeddedUnit* embedded = nullptr;
+    std::string link{}; ///< File: the link that left the unit path
 };
 
 /// One entry of a .wants, .requires or .upholds directory.

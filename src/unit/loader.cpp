@@ -98,8 +98,12 @@ void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
     }
     unit.files.push_back(located.path);
     auto text = files.read(located.path, file_size_limit);
-    if (!text)
-        return give_up(unit, LoadState::Error, describe_read_error(text.error()), located.path);
+    if (!text) {
+        const bool dangling = text.error().code == base::Errc::NotFound && !located.link.empty();
+        return give_up(unit, LoadState::Error,
+                       dangling ? "a link to " + base::printable(located.path, name_limit) + ", which does not exist" : describe_read_error(text.error()),
+                       dangling ? located.link : located.path);
+    }
     if (text->empty())
         return give_up(unit, LoadState::Masked, "masked by the empty file " + located.path);
     parse_unit_text(environment, unit, *text);

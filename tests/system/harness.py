@@ -3,6 +3,7 @@
 A story is a function named story_…; run(globals()) at the end of a file plays all of them (or those named as arguments).
 Skips (exit 77) where no PID namespace can be made.
 """
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,8 @@ import time
 import traceback
 
 MONOINIT = os.environ.get("MONOINIT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/debug/monoinit"))
+NOTIFY = "perl " + os.path.join(os.path.dirname(os.path.abspath(__file__)), "notify.pl")  # for ExecStart=: NOTIFY READY=1
+INITCTL = os.path.join(os.path.dirname(MONOINIT), "initctl")
 DEADLINE = float(os.environ.get("MONOINIT_DEADLINE", "20"))
 
 
@@ -37,7 +40,9 @@ def until(what, probe, deadline=DEADLINE):
 class Box:
     """One boot. Files: {"web.service": text}; names ending in / .d/x.conf make drop-ins. enable: what the target wants."""
 
-    def __init__(self, units=None, enable=(), args=(), env=None, uid=None, stdout=None, command=(), keep_unit_path=True):
+    def __init__(self, units=None, enable=(), args=(), env=None, uid=None, stdout=None, command=(), keep_unit_path=True, setup="",
+                 wrap=(), pass_fds=()):
+        """setup: shell lines before PID 1, in its namespaces; wrap: a program and arguments that execute PID 1 (prlimit …)."""
         self.dir = tempfile.mkdtemp(prefix="monoinit-test-")
         os.chmod(self.dir, 0o755)
         self.units = os.path.join(self.dir, "units")
@@ -53,6 +58,9 @@ class Box:
         self.stdout = stdout
         self.command = list(command)
         self.keep_unit_path = keep_unit_path
+        self.setup = setup
+        self.wrap = list(wrap)
+        self.pass_fds = tuple(pass_fds)
         self.process = None
         self.init = 0
 
@@ -71,18 +79,18 @@ class Box:
         os.symlink("../" + name, os.path.join(wants, name))
 
     def boot(self, wait=True):
-        script = 'mount -t tmpfs tmpfs /run; exec "$@"'
+        script = f'mount -t tmpfs tmpfs /run\n{self.setup}\nexec "$@"'
         command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-ec", script, "sh"]
         if self.uid is not None:
             os.chown(self.dir, self.uid, self.uid)
             command += ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
-        command += [MONOINIT]
+        command += self.wrap + [MONOINIT]
         if self.keep_unit_path:
             command += [f"--unit-path={self.units}"]
         command += self.args + (["--", *self.command] if self.command else [])
         out = self.stdout if self.stdout is not None else open(self.log_path, "wb")
         self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT if self.stdout is None else None,
-                                        stdin=subprocess.DEVNULL, env=self.env, cwd="/")
+                                        stdin=subprocess.DEVNULL, env=self.env, cwd="/", pass_fds=self.pass_fds)
         if self.stdout is None:
             out.close()
         children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
@@ -94,8 +102,8 @@ class Box:
                 pids = listing.read().split()
             if not pids:
                 return False
-            with open(f"/proc/{pids[0]}/comm", encoding="utf-8") as comm:
-                if comm.read().strip() in ("sh", "unshare", "setpriv", "mount"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pids[0]}/exe") != os.path.realpath(MONOINIT):
                     return False
             self.init = int(pids[0])
             return True
@@ -113,6 +121,11 @@ class Box:
         if check and done.returncode != 0:
             raise Failure(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
         return done
+
+    def begin(self, *command):
+        """A process inside that the story talks with; its parent is outside, so its orphans fall to PID 1."""
+        return subprocess.Popen(["nsenter", f"--target={self.init}", "--mount", "--pid", *command], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
 
     def initctl(self, *arguments, name="initctl", **options):
         return self.inside(os.path.join(os.path.dirname(MONOINIT), name), *arguments, **options)
@@ -177,6 +190,9 @@ class Box:
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
+            if self.init:  # --kill-child does not reach a PID 1 that changed its uid
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.init, signals.SIGKILL)
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -15,3 +15,16 @@ TEST_CASE("mount points by mountinfo, escapes undone") {
     CHECK(is_mount_point("/proc"));
     CHECK_FALSE(is_mount_point("/nonexistent"));
 }
+
+TEST_CASE("file systems that may hang are known by their type") {
+    const auto mounts = monoinit::sys::parse_mounts("28 1 0:20 / / rw shared:1 - overlay overlay rw\n"
+                                                    "30 28 0:44 / /home/a\\040b rw master:1 shared:2 - fuse.sshfs host: rw\n"
+                                                    "31 28 0:45 / /mnt rw - nfs4 host:/x rw\nnonsense\n");
+    REQUIRE(mounts.size() == 3);
+    CHECK(mounts[0].point == "/");
+    CHECK_FALSE(mounts[0].may_hang);
+    CHECK(mounts[1].point == "/home/a b");
+    CHECK(mounts[1].may_hang);
+    CHECK(mounts[2].may_hang);
+    CHECK_FALSE(monoinit::sys::mounts().empty());
+}
