@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 namespace monoinit::log {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t max_in_flight = 8;
 constexpr std::size_t max_messages = 1024;
 constexpr std::size_t max_messages_bytes = 128 * 1024;
+constexpr std::size_t held_at_ease = 64; ///< streams that wait for a logger
 constexpr int packets_a_turn = 64; ///< so that a chatty logger cannot hold the loop
 
 bool is_open_pipe(int fd) {
@@ -43,7 +45,7 @@ LoggerLink LoggerLink::import_state(LinkState state, Events events) {
         if (!is_open_pipe(held.fd) || link.streams_.contains(held.stream))
             continue;
         link.open_by_unit_[held.info.unit]++;
-        Stream stream{std::move(held.info), sys::UniqueFd(held.fd), Stage::Unsent};
+        Stream stream{std::move(held.info), sys::UniqueFd(held.fd), Stage::Unsent, true};
         // Handed over but not acknowledged: sent again, which the logger answers with Ack once more.
         if (held.acknowledged && state.socket >= 0)
             stream.stage = Stage::Acknowledged;
@@ -182,6 +184,7 @@ bool LoggerLink::flush_streams() {
             return false;
         }
         stream.stage = Stage::Sent;
+        stream.was_sent = true;
         in_flight_++;
     }
     if (unsent_.empty() && drain_unsent_)
@@ -272,8 +275,24 @@ void LoggerLink::end_of_file(StreamId stream) {
         events_.stream_closed(stream, unit);
 }
 
+/// Where no logger can be started, services that cannot be either, again and again, would use up descriptors.
+void LoggerLink::forget_empty() {
+    std::vector<StreamId> over;
+    for (const auto& [id, stream] : streams_) {
+        pollfd look{stream.read_end.get(), POLLIN, 0};
+        if (!stream.was_sent && poll(&look, 1, 0) == 1 && (look.revents & (POLLIN | POLLHUP)) == POLLHUP)
+            over.push_back(id);
+    }
+    for (const StreamId id : over) {
+        std::erase(unsent_, id);
+        end_of_file(id);
+    }
+}
+
 StreamId LoggerLink::add_stream(StreamInfo info, sys::UniqueFd read_end) {
     (void)sys::set_nonblocking(read_end.get(), true); // the logger could do without; ours alone, not the writers'
+    if (!attached() && streams_.size() >= held_at_ease)
+        forget_empty();
     const StreamId id{next_stream_++};
     open_by_unit_[info.unit]++;
     streams_.emplace(id, Stream{std::move(info), std::move(read_end), Stage::Unsent});

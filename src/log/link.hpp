@@ -113,6 +113,7 @@ class LoggerLink {
         StreamInfo info;
         sys::UniqueFd read_end;
         Stage stage = Stage::Unsent;
+        bool was_sent = false; ///< to some logger, which may have taken something out of it
     };
     enum class Sent : std::uint8_t { Yes, Later, Dead };
 
@@ -125,6 +126,7 @@ class LoggerLink {
     void receive(const FromLogger& message);
     void refused(StreamId stream);
     void end_of_file(StreamId stream);
+    void forget_empty();
 
     Events events_;
     sys::UniqueFd socket_;

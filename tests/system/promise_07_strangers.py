@@ -43,7 +43,7 @@ if deed == "random":
 elif deed == "huge":
     for _ in range(20):
         s = connect()
-        flood(lambda: s.sendall(b'{"method":"' + b"x" * (64 << 20)))
+        flood(lambda: s.sendall(b'{"method":"' + b"x" * (16 << 20)))
 elif deed == "deep":
     s = connect()
     flood(lambda: s.sendall(b'{"method":' + b"[" * 100000 + b"\0"))

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <unistd.h>
 
 using namespace monoinit;
 using namespace monoinit::log;
@@ -257,4 +258,18 @@ TEST_CASE("what cannot be made costs only what it is for") {
     CHECK(fds->problems.size() == 1);
     sys::ScopedFault fault(sys::Call::Memfd, {ENOSYS});
     CHECK_FALSE(make_logger_fds({})->buffers);
+}
+
+TEST_CASE("without a logger, closed and empty streams do not pile up") {
+    LoggerLink link;
+    auto kept = sys::make_pipe_pair().value(); // something is in it
+    REQUIRE(write(kept.write.get(), "x", 1) == 1);
+    kept.write.reset();
+    link.add_stream(info("kept.service"), std::move(kept.read));
+    for (int i = 0; i < 200; i++)
+        link.add_stream(info("again.service"), read_end());
+    CHECK(link.streams_open() <= 65);
+    CHECK(link.streams_open("kept.service") == 1);
+    FakeLogger logger = attach(link);
+    CHECK_FALSE(logger.all<to_logger::AddStream>().empty());
 }
