@@ -192,6 +192,11 @@ void Engine::Impl::look_at_neighbours(Unit& unit) {
 void Engine::Impl::steady(Unit& unit) {
     if (unit.job || stopping_.on)
         return;
+    if (unit.service && unit.service->restart_is_due()) { // its start did not come off; it would wait for ever
+        std::vector<supervise::Action> actions;
+        unit.service->stop(now_, actions);
+        return apply(unit, std::move(actions));
+    }
     if (is_down(activity(unit.active))) {
         UnitId upholder;
         graph_.for_each(unit.id, Atom::StartSteadily, [&](const Edge& edge) {
@@ -199,7 +204,10 @@ void Engine::Impl::steady(Unit& unit) {
             if (other != nullptr && !other->job && is_up(activity(other->active)))
                 upholder = edge.to;
         });
-        if (upholder)
+        const Instant free = upholder && unit.service ? unit.service->may_start_at(now()) : now();
+        if (free > now()) // one refusal is enough
+            touch(unit).look_again = free;
+        else if (upholder)
             enqueue(JobType::Start, unit.id, JobMode::Fail, "upheld by " + units_.get(upholder)->config->name);
         return;
     }
@@ -217,7 +225,7 @@ void Engine::Impl::steady(Unit& unit) {
             const Unit* other = units_.get(edge.to);
             needed = needed || (other != nullptr && (other->job || !is_down(activity(other->active)) || will_restart(*other)));
         });
-    if (missing || !needed)
+    if ((missing || !needed) && within_rate(unit))
         enqueue(JobType::Stop, unit.id, JobMode::Fail, missing ? units_.get(missing)->config->name + " is not running" : "not needed any more");
 }
 

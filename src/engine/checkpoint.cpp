@@ -148,7 +148,8 @@ std::string Engine::Impl::save_globals() const {
     Writer io(1);
     global_fields(io, *this, stopping_);
     const Unit* boot = units_.get(boot_target_);
-    io(boot_target_tag, boot != nullptr ? boot->config->name : std::string());
+    // Until the first event after a restore its number is not known yet.
+    io(boot_target_tag, restored_ ? restored_boot_target_ : boot != nullptr ? boot->config->name : std::string());
     return io.take();
 }
 

@@ -82,6 +82,7 @@ Unit& Engine::Impl::touch(Unit& unit) {
 
 Instant Engine::Impl::deadline_of(const Unit& unit) const {
     Instant earliest = unit.service ? unit.service->deadline() : base::never;
+    earliest = std::min(earliest, unit.look_again);
     if (unit.job) {
         earliest = std::min(earliest, unit.job->deadline);
         if (unit.job->state == JobState::Running)
@@ -113,8 +114,10 @@ void Engine::Impl::rearm() {
 }
 
 Instant Engine::Impl::next_deadline() const {
+    if (stopping_.over)
+        return base::never;
     Instant next = timers_.empty() ? base::never : timers_.begin()->first;
-    if (stopping_.on && !stopping_.over)
+    if (stopping_.on)
         next = std::min(next, stopping_.killed ? stopping_.leave_at : stopping_.kill_at);
     return next;
 }
@@ -131,7 +134,12 @@ void Engine::Impl::on(const Tick&) {
         if (unit == nullptr)
             continue;
         touch(*unit);
+        if (unit->look_again <= now()) {
+            unit->look_again = base::never;
+            look_at(id);
+        }
         if (unit->service && unit->service->deadline() <= now()) {
+            (void)with_service(id);
             std::vector<Action> actions;
             unit->service->on_deadline(now_, actions);
             apply(*unit, std::move(actions));
@@ -148,33 +156,39 @@ void Engine::Impl::on(const Tick&) {
     }
 }
 
+/// A unit whose machine is about to hear something; it must know whether it is to go down.
+Unit* Engine::Impl::with_service(UnitId id) {
+    Unit* unit = units_.get(id);
+    if (unit == nullptr || !unit->service)
+        return nullptr;
+    unit->service->set_stop_pending(unit->job && unit->job->type == graph::JobType::Stop);
+    return &touch(*unit);
+}
+
 // ---- what the world says about one unit ---------------------------------------------------------------------------
 
 void Engine::Impl::on(const GuardEvent& event) {
-    Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || !unit->service)
+    Unit* unit = with_service(event.unit);
+    if (unit == nullptr)
         return; // of a unit that is long forgotten
-    touch(*unit);
     std::vector<Action> actions;
     std::visit([&](const auto& each) { unit->service->on(each, now_, actions); }, event.what);
     apply(*unit, std::move(actions));
 }
 
 void Engine::Impl::on(const PidFileEvent& event) {
-    Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || !unit->service)
+    Unit* unit = with_service(event.unit);
+    if (unit == nullptr)
         return;
-    touch(*unit);
     std::vector<Action> actions;
     unit->service->on(event.what, now_, actions);
     apply(*unit, std::move(actions));
 }
 
 void Engine::Impl::on(const NotifyEvent& event) {
-    Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || !unit->service)
+    Unit* unit = with_service(event.unit);
+    if (unit == nullptr)
         return;
-    touch(*unit);
     std::vector<Action> actions;
     unit->service->on(event.what, now_, actions);
     apply(*unit, std::move(actions));

@@ -66,6 +66,8 @@ void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool
         for (const UnitId handler : handlers)
             enqueue(JobType::Start, handler, unit.config->unit.on_failure_job_mode, "OnFailure= of " + unit.config->name);
     }
+    if (job->type == JobType::Stop && result != JobResult::Done && unit.service)
+        unit.service->ask_restart_again(now_);
     if (job->boot) {
         boot_jobs_--;
         count_boot();

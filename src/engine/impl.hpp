@@ -123,6 +123,7 @@ struct Engine::Impl final : graph::World {
 
     // helpers
     Unit& touch(Unit& unit);
+    Unit* with_service(UnitId id);
     Instant now() const { return now_.mono; }
     Instant deadline_of(const Unit& unit) const;
     bool will_restart(const Unit& unit) const;

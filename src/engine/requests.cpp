@@ -13,8 +13,8 @@ using supervise::Severity;
 
 namespace {
 
-/// Jobs that OnFailure=, Upholds=, BindsTo= and kin may make for one unit: 16 in 10 s, then it is left alone until the
-/// window is over, lest two units chase each other for ever, inside a single event.
+/// Starts that OnFailure=, Upholds= and kin may make for one unit (and stops of BindsTo= and StopWhenUnneeded=): 16 in
+/// 10 s, then it is left alone until the window is over, lest two units chase each other for ever, inside a single event.
 constexpr std::uint32_t auto_burst = 16;
 constexpr Duration auto_interval = std::chrono::seconds(10);
 
@@ -182,12 +182,17 @@ bool Engine::Impl::within_rate(Unit& unit) {
         log(Severity::Warning,
             unit.id,
             brief(unit) + ": started or stopped by its dependencies too often; left alone for a while");
+    if (unit.auto_count > auto_burst)
+        unit.look_again = unit.auto_window + auto_interval + Duration(1);
     return unit.auto_count <= auto_burst;
 }
 
 void Engine::Impl::enqueue(JobType type, UnitId id, unit::JobMode mode, std::string_view why) {
     Unit* unit = units_.get(id);
-    if (unit == nullptr || (stopping_.on && type != JobType::Stop) || !within_rate(touch(*unit)))
+    if (unit == nullptr || (stopping_.on && type != JobType::Stop))
+        return;
+    touch(*unit);
+    if (type == JobType::Start && !within_rate(*unit)) // who is never started need not be stopped often
         return;
     const Outcome outcome = carry_out({type, id, mode}, nullptr);
     if (outcome.refusal != RefusalReason::None)
@@ -201,6 +206,8 @@ void Engine::Impl::enqueue(JobType type, UnitId id, unit::JobMode mode, std::str
 void Engine::Impl::restart_due(Unit& unit) {
     if (stopping_.on)
         return;
+    if (unit.job && unit.job->type == JobType::Stop)
+        return; // it is going down anyway; when that is called off, finish() asks again
     const bool direct = unit.config->service->restart_mode == unit::RestartMode::Direct;
     const Outcome outcome =
         carry_out({JobType::Start,

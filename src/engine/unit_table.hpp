@@ -59,6 +59,7 @@ struct Unit {
     graph::JobResult start_result = graph::JobResult::Done; ///< of the last start job
     Instant auto_window{}; ///< rate limit of the jobs that dependencies make
     std::uint32_t auto_count = 0;
+    Instant look_again = base::never; ///< when what the rate limit kept back is looked at again
     bool killed = false;     ///< SIGKILL was needed while stopping
     Instant armed = base::never; ///< its entry among the timers
     bool touched = false, dirty = false, steady_queued = false;

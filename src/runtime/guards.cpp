@@ -127,8 +127,8 @@ base::Result<void> Guards::give_notify_socket(base::UnitId unit, const unit::Ser
 
 void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command) {
     auto& ran = history_[unit];
-    // A new start of the service begins a new story.
-    if (spawn.list <= unit::ExecList::Start && !ran.empty() && ran.back().record.directive == "ExecStopPost")
+    const std::uint64_t invocation = links_.status(unit).invocation;
+    if (!ran.empty() && ran.back().invocation != invocation) // what is shown concerns the latest start
         ran.clear();
     while (ran.size() >= history_limit)
         ran.pop_front();
@@ -136,7 +136,7 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     record.directive = directive_names[static_cast<std::size_t>(spawn.list)];
     record.command = base::join(command.argv, " ");
     record.started = sys::moment_now();
-    ran.push_back({id, std::move(record)});
+    ran.push_back({id, invocation, std::move(record)});
 }
 
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {

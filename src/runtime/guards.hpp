@@ -113,6 +113,7 @@ class Guards : public SenderJudge {
 
     struct Ran {
         base::GuardId guard;
+        std::uint64_t invocation = 0;
         control::ExecRecord record;
     };
     std::unordered_map<base::UnitId, std::deque<Ran>> history_;

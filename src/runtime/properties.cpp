@@ -47,7 +47,7 @@ void add_service(List& list, const engine::UnitStatus& status) {
     const int code = !ended ? 0 : data.main_exit->code == base::ExitInfo::Code::Exited ? 1
                               : data.main_exit->code == base::ExitInfo::Code::Killed ? 2
                                                                                      : 3;
-    list.add("ExecMainPID", fmt::format("{}", data.main_pid));
+    list.add("ExecMainPID", fmt::format("{}", data.main_pid != 0 ? data.main_pid : data.last_main_pid));
     list.add("ExecMainCode", fmt::format("{}", code));
     list.add("ExecMainStatus", fmt::format("{}", ended ? data.main_exit->status : 0));
 }

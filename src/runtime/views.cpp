@@ -143,6 +143,9 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
         summary.result = supervise::name(status.service->result);
         summary.main_pid = status.service->main_pid;
         summary.restarts = status.service->restarts;
+        summary.finished = status.active == supervise::ActiveState::Inactive &&
+                           status.config->service->type == unit::ServiceType::Oneshot && !status.config->service->remain_after_exit &&
+                           status.service->start_succeeded && status.service->result == supervise::ServiceResult::Success;
     }
     summary.guards = context.guard_pids(status.id);
     summary.state_changed = status.state_change;

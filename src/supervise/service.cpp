@@ -71,6 +71,11 @@ const unit::Command* Service::command(ExecList list, std::uint32_t index) const 
 void Service::spawn(ExecList list, std::uint32_t index, bool is_main, Step& step) {
     if (data_.state == Failed)
         return; // enter() refused
+    if (data_.ending && active_state(data_.state) == ActiveState::Activating) {
+        // Shutting down, and its stop job still waits for units that must go first: nothing new is begun meanwhile.
+        data_.forbid_restart = true;
+        return enter_signal(StopSigterm, step);
+    }
     const GuardId guard = next_guard_();
     data_.guards.push_back(guard);
     if (is_main) {
@@ -355,13 +360,8 @@ void Service::control_exited(const std::optional<base::ExitInfo>& exit,
     const bool stopping = data_.state == StopWatchdog || data_.state == StopSigterm ||
                           data_.state == StopSigkill || data_.state == FinalWatchdog ||
                           data_.state == FinalSigterm || data_.state == FinalSigkill;
-    // Shutting down, and its stop job still waits for units that must go first: nothing new is begun meanwhile.
-    const bool starting = list == ExecList::Condition || list == ExecList::StartPre || list == ExecList::StartPost;
-    if (starting && !stopping && data_.ending) {
-        data_.forbid_restart = true;
-        return enter_signal(StopSigterm, step);
-    }
-    if (f == ServiceResult::Success && !stopping && list != ExecList::Start &&
+    const bool cut_short = list == ExecList::Reload && data_.ending;
+    if (f == ServiceResult::Success && !stopping && !cut_short && list != ExecList::Start &&
         command(list, next) != nullptr)
         return spawn(list, next, false, step);
     if (data_.state == Start && f == ServiceResult::Success)

@@ -51,11 +51,19 @@ class Service {
     /// Type=idle: the command waits until no other job is left, 5 s at most. The engine looks and tells.
     bool waits_for_idle() const;
     void release_idle(Moment now, std::vector<Action>& out);
+    /// When the start limit lets it start again: `now` unless it is exhausted.
+    Instant may_start_at(Instant now) const;
+    /// RestartDue was said and no start has come of it.
+    bool restart_is_due() const;
+    /// The start cannot be made now: RestartDue comes once more, at once.
+    void ask_restart_again(Moment now);
     /// `initctl kill`: to main, control or all processes.
     enum class KillWho : std::uint8_t { Main, Control, All };
     void kill(KillWho who, int signal, std::vector<Action>& out);
     /// Shutdown: from now on no restart is scheduled; TimeoutStopSec= is capped so that everything is over by `deadline`.
     void set_stop_deadline(Instant sigkill_at);
+    /// A stop job waits: Restart= does not undo what has been asked for already. Told before each event.
+    void set_stop_pending(bool pending) { stop_pending_ = pending; }
     /// Shutdown has begun: a start under way begins no further command, whenever its stop job comes.
     void forbid_starts() { data_.ending = true; }
     void force_kill(Moment now, std::vector<Action>& out); ///< SIGKILL now (second signal)
@@ -207,6 +215,7 @@ class Service {
     std::function<GuardId()> next_guard_;
     Data data_;
     Instant sigkill_at_ = base::never;
+    bool stop_pending_ = false;
 };
 
 } // namespace monoinit::supervise

@@ -7,6 +7,7 @@
 #include "supervise/service_words.hpp"
 #include "supervise/start_limit.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 namespace monoinit::supervise {
@@ -81,6 +82,14 @@ bool Service::start_limit_applies() const {
                            service().restart != unit::RestartPolicy::No &&
                            !service().restart_timing_set;
     return !backs_off || config_->unit.start_limit.set;
+}
+
+Instant Service::may_start_at(Instant now) const {
+    const unit::StartLimit& limit = config_->unit.start_limit;
+    const std::vector<Instant>& recent = data_.recent_starts;
+    if (!start_limit_applies() || limit.burst == 0 || recent.size() < limit.burst)
+        return now;
+    return std::max(now, recent[recent.size() - limit.burst] + limit.interval);
 }
 
 void Service::refuse_start(ServiceResult f, std::string text, Step& step) {

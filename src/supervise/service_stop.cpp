@@ -179,7 +179,8 @@ void Service::enter_dead(Step& step) {
     data_.main_pid = data_.control_pid = 0;
     data_.main_lost = false;
 
-    const bool restart = !data_.forbid_restart && !leftovers && sigkill_at_ == base::never &&
+    const bool going_down = data_.forbid_restart || data_.ending || stop_pending_ || sigkill_at_ != base::never;
+    const bool restart = !going_down && !leftovers &&
                          should_restart(service(), data_.result, data_.main_exit);
     data_.will_restart = restart;
     data_.flush_restarts = !restart && !data_.stop_for_restart;

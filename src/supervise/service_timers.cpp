@@ -175,6 +175,17 @@ void Service::state_timed_out(Step& step) {
     }
 }
 
+bool Service::restart_is_due() const {
+    return data_.state == AutoRestart && data_.state_deadline == base::never;
+}
+
+void Service::ask_restart_again(Moment now) {
+    if (!restart_is_due())
+        return;
+    data_.restarts--; // it is the same restart
+    data_.state_deadline = now.mono;
+}
+
 // ---- timeouts -----------------------------------------------------------------------------------
 
 void Service::start_timed_out(Step& step) {

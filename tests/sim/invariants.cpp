@@ -2,14 +2,16 @@
 
 #include "world.hpp"
 
-#include <algorithm>
-
 #include "base/fmt.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace monoinit::sim {
 
 using graph::JobState;
 using graph::Order;
+using supervise::ServiceState;
 
 void World::fail(const std::string& what) const {
     std::string text = fmt::format("seed {} event {}: {}\n", seed_, events_, what);
@@ -18,25 +20,67 @@ void World::fail(const std::string& what) const {
     throw Violation(text);
 }
 
-void World::check() {
-    std::map<JobId, engine::JobStatus> now;
+std::string World::name_of(UnitId unit) const {
+    const engine::UnitStatus status = engine_->status(unit);
+    return status.id ? status.config->name : fmt::format("unit {}", unit.value);
+}
+
+/// What the engine says of its units, without judging.
+void World::look() {
+    units_.clear();
+    for (const UnitId unit : engine_->units()) {
+        Seen& seen = units_[unit];
+        seen.status = engine_->status(unit);
+        if (seen.status.service == nullptr)
+            continue;
+        seen.state = seen.status.service->state;
+        seen.start_began = seen.status.service->start_began.mono;
+    }
+    jobs_.clear();
     for (engine::JobStatus& job : engine_->jobs())
-        now.emplace(job.id, std::move(job));
-    if (!order_ignored_)
-        check_order(now);
-    jobs_ = std::move(now);
+        jobs_.emplace(job.id, std::move(job));
+}
+
+void World::check() {
+    const auto units_before = std::exchange(units_, {});
+    const auto jobs_before = std::exchange(jobs_, {});
+    look();
+    check_ends(jobs_before);
+    if (order_known_)
+        check_order(jobs_before);
+    order_known_ = order_known_ || (jobs_.empty() && !manners_.reloads);
+    for (const UnitId unit : cleared_)
+        starts_.erase(unit);
+    for (const auto& [unit, seen] : units_) {
+        if (const auto known = states_.find(unit); seen.status.active != (known == states_.end() ? ActiveState::Inactive : known->second))
+            fail(name_of(unit) + " changed its state without a word");
+        const auto was = units_before.find(unit);
+        if (was == units_before.end())
+            continue;
+        if (const auto through = passed_.find(unit); seen.status.service != nullptr)
+            coverage_.step(was->second.state, seen.state, through == passed_.end() ? std::set<ActiveState>{} : through->second);
+        if (seen.start_began != was->second.start_began && seen.start_began != Instant{})
+            check_start_limit(unit, seen.start_began);
+    }
     check_jobs();
     check_guards();
-    if (all_stopped_)
-        for (const auto& [unit, state] : states_)
-            if (state != ActiveState::Inactive && state != ActiveState::Failed)
-                fail("left while " + engine_->status(unit).config->name + " is " + std::string(supervise::name(state)));
+    check_timers();
+}
+
+/// A job is there until JobFinished says that it is over, once.
+void World::check_ends(const std::map<JobId, engine::JobStatus>& before) {
+    for (const JobId id : ended_)
+        if (jobs_.contains(id))
+            fail(fmt::format("job {} is said to be over and is still there", id.value));
+    for (const auto& [id, job] : before)
+        if (!jobs_.contains(id) && !ended_.contains(id))
+            fail(fmt::format("{} job {} of {} is gone without a word", graph::name(job.type), id.value, name_of(job.unit)));
 }
 
 /// A waiting job waits for another job, or for its unit to come to rest; so it cannot be forgotten.
 void World::check_jobs() {
     for (const auto& [id, job] : jobs_) {
-        const engine::UnitStatus status = engine_->status(job.unit);
+        const engine::UnitStatus& status = units_.at(job.unit).status;
         if (status.job_id != id)
             fail(fmt::format("job {} is not its unit's", id.value));
         if (job.state != JobState::Waiting || !job.waits_for.empty())
@@ -51,68 +95,112 @@ void World::check_jobs() {
 /// Each guard that exists is known to its unit, and no unit counts on one that does not.
 void World::check_guards() {
     std::set<GuardId> known;
-    for (const UnitId unit : engine_->units()) {
-        const auto* service = engine_->status(unit).service;
-        if (service == nullptr)
+    for (const auto& [unit, seen] : units_) {
+        if (seen.status.service == nullptr)
             continue;
-        for (const GuardId guard : service->guards) {
+        for (const GuardId guard : seen.status.service->guards) {
             known.insert(guard);
             if (!guards_.contains(guard) && !std::any_of(pending_.begin(), pending_.end(), [&](const Pending& p) { return p.guard == guard; }))
-                fail(fmt::format("{} counts on guard {}, which is gone", engine_->status(unit).config->name, guard.value));
+                fail(fmt::format("{} counts on guard {}, which is gone", name_of(unit), guard.value));
         }
     }
     for (const auto& [id, guard] : guards_)
         if (!known.contains(id))
-            fail(fmt::format("guard {} of {} is forgotten", id.value, engine_->status(guard.unit).config->name));
+            fail(fmt::format("guard {} of {} is forgotten", id.value, name_of(guard.unit)));
 }
 
 /// No job has begun while another one, older than it and ordered before it, was there.
-void World::check_order(const std::map<JobId, engine::JobStatus>& now) {
+void World::check_order(const std::map<JobId, engine::JobStatus>& before) {
     std::map<UnitId, const engine::JobStatus*> by_unit;
-    for (const auto& [id, job] : now)
+    for (const auto& [id, job] : jobs_)
         by_unit[job.unit] = &job;
-    for (const auto& [id, job] : now) {
-        const auto before = jobs_.find(id);
-        if (job.state != JobState::Running || before == jobs_.end() || before->second.state == JobState::Running)
+    for (const auto& [id, job] : jobs_) {
+        const auto earlier = before.find(id);
+        if (job.state != JobState::Running || earlier == before.end() || earlier->second.state == JobState::Running)
             continue;
         for (const bool is_before : {true, false})
             for (const UnitId other : engine_->dependencies(job.unit, unit::DependencyKind::Before, !is_before)) {
                 const auto at = by_unit.find(other);
                 if (at == by_unit.end() || at->second->id > id)
                     continue;
-                const auto was = jobs_.find(at->second->id);
-                if (was == jobs_.end() || was->second.type != at->second->type)
+                const auto was = before.find(at->second->id);
+                if (was == before.end() || was->second.type != at->second->type)
                     continue; // it has changed in this very event
                 const Order order = is_before ? graph::order_of(job.type, at->second->type) : graph::order_of(at->second->type, job.type);
                 if (order != Order::Any && (order == Order::SecondUnit) == is_before)
-                    fail(fmt::format("{} of {} began before {} of {}", graph::name(job.type), engine_->status(job.unit).config->name,
-                                     graph::name(at->second->type), engine_->status(other).config->name));
+                    fail(fmt::format("{} of {} began before {} of {}", graph::name(job.type), name_of(job.unit),
+                                     graph::name(at->second->type), name_of(other)));
             }
     }
 }
 
-void World::check_quiet(JobId last) const {
-    // A verify-active job (Requisite=) may still wait for a unit that is between two of its restarts: an open point of the
-    // engine, noted with the issue; every other job must have ended.
-    for (const auto& [id, job] : jobs_)
-        if (id <= last && job.type != graph::JobType::VerifyActive)
-            fail(fmt::format("{} job of {} never ended", graph::name(job.type), engine_->status(job.unit).config->name));
-    if (std::ranges::any_of(jobs_, [](const auto& row) { return row.second.type == graph::JobType::VerifyActive; }))
+/// Never more starts than StartLimitBurst= in any StartLimitIntervalSec=, but for the restarts that only the default backoff holds.
+void World::check_start_limit(UnitId unit, Instant began) {
+    const unit::UnitConfig& config = *units_.at(unit).status.config;
+    const unit::StartLimit& limit = config.unit.start_limit;
+    const unit::ServiceSection& service = *config.service;
+    const bool backs_off = options_.policy.default_backoff && service.restart != unit::RestartPolicy::No && !service.restart_timing_set;
+    if ((backs_off && !limit.set) || limit.burst == 0)
         return;
-    if (!open_requests_.empty())
-        fail(fmt::format("request {} was never answered", *open_requests_.begin()));
+    std::vector<Instant>& starts = starts_[unit];
+    std::erase_if(starts, [&](Instant start) { return began - start >= limit.interval; });
+    starts.push_back(began);
+    if (starts.size() > limit.burst)
+        fail(fmt::format("{} was started {} times within its interval", config.name, starts.size()));
 }
 
-std::map<std::string, std::string> World::snapshot() const {
-    std::map<std::string, std::string> all;
-    for (const UnitId id : engine_->units()) {
-        const engine::UnitStatus s = engine_->status(id);
-        all[s.config->name] = fmt::format("{} {} {} job {} {} invocation {} guards {} deadline {} why {}", id.value,
-                                          supervise::name(s.active), s.sub, s.job_id.value,
-                                          s.job ? graph::name(*s.job) : "-", s.invocation, s.service ? s.service->guards.size() : 0,
-                                          s.service ? s.service->state_deadline.since_boot.count() : 0, s.why);
+/// Whatever a service waits for, it does not wait for ever: each state that has a timeout is timed by it, and the engine
+/// wants to be woken for it.
+void World::check_timers() {
+    const Instant wake = engine_->next_deadline();
+    for (const auto& [unit, seen] : units_) {
+        const supervise::Service::Data* data = seen.status.service;
+        if (data == nullptr || left_)
+            continue;
+        const unit::ServiceSection& service = *seen.status.config->service;
+        base::Duration most = base::infinity;
+        switch (supervise::traits(seen.state).arms) {
+        case supervise::Arms::None:
+            if (data->state_deadline != base::never)
+                fail(name_of(unit) + " has a timeout in a state that has none");
+            continue;
+        case supervise::Arms::RestartDelay:
+            if (data->state_deadline == base::never && !seen.status.job)
+                fail(name_of(unit) + " waits for a restart that nobody will make");
+            continue;
+        case supervise::Arms::StartTimeout:
+            most = service.effective_timeout_start();
+            break;
+        case supervise::Arms::StopTimeout:
+            most = service.timeout_stop;
+            break;
+        case supervise::Arms::AbortTimeout:
+            most = service.timeout_abort.value_or(service.timeout_stop);
+            break;
+        }
+        if (most.count() == 0 || most == base::infinity)
+            continue;
+        if (data->state_deadline < wake)
+            fail(name_of(unit) + " has a deadline that the engine does not know of");
+        if (!extended_.contains(unit) && !manners_.reloads && data->state_deadline > now_.mono + most)
+            fail(fmt::format("{} may stay {} for longer than its timeout", name_of(unit), supervise::name(seen.state)));
     }
-    return all;
+}
+
+/// A unit whose stop job is done has no processes but those that KillMode= and SendSIGKILL= spare, or SIGKILL did not end in time.
+void World::check_stopped(UnitId unit) {
+    const engine::UnitStatus status = engine_->status(unit);
+    if (status.service == nullptr)
+        return;
+    for (const auto& [id, guard] : guards_) {
+        if (guard.unit != unit)
+            continue;
+        const unit::KillSection& kill = *status.config->kill;
+        const bool spared = kill.mode == unit::KillMode::None || kill.mode == unit::KillMode::Process || !kill.send_sigkill;
+        const bool said = status.service->result == supervise::ServiceResult::Timeout;
+        if (!spared && !said && !manners_.reloads && status.active != ActiveState::Activating)
+            fail(fmt::format("{} is stopped, and guard {} is still there", name_of(unit), id.value));
+    }
 }
 
 } // namespace monoinit::sim

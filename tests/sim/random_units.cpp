@@ -27,6 +27,9 @@ UnitType type_at(std::size_t index) {
     }
 }
 
+constexpr auto unusable = std::to_array<unit::LoadState>(
+    {unit::LoadState::Masked, unit::LoadState::NotFound, unit::LoadState::BadSetting, unit::LoadState::Error});
+
 constexpr auto kinds = std::to_array<DependencyKind>({
     DependencyKind::Requires, DependencyKind::Requires, DependencyKind::Requisite, DependencyKind::Wants,
     DependencyKind::Wants, DependencyKind::Wants, DependencyKind::BindsTo, DependencyKind::PartOf,
@@ -55,6 +58,26 @@ void random_service(Random& random, unit::UnitConfig& config) {
     service.timeout_start = std::chrono::seconds(1 + random.below(5));
     service.timeout_stop = std::chrono::seconds(1 + random.below(5));
     if (random.chance(15))
+        service.timeout_abort = 2s;
+    constexpr auto failure_modes = std::to_array<unit::TimeoutFailureMode>(
+        {unit::TimeoutFailureMode::Terminate, unit::TimeoutFailureMode::Abort, unit::TimeoutFailureMode::Kill});
+    if (random.chance(30))
+        service.timeout_start_failure_mode = failure_modes[random.below(3)];
+    if (random.chance(30))
+        service.timeout_stop_failure_mode = failure_modes[random.below(3)];
+    if (random.chance(10)) {
+        service.restart_steps = 3;
+        service.restart_max_delay = 4s;
+    }
+    if (random.chance(10))
+        service.success_exit_status.statuses = {1, 7, 42};
+    if (random.chance(10))
+        service.restart_prevent_exit_status.statuses = {1, 2, 3};
+    if (random.chance(10))
+        service.restart_force_exit_status.statuses = {0, 1};
+    if (random.chance(20))
+        service.notify_access = static_cast<unit::NotifyAccess>(random.below(4));
+    if (random.chance(15))
         service.watchdog = 3s;
     if (random.chance(10))
         service.runtime_max = 10s;
@@ -82,6 +105,10 @@ void random_service(Random& random, unit::UnitConfig& config) {
                                                          unit::KillMode::Process, unit::KillMode::Mixed, unit::KillMode::None});
     if (random.chance(40))
         config.kill.edit().mode = modes[random.below(modes.size())];
+    if (random.chance(8))
+        config.kill.edit().send_sigkill = false;
+    if (random.chance(8))
+        config.kill.edit().send_sighup = true;
 }
 
 } // namespace
@@ -107,6 +134,15 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
             section.allow_isolate = config.type == UnitType::Target;
             section.ignore_on_isolate = random.chance(10);
             section.refuse_manual_start = random.chance(4);
+            section.refuse_manual_stop = random.chance(2);
+            if (random.chance(20))
+                section.on_failure_job_mode = static_cast<unit::JobMode>(random.below(5));
+            if (random.chance(2))
+                section.job_timeout_action = unit::EmergencyAction::Exit;
+            if (random.chance(1))
+                section.start_limit.action = unit::EmergencyAction::RebootForce;
+            if (random.chance(1))
+                section.success_action = unit::EmergencyAction::ExitForce;
             if (random.chance(10))
                 section.job_timeout = std::chrono::seconds(1 + random.below(8));
             if (random.chance(10))
@@ -120,7 +156,7 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
         if (random.chance(12))
             build.condition("/x", random.chance(30));
         if (random.chance(3))
-            build.state(random.chance(50) ? unit::LoadState::Masked : unit::LoadState::NotFound);
+            build.state(unusable[random.below(unusable.size())]);
         all.push_back(build);
     }
     return all;

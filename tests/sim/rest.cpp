@@ -1,0 +1,146 @@
+// What must hold once nothing moves any more, after a crash, and when PID 1 has left.
+
+#include "world.hpp"
+
+#include "base/fmt.hpp"
+
+#include <algorithm>
+
+namespace monoinit::sim {
+
+using namespace std::chrono_literals;
+using unit::DependencyKind;
+
+namespace {
+
+bool is_up(const engine::UnitStatus& status) {
+    return status.active == ActiveState::Active || status.active == ActiveState::Reloading;
+}
+
+bool is_down(const engine::UnitStatus& status) {
+    return status.active == ActiveState::Inactive || status.active == ActiveState::Failed;
+}
+
+/// What the engine gave up as tried too often it tries again after this.
+constexpr auto rate_window = 11s;
+
+} // namespace
+
+bool World::at_rest() const {
+    return jobs_.empty() && pending_.empty() &&
+           std::ranges::all_of(units_, [](const auto& row) { return is_up(row.second.status) || is_down(row.second.status); });
+}
+
+void World::check_old_jobs(JobId last) const {
+    for (const auto& [id, job] : jobs_)
+        if (id <= last)
+            fail(fmt::format("{} job of {} never ended", graph::name(job.type), name_of(job.unit)));
+    if (!open_requests_.empty())
+        fail(fmt::format("request {} was never answered", *open_requests_.begin()));
+}
+
+void World::check_rest() const {
+    constexpr auto bonds = std::to_array({DependencyKind::Conflicts, DependencyKind::BindsTo, DependencyKind::Upholds});
+    for (const auto& [id, seen] : units_) {
+        for (const DependencyKind kind : bonds)
+            for (const UnitId other : engine_->dependencies(id, kind, false))
+                check_pair(seen, kind, units_.at(other));
+        // A daemon-reload changes who needs whom; that is felt when one of them changes its state.
+        if (is_up(seen.status) && seen.status.config->unit.stop_when_unneeded && !needed(seen) && !manners_.reloads && !refused_.contains(id))
+            fail(name_of(id) + " runs although nobody needs it (StopWhenUnneeded=)");
+    }
+    // Nothing is kept for what is over: what wakes the engine is a timer of a service that runs.
+    if (engine_->next_deadline() == base::never)
+        return;
+    const bool timed = std::ranges::any_of(units_, [](const auto& row) {
+        const supervise::Service::Data* data = row.second.status.service;
+        return data != nullptr && is_up(row.second.status) &&
+               (data->runtime_deadline != base::never || data->watchdog_deadline != base::never || data->retry_deadline != base::never);
+    });
+    if (!timed && now_.mono + rate_window < engine_->next_deadline())
+        fail("everything is at rest, and yet a timer runs");
+}
+
+void World::check_pair(const Seen& seen, DependencyKind kind, const Seen& other) const {
+    const std::string both = name_of(seen.status.id) + " and " + name_of(other.status.id);
+    if (manners_.reloads || seen.status.id == other.status.id)
+        return; // as with StopWhenUnneeded=
+    const auto recently = [&](const std::map<UnitId, Instant>& times, UnitId unit) {
+        const auto at = times.find(unit);
+        return at != times.end() && now_.mono - at->second <= 2 * rate_window;
+    };
+    if (kind == DependencyKind::Conflicts) {
+        // The one that came later has stopped the other, unless it was told not to care or its stop was called off.
+        const bool later = seen.status.active_enter.mono > other.status.active_enter.mono;
+        if (is_up(seen.status) && is_up(other.status) && later && !manners_.odd_modes && !manners_.cancels)
+            fail(both + " run together in spite of Conflicts=");
+    } else if (kind == DependencyKind::BindsTo) {
+        if (is_up(seen.status) && is_down(other.status) && !refused_.contains(seen.status.id))
+            fail(both + ": the first runs without what it is bound to");
+    } else if (is_up(seen.status) && is_down(other.status)) {
+        const UnitId id = other.status.id;
+        if (!recently(tried_, id) && !refused_.contains(id) && seen.status.active_enter.mono + 2 * rate_window < now_.mono)
+            fail(both + ": the second is not upheld");
+    }
+}
+
+bool World::needed(const Seen& seen) const {
+    constexpr auto kinds = std::to_array({DependencyKind::Requires, DependencyKind::Requisite, DependencyKind::Wants,
+                                          DependencyKind::BindsTo, DependencyKind::Upholds, DependencyKind::Triggers});
+    for (const DependencyKind kind : kinds)
+        for (const UnitId other : engine_->dependencies(seen.status.id, kind, true))
+            if (!is_down(units_.at(other).status))
+                return true;
+    return false;
+}
+
+/// PID 1 has left.
+void World::check_end() {
+    if (!open_requests_.empty())
+        fail(fmt::format("request {} was never answered", *open_requests_.begin()));
+    if (!jobs_.empty())
+        fail("a job is left behind");
+    if (engine_->next_deadline() != base::never)
+        fail("a timer runs on after the end");
+    if (leave_by_ != base::never && now_.mono > leave_by_)
+        fail("shutdown took longer than its budget");
+    if (!all_stopped_)
+        return;
+    for (const auto& [unit, seen] : units_)
+        if (!is_down(seen.status))
+            fail("left while " + name_of(unit) + " is " + std::string(supervise::name(seen.status.active)));
+    for (const auto& [id, guard] : guards_) { // the shell ends these
+        const Seen& seen = units_.at(guard.unit);
+        const unit::KillSection& kill = *seen.status.config->kill;
+        const bool spared = kill.mode == unit::KillMode::None || kill.mode == unit::KillMode::Process || !kill.send_sigkill;
+        if (!spared && seen.status.active != ActiveState::Failed && !manners_.reloads)
+            fail(fmt::format("all is stopped, and guard {} of {} is still there", id.value, name_of(guard.unit)));
+    }
+}
+
+/// Everything is as it was: what people see, and every byte that the next crash would read.
+void World::check_restored(const std::map<std::string, std::string>& before) const {
+    for (const auto& [name, text] : snapshot())
+        if (before.at(name).substr(before.at(name).find(' ')) != text.substr(text.find(' ')))
+            fail("lost in a crash: " + name + ": " + before.at(name) + " is now " + text);
+    for (const auto& [unit, bytes] : saved_)
+        if (!bytes.empty() && engine_->save(unit) != bytes) // else forgotten before, and its number is free
+            fail(fmt::format("the record of {} is not what was read, from byte {} of {} on", name_of(unit),
+                             std::ranges::mismatch(engine_->save(unit), bytes).in2 - bytes.begin(), bytes.size()));
+    if (engine_->save_globals() != saved_globals_)
+        fail("the record of globals is not what was read");
+}
+
+std::map<std::string, std::string> World::snapshot() const {
+    std::map<std::string, std::string> all;
+    for (const UnitId id : engine_->units()) {
+        const engine::UnitStatus s = engine_->status(id);
+        all[s.config->name] = fmt::format("{} {} {} job {} {} invocation {} guards {} deadline {} why {}", id.value,
+                                          supervise::name(s.active), s.sub, s.job_id.value,
+                                          s.job ? graph::name(*s.job) : "-", s.invocation, s.service ? s.service->guards.size() : 0,
+                                          s.service ? s.service->state_deadline.since_boot.count() : 0, s.why);
+    }
+    return all;
+}
+
+} // namespace monoinit::sim
