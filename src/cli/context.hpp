@@ -54,6 +54,11 @@ struct Context {
             err += fmt::format(form, std::forward<T>(args)...) + "\n";
     }
     void flush();
+    /// For verbs that say nothing when it went well: with --json that is an empty object.
+    void done_silently() {
+        if (options.json)
+            out += "{}\n";
+    }
 
     /// The running init; the connection is kept. The error says what is wrong in words for people.
     base::Result<control::Client*> init();

@@ -2,6 +2,7 @@
 #include "cli/dependencies.hpp"
 
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "unit/name.hpp"
 
@@ -42,7 +43,7 @@ class Tree {
     std::string draw(const std::string& root) {
         out_ = root + "\n";
         below(root, "", 0);
-        return std::move(out_);
+        return options_.json ? json_object({{"unit", json_string(root)}, {"dependencies", json_array(rows_)}}) : std::move(out_);
     }
 
   private:
@@ -71,6 +72,10 @@ class Tree {
                 out_ += std::string(2 * (depth + 1), ' ');
             const bool again = path_.contains(list[i].name) || (options_.plain && drawn_.contains(list[i].name));
             out_ += list[i].name + (path_.contains(list[i].name) ? " ..." : "") + "\n";
+            rows_.push_back(json_object({{"unit", json_string(list[i].name)},
+                                         {"needed_by", json_string(unit)},
+                                         {"depth", std::to_string(depth + 1)},
+                                         {"active_state", json_string(list[i].active_state)}}));
             drawn_.insert(list[i].name);
             if (!again && (options_.all || is_target(list[i].name)))
                 below(list[i].name, branch + (last ? "  " : "│ "), depth + 1);
@@ -83,6 +88,7 @@ class Tree {
     std::map<std::string, std::vector<Neighbour>> known_;
     std::set<std::string> path_, drawn_;
     std::string out_;
+    std::vector<std::string> rows_; ///< the same as JSON
 };
 
 } // namespace
@@ -110,7 +116,8 @@ int list_dependencies(Context& context, Words words) {
             list.push_back({dependency.unit, dependency.active_state});
         return list;
     };
-    const TreeOptions options{.all = context.options.all, .plain = context.options.plain, .color = context.color};
+    const TreeOptions options{.all = context.options.all, .plain = context.options.plain, .json = context.options.json, .color = context.color};
+    Names trees;
     for (std::size_t i = 0; i < units->size(); i++) {
         const std::string tree = draw_dependencies((*units)[i], neighbours, options);
         if (error) {
@@ -120,8 +127,13 @@ int list_dependencies(Context& context, Words words) {
                 context.complain("{}: {}", unit::short_name((*units)[i]), error->what);
             return !context.systemctl() && error->code == base::Errc::NotFound ? 4 : 1;
         }
-        context.out += (i == 0 ? "" : "\n") + tree;
+        if (context.options.json)
+            trees.push_back(tree);
+        else
+            context.out += (i == 0 ? "" : "\n") + tree;
     }
+    if (context.options.json)
+        context.print("{}\n", json_array(trees));
     return 0;
 }
 

@@ -14,6 +14,7 @@ using NeighboursOf = std::function<std::vector<Neighbour>(const std::string& uni
 struct TreeOptions {
     bool all = false;   ///< expand every unit, not only targets
     bool plain = false; ///< no dots, no lines, each unit expanded once
+    bool json = false;  ///< an object with a flat list in the order drawn
     bool color = false;
 };
 

@@ -1,5 +1,6 @@
 // Verbs that look at unit files; they work without a running init. Tested by tests/unit/cli/offline_test.cpp.
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "unit/embedded.hpp"
 #include "unit/install_links.hpp"
@@ -53,10 +54,13 @@ std::string_view embedded_text(std::string_view name) {
 }
 
 /// The unit's files, each after a line with its path. False when there are none.
-bool print_files(Context& context, const unit::UnitConfig& config, bool& first) {
+bool print_files(Context& context, const unit::UnitConfig& config, bool& first, std::vector<std::string>& rows) {
     bool any = false;
     const auto put = [&](const std::string& heading, std::string_view text) {
-        context.print("{}# {}\n{}{}", first ? "" : "\n", heading, text, text.empty() || text.ends_with('\n') ? "" : "\n");
+        if (context.options.json)
+            rows.push_back(json_object({{"unit", json_string(config.name)}, {"path", json_string(heading)}, {"text", json_string(text)}}));
+        else
+            context.print("{}# {}\n{}{}", first ? "" : "\n", heading, text, text.empty() || text.ends_with('\n') ? "" : "\n");
         first = false;
         any = true;
     };
@@ -116,6 +120,7 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
 
 int is_enabled(Context& context, Words words) {
     bool enabled = false;
+    std::vector<std::string> rows;
     for (const std::string& name : mangled(words)) {
         const FileState state = unit::file_state(context.files(), context.loader(), name, context.install_options());
         if (state == FileState::NotFound) {
@@ -127,25 +132,33 @@ int is_enabled(Context& context, Words words) {
             }
             continue;
         }
-        context.say("{}\n", unit::file_state_name(state));
+        if (context.options.json)
+            rows.push_back(json_object({{"unit", json_string(name)}, {"unit_file_state", json_string(unit::file_state_name(state))}}));
+        else
+            context.say("{}\n", unit::file_state_name(state));
         enabled = enabled || counts_as_enabled(state);
     }
+    if (context.options.json)
+        context.print("{}\n", json_array(rows));
     return enabled ? 0 : 1;
 }
 
 int cat(Context& context, Words words) {
     int status = 0;
     bool first = true;
+    std::vector<std::string> rows;
     for (const std::string& name : mangled(words)) {
         const auto config = context.loader().load_as_written(name);
         if (config->load_state == unit::LoadState::Masked)
             context.complain("Unit {} is masked.", name);
-        if (print_files(context, *config, first))
+        if (print_files(context, *config, first, rows))
             continue;
         const std::string best = context.systemctl() ? "" : suggest_unit(context, name);
         context.complain("No files found for {}.{}", name, best.empty() ? "" : " Did you mean " + best + "?");
         status = context.systemctl() ? 1 : 4;
     }
+    if (context.options.json)
+        context.print("{}\n", json_array(rows));
     return status;
 }
 

@@ -1,6 +1,7 @@
 // help and version. Everything here is printed from the tables: verbs, options, settings, directives.
 // Tested by tests/unit/cli/verbs_test.cpp.
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "config/options.hpp"
 #include "unit/directives.hpp"
@@ -127,7 +128,9 @@ int help(Context& context, Words words) {
 }
 
 int version(Context& context, Words) {
-    if (context.face == Face::Initctl)
+    if (context.options.json)
+        context.print("{}\n", json_object({{"version", json_string(MONOINIT_VERSION)}}));
+    else if (context.face == Face::Initctl)
         context.print("monoinit {}\n", MONOINIT_VERSION);
     else
         context.print("systemd 252 (monoinit {})\n", MONOINIT_VERSION);

@@ -1,11 +1,14 @@
 // enable, disable, reenable, preset, mask, unmask, link, set-default: changes to links, in docker build as well as online;
 // a running init re-reads its units afterwards, as systemd does. Tested by tests/unit/cli/offline_test.cpp.
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/operate.hpp"
 #include "cli/verbs.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <unistd.h>
 
 namespace monoinit::cli {
 
@@ -118,6 +121,17 @@ void report(Context& context, const LinkVerb& verb, const Names& names, const st
     context.say("{}: {}{}\n{}", base::join(shorter, ", "), changed ? "" : "already ", verb.done, details);
 }
 
+void report_as_json(Context& context, const std::vector<InstallChange>& changes) {
+    std::vector<std::string> rows;
+    for (const InstallChange& change : changes) {
+        const bool link = change.kind == InstallChange::Kind::Symlink, removed = change.kind == InstallChange::Kind::Removed;
+        rows.push_back(json_object({{"change", json_string(link ? "symlink" : removed ? "removed" : "note")},
+                                    {link || removed ? "path" : "text", json_string(change.path)},
+                                    {"target", json_string(change.target)}}));
+    }
+    context.print("{}\n", json_array(rows));
+}
+
 /// What a file change means for a running init: it reads its units again.
 int reload_after(Context& context) {
     if (!context.options.reload || !context.options.root.empty() || !context.has_init())
@@ -142,6 +156,9 @@ int refused(Context& context, const LinkVerb& verb, const Names& names, const ba
         return 1;
     }
     context.complain("{}: not {}: {}", names.empty() ? std::string(verb.name) : std::string(unit::short_name(names.front())), verb.done, error.what);
+    if (error.errnum == EACCES || error.errnum == EPERM || error.code == base::Errc::Denied)
+        context.complain("  uid {} may not change {}; what works: sudo initctl {} {}", ::geteuid(), context.install_options().root + "/etc/systemd/system",
+                         verb.name, base::join(names, " "));
     if (error.code == base::Errc::NotFound && !names.empty())
         if (const std::string best = suggest_unit(context, names.front()); !best.empty())
             context.complain("  did you mean {}?", best);
@@ -157,7 +174,9 @@ int change_links(Context& context, Words words) {
     const auto changes = verb.run(context, context.install_options(), names);
     if (!changes)
         return refused(context, verb, names, changes.error());
-    if (context.systemctl())
+    if (context.options.json)
+        report_as_json(context, *changes);
+    else if (context.systemctl())
         report_as_systemctl(context, verb, *changes);
     else
         report(context, verb, names, *changes);

@@ -160,7 +160,10 @@ int cancel(Context& context, Words words) {
         request.jobs.push_back(id);
     }
     const auto done = ask<control::Empty>(context, request);
-    return done ? 0 : failed(context, done.error());
+    if (!done)
+        return failed(context, done.error());
+    context.done_silently();
+    return 0;
 }
 
 int list_timers(Context& context, Words) {

@@ -1,5 +1,6 @@
 // Verbs about the init itself. Tested by tests/system.
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "control/codec.hpp"
 
@@ -11,8 +12,10 @@ namespace monoinit::cli {
 namespace {
 
 int told(Context& context, const base::Result<control::Empty>& done, std::string_view what) {
-    if (done)
+    if (done) {
+        context.done_silently();
         return 0;
+    }
     if (context.systemctl())
         context.complain("Failed to {}: {}", what, done.error().what);
     else
@@ -36,8 +39,10 @@ int daemon_reexec(Context& context, Words) {
         auto client = control::Client::connect(control::find_options(context.options.socket));
         if (client) {
             const auto info = client->ask<control::ManagerInfo>(control::InfoRequest{});
-            if (info)
+            if (info) {
+                context.done_silently();
                 return 0;
+            }
             last = info.error();
         }
         const timespec pause{0, 25'000'000};
@@ -69,17 +74,13 @@ int power(Context& context, Words) {
 }
 
 int is_system_running(Context& context, Words) {
-    if (!context.has_init()) {
-        context.say("offline\n");
-        return 1;
+    std::string state = "offline";
+    if (context.has_init()) {
+        const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
+        state = info ? info->system_state : "unknown";
     }
-    const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
-    if (!info) {
-        context.say("unknown\n");
-        return 1;
-    }
-    context.say("{}\n", info->system_state);
-    return info->system_state == "running" ? 0 : 1;
+    context.say("{}\n", context.options.json ? json_object({{"system_state", json_string(state)}}) : state);
+    return state == "running" ? 0 : 1;
 }
 
 } // namespace monoinit::cli

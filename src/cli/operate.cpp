@@ -4,6 +4,7 @@
 
 #include "base/signals.hpp"
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "unit/name.hpp"
 
@@ -82,7 +83,11 @@ std::string outcome_line(Verb verb, const JobOutcome& outcome) {
     if (outcome.result == "queued")
         return fmt::format("{}: queued (job {})", name, outcome.job_id);
     if (outcome.result == "skipped" || (outcome.result == "done" && !outcome.changed))
-        return fmt::format("{}: {}{}{}", name, outcome.text.empty() ? words.nothing_to_do : "skipped: ", outcome.text, pid);
+        return fmt::format("{}: {}{}{}", name,
+                           !outcome.text.empty()               ? "skipped: "
+                           : verb == Verb::Start && outcome.sub_state == "exited" ? "already done"
+                                                               : words.nothing_to_do,
+                           outcome.text, pid);
     if (outcome.result != "done")
         return fmt::format("{}: not {}: {}", name, words.past, outcome.text.empty() ? outcome.result : outcome.text);
     const bool finished = verb != Verb::Stop && outcome.pid == 0 && outcome.sub_state != "running" &&
@@ -333,11 +338,20 @@ int kill(Context& context, Words words) {
         return 1;
     }
     int status = 0;
+    std::vector<std::string> rows;
     for (const std::string& unit : *units) {
         request.units = {unit};
+        const auto state = ask<control::StatusReply>(context, control::StatusRequest{.unit = unit});
+        const bool nobody = state && state->unit.summary.load_state != "not-found" && state->unit.summary.guards.empty();
         const auto done = ask<control::Empty>(context, request);
         if (done) {
-            if (!context.systemctl())
+            if (context.options.json)
+                rows.push_back(json_object({{"unit", json_string(unit)},
+                                            {"signal", json_string(base::signal_name(request.signal))},
+                                            {"sent", nobody ? "false" : "true"}}));
+            else if (!context.systemctl() && nobody)
+                context.say("{}: has no process, so nothing was sent\n", unit::short_name(unit));
+            else if (!context.systemctl())
                 context.say("{}: sent {}\n", unit::short_name(unit), base::signal_name(request.signal));
             continue;
         }
@@ -348,6 +362,8 @@ int kill(Context& context, Words words) {
             context.complain("Failed to kill unit {}: {}", unit, unknown ? "Unit " + unit + " not loaded." : done.error().what);
         status = !context.systemctl() && unknown ? 4 : 1;
     }
+    if (context.options.json)
+        context.print("{}\n", json_array(rows));
     return status;
 }
 
@@ -360,8 +376,10 @@ int reset_failed(Context& context, Words words) {
     if (units->empty() && !words.empty())
         return 0;
     const auto done = ask<control::Empty>(context, control::ResetFailedRequest{*units});
-    if (done)
+    if (done) {
+        context.done_silently();
         return 0;
+    }
     if (context.systemctl() && !units->empty())
         context.complain("Failed to reset failed state of unit {}: {}", units->front(),
                          done.error().code == base::Errc::NotFound ? "Unit " + units->front() + " not loaded." : done.error().what);

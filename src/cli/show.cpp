@@ -1,7 +1,9 @@
 // show, env, is-active, is-failed and the manager's environment block. Tested by tests/system.
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "control/codec.hpp"
+#include "unit/install_links.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -45,6 +47,27 @@ base::Result<Names> active_states(Context& context, const Names& units) {
     return states;
 }
 
+void print_states(Context& context, const Names& units, const Names& states) {
+    std::vector<std::string> rows;
+    for (std::size_t i = 0; i < states.size(); i++) {
+        if (context.options.json)
+            rows.push_back(json_object({{"unit", json_string(units[i])}, {"active_state", json_string(states[i])}}));
+        else
+            context.say("{}\n", states[i]);
+    }
+    if (context.options.json)
+        context.print("{}\n", json_array(rows));
+}
+
+/// The init does not look at links in directories; we do.
+void fill_file_state(Context& context, const std::string& unit, control::PropertyList& properties) {
+    for (auto& [name, value] : properties)
+        if (name == "UnitFileState" && value.empty()) {
+            const unit::FileState state = unit::file_state(context.files(), context.loader(), unit, context.install_options());
+            value = state == unit::FileState::NotFound ? std::string_view() : unit::file_state_name(state);
+        }
+}
+
 } // namespace
 
 int show(Context& context, Words words) {
@@ -62,10 +85,12 @@ int show(Context& context, Words words) {
     }
     bool first = true;
     for (const std::string& unit : units) {
-        const auto reply =
+        auto reply =
             ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = context.options.properties});
         if (!reply)
             return failed(context, reply.error());
+        if (!unit.empty())
+            fill_file_state(context, unit, reply->properties);
         if (context.options.json) {
             context.out += control::to_json(*reply) + "\n";
             continue;
@@ -98,12 +123,8 @@ int is_active(Context& context, Words words) {
     const auto states = units ? active_states(context, *units) : base::Result<Names>(units.error());
     if (!states)
         return failed(context, states.error());
-    bool any = false;
-    for (const std::string& state : *states) {
-        context.say("{}\n", state);
-        any = any || state == "active" || state == "reloading";
-    }
-    return any ? 0 : 3;
+    print_states(context, *units, *states);
+    return std::ranges::any_of(*states, [](const std::string& state) { return state == "active" || state == "reloading"; }) ? 0 : 3;
 }
 
 int is_failed(Context& context, Words words) {
@@ -111,15 +132,14 @@ int is_failed(Context& context, Words words) {
         const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});
         if (!info)
             return failed(context, info.error());
-        context.say("{}\n", info->system_state);
+        context.say("{}\n", context.options.json ? json_object({{"system_state", json_string(info->system_state)}}) : info->system_state);
         return info->failed > 0 ? 0 : 1;
     }
     const auto units = expand(context, words);
     const auto states = units ? active_states(context, *units) : base::Result<Names>(units.error());
     if (!states)
         return failed(context, states.error());
-    for (const std::string& state : *states)
-        context.say("{}\n", state);
+    print_states(context, *units, *states);
     return std::find(states->begin(), states->end(), "failed") != states->end() ? 0 : 1;
 }
 
@@ -143,7 +163,10 @@ int change_environment(Context& context, Words words) {
             return context.systemctl() ? 1 : 2;
         }
     const auto done = ask<control::Empty>(context, request);
-    return done ? 0 : failed(context, done.error());
+    if (!done)
+        return failed(context, done.error());
+    context.done_silently();
+    return 0;
 }
 
 int set_property(Context& context, Words words) {

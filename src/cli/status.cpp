@@ -131,7 +131,7 @@ std::string next_line(const UnitDetail& unit) {
     const std::string name = shorter(summary.name);
     if (summary.next_attempt)
         return "starts again in " + base::human_time_span(*summary.next_attempt);
-    if (!summary.job.empty() && summary.active_state != "active")
+    if (!summary.job.empty() && summary.active_state == "inactive")
         return "waits its turn: initctl list-jobs";
     if (summary.load_state == "masked" || summary.machine_masked)
         return "initctl unmask " + name + "; then: initctl start " + name;

@@ -3,7 +3,9 @@
 #include "cli/verify.hpp"
 
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
+#include "unit/directives.hpp"
 #include "unit/name.hpp"
 #include "unit/verify.hpp"
 
@@ -51,6 +53,38 @@ Names all_of_interest(const unit::Loader& loader) {
     return names;
 }
 
+/// The findings as objects: "problem" with its place, "degraded" and "ignored" settings, "difference" for --portable.
+class JsonFindings {
+  public:
+    void add(const UnitConfig& unit) {
+        for (const unit::Problem& problem : unit.problems)
+            put(problem.kind == unit::Problem::Kind::Note ? "note" : "problem", unit.name, problem.file, problem.line,
+                {{"text", json_string(problem.text)},
+                 {"suggestion", json_string(problem.suggestion)},
+                 {"consequence", json_string(problem.consequence)}});
+        for (const unit::Degraded& used : unit.degraded) {
+            const unit::Directive& row = unit::directives()[used.row];
+            put(row.support == unit::Support::Ignored ? "ignored" : "degraded", unit.name,
+                used.file < unit.files.size() ? unit.files[used.file] : unit.name, used.line,
+                {{"directive", json_string(row.name)}, {"text", json_string(row.note)}});
+        }
+    }
+    void add_lines(std::string_view kind, const std::string& unit, const std::string& text) {
+        for (const std::string_view line : base::split(text, '\n'))
+            if (!line.empty())
+                put(kind, unit, "", 0, {{"text", json_string(line)}});
+    }
+    std::string take() { return json_array(rows_); }
+
+  private:
+    void put(std::string_view kind, const std::string& unit, const std::string& file, std::uint32_t line, JsonFields more) {
+        JsonFields fields{{"kind", json_string(kind)}, {"unit", json_string(unit)}, {"file", json_string(file)}, {"line", std::to_string(line)}};
+        std::ranges::move(more, std::back_inserter(fields));
+        rows_.push_back(json_object(fields));
+    }
+    std::vector<std::string> rows_;
+};
+
 } // namespace
 
 Findings describe_problems(const UnitConfig& unit) {
@@ -71,6 +105,7 @@ int verify(Context& context, Words words) {
     if (words.empty())
         names = all_of_interest(*loader);
     Findings all;
+    JsonFindings json;
     std::set<std::string> files;
     for (const std::string& name : names) {
         // With drop-ins and the checks of the whole, as PID 1 loads it; templates and masked units as far as that goes.
@@ -88,15 +123,27 @@ int verify(Context& context, Words words) {
             return std::tie(a.file, a.line) < std::tie(b.file, b.line);
         });
         Findings found = describe_problems(checked);
-        if (context.options.portable)
-            add(found, describe_portability(*unit, context.files()));
+        if (context.options.portable) {
+            // What has less effect here is told from the other side: it takes effect there.
+            const unit::Report wrong = unit::problem_report(checked);
+            found = {wrong.text, wrong.problems, wrong.notes};
+            const Findings there = describe_portability(*unit, context.files());
+            json.add_lines("difference", unit->name, there.text);
+            add(found, there);
+        }
+        json.add(checked);
         if (found.problems != 0)
             files.insert(unit->files.empty() || unit->files.front().empty() ? unit->name : unit->files.front());
         add(all, found);
     }
     for (const std::string& cycle : ordering_cycles(loader->load_closure(names))) {
+        json.add_lines("cycle", "", cycle);
         all.text += "ordering cycle: " + cycle + "\n  One of these jobs is left out at start, as systemd does; remove an After= or Before=.\n";
         all.problems++;
+    }
+    if (context.options.json) {
+        context.print("{}\n", json.take());
+        return all.problems == 0 ? 0 : 1;
     }
     context.out += all.text;
     if (all.problems != 0)
@@ -104,7 +151,9 @@ int verify(Context& context, Words words) {
                       files.size() > 1 ? "s" : "");
     else if (!context.options.quiet)
         context.print("no problem in {} unit{}{}\n", names.size(), names.size() == 1 ? "" : "s",
-                      all.notes == 0 ? "" : fmt::format("; {} setting{} less effect here than under systemd", all.notes, all.notes == 1 ? " has" : "s have"));
+                      all.notes == 0 ? "" : fmt::format("; {} {}", all.notes, context.options.portable ? all.notes == 1 ? "thing is different under systemd" : "things are different under systemd"
+                                                                              : all.notes == 1         ? "setting has less effect here than under systemd"
+                                                                                                       : "settings have less effect here than under systemd"));
     return all.problems == 0 ? 0 : 1;
 }
 

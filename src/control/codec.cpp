@@ -347,6 +347,12 @@ std::string to_json(const Reply& reply) {
     return writer.take();
 }
 
+std::string json_string(std::string_view text) {
+    JsonWriter writer(true);
+    writer.write(text);
+    return writer.take();
+}
+
 std::string_view method_name(const Request& request) {
     return std::visit([]<class T>(const T&) { return Method<T>::name; }, request);
 }

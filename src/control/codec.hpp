@@ -56,6 +56,7 @@ base::Result<Answer> decode_reply(const Request& request, std::string_view messa
 
 /// For people and programs (--json): every field, indented; UTF-8 as it is.
 std::string to_json(const Reply& reply);
+std::string json_string(std::string_view text); ///< quoted; what is no UTF-8 becomes U+FFFD
 std::string_view method_name(const Request& request);
 std::string_view verb_name(Verb verb); ///< "try-restart"
 std::optional<Verb> verb_from_name(std::string_view name);

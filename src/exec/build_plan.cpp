@@ -5,6 +5,7 @@
 #include "base/strings.hpp"
 #include "exec/environment.hpp"
 #include "exec/plan_streams.hpp"
+#include "unit/directives.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -157,7 +158,7 @@ class Builder {
         for (const std::string& name : exec_.supplementary_groups) {
             const std::optional<gid_t> gid = manager_.accounts.group(name);
             if (!gid)
-                return fail(Stage::Group, ESRCH, "group \"" + base::printable(name, 64) + "\" not found");
+                return fail(Stage::Group, ESRCH, "SupplementaryGroups=: group \"" + base::printable(name, 64) + "\" not found");
             if (!privileged() && *gid != manager_.gid &&
                 std::find(manager_.own_groups.begin(), manager_.own_groups.end(), *gid) == manager_.own_groups.end())
                 out_of_reach("SupplementaryGroups=" + name);
@@ -325,6 +326,15 @@ std::array<std::string, unit::directory_kinds> directory_roots(uid_t uid, const 
     return {variable_or(environment, "XDG_RUNTIME_DIR", runtime_fallback), state,
             variable_or(environment, "XDG_CACHE_HOME", home + "/.cache"), state + "/log",
             variable_or(environment, "XDG_CONFIG_HOME", home + "/.config")};
+}
+
+std::string blamed_line(const unit::UnitConfig& unit, const unit::Command& command, Stage stage, std::string_view detail) {
+    std::string place = unit::place_of(unit, detail.substr(0, detail.find('=')));
+    if (const std::string_view directive = traits(stage).directive; place.empty() && !directive.empty())
+        place = unit::place_of(unit, directive);
+    else if (place.empty() && command.file < unit.files.size() && command.line != 0)
+        place = unit.files[command.file] + ":" + std::to_string(command.line);
+    return place.empty() ? place : " (" + place + ")";
 }
 
 std::vector<std::string> directory_paths(const unit::ExecSection& exec, unit::DirectoryKind kind,

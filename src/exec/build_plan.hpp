@@ -87,6 +87,10 @@ struct BuiltPlan {
 BuiltPlan build_plan(const unit::UnitConfig& unit, const unit::Command& command, const ManagerContext& manager,
                      const CommandContext& context);
 
+/// " (/etc/systemd/system/api.service:5)": the line that asked for what failed, empty if no line did. `detail` may begin with
+/// the directive's name, else it is that of the step, else the command's.
+std::string blamed_line(const unit::UnitConfig& unit, const unit::Command& command, Stage stage, std::string_view detail);
+
 /// Which streams of a unit the logger reads: runtime makes these pipes. `shared`: one pipe for both.
 struct OutputNeeds {
     bool output = false, error = false, shared = false;

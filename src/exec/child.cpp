@@ -78,9 +78,21 @@ void set_scheduling(const ChildSpec& spec) {
 }
 
 void set_limits(const ChildSpec& spec) {
-    for (std::size_t i = 0; i < spec.limit_count; i++)
-        if (::syscall(SYS_prlimit64, 0, spec.limits[i].resource, &spec.limits[i].value, nullptr) != 0)
-            fail(Stage::Limits);
+    for (std::size_t i = 0; i < spec.limit_count; i++) {
+        const ChildLimit& limit = spec.limits[i];
+        rlimit now{};
+        if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) == 0)
+            continue;
+        const int error = errno;
+        // Root of a container has no CAP_SYS_RESOURCE either, and fs.nr_open bounds even those who have it.
+        if (error == EPERM && ::syscall(SYS_prlimit64, 0, limit.resource, nullptr, &now) == 0 && now.rlim_max != RLIM_INFINITY) {
+            const rlimit nearest = within(limit.value, now);
+            if (::syscall(SYS_prlimit64, 0, limit.resource, &nearest, nullptr) == 0)
+                continue;
+        }
+        failure_slot->resource = limit.resource;
+        fail(Stage::Limits, error);
+    }
 }
 
 void set_group(const ChildSpec& spec) {

@@ -17,6 +17,12 @@ struct ChildLimit {
     rlimit value;
 };
 
+/// How near a process without CAP_SYS_RESOURCE gets to `wanted`, as systemd does it: no higher than the hard limit it has.
+constexpr rlimit within(const rlimit& wanted, const rlimit& now) {
+    const auto least = [&now](rlim_t each) { return each < now.rlim_max ? each : now.rlim_max; };
+    return {least(wanted.rlim_cur), least(wanted.rlim_max)};
+}
+
 /// All memory belongs to the guard and outlives the child's use of it.
 struct ChildSpec {
     // execve: each candidate is tried in turn while it is "not there"
@@ -64,6 +70,7 @@ struct ChildSpec {
 struct ChildFailure {
     Stage stage = Stage::None;
     int error = 0;
+    int resource = 0; ///< of Stage::Limits: RLIMIT_*
 };
 
 struct ChildArguments {

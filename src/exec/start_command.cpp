@@ -9,6 +9,7 @@
 #include "exec/streams.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/command_line.hpp"
+#include "unit/directives.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -132,17 +133,8 @@ std::optional<StartOutcome> prepare_streams(const Plan& plan, const std::array<i
 }
 
 void prepare_limits(const Plan& plan, Prepared& prepared) {
-    for (const unit::ResourceLimit& limit : plan.limits) {
-        rlimit value{limit.soft, limit.hard};
-        // Without the right to raise the hard limit, as far as it goes is better than not at all (systemd does the same).
-        rlimit now;
-        if (::getrlimit(static_cast<__rlimit_resource>(limit.resource), &now) == 0 && value.rlim_max > now.rlim_max &&
-            ::geteuid() != 0) {
-            value.rlim_max = now.rlim_max;
-            value.rlim_cur = std::min(value.rlim_cur, value.rlim_max);
-        }
-        prepared.limits.push_back({limit.resource, value});
-    }
+    for (const unit::ResourceLimit& limit : plan.limits)
+        prepared.limits.push_back({limit.resource, {limit.soft, limit.hard}});
     prepared.spec.limits = prepared.limits.data();
     prepared.spec.limit_count = prepared.limits.size();
 }
@@ -221,6 +213,8 @@ std::string explain(const Plan& plan, const Prepared& prepared, const ChildFailu
         return "cannot change to uid " + std::to_string(prepared.spec.uid) + ": " + reason;
     if (failure.stage == Stage::Group)
         return "cannot change to gid " + std::to_string(prepared.spec.gid) + ": " + reason;
+    if (failure.stage == Stage::Limits)
+        return std::string(unit::limit_directive(failure.resource)) + "= cannot be set: " + reason;
     if (failure.stage == Stage::Root)
         return "RootDirectory=" + plan.root_directory + ": " + reason;
     return doing + ": " + reason;

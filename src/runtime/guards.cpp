@@ -164,7 +164,9 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     note_start(unit, spawn.guard, spawn, command);
     if (built.failure) {
         fail_spawn(unit, spawn.guard,
-                   {.exit_status = exec::exit_status_of(built.failure->stage), .errnum = built.failure->error, .text = built.failure->detail});
+                   {.exit_status = exec::exit_status_of(built.failure->stage),
+                    .errnum = built.failure->error,
+                    .text = built.failure->detail + exec::blamed_line(config, command, built.failure->stage, built.failure->detail)});
         return;
     }
     auto channel = exec::make_guard_channel();
@@ -180,6 +182,7 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     links_.checkpoint.set_pid(channel->ours.get(), *pid);
     Guard guard;
     guard.unit = unit;
+    guard.command = spawn;
     guard.pid = *pid;
     guard.link = std::make_unique<exec::GuardLink>(spawn.guard, std::move(channel->ours));
     by_pid_[*pid] = spawn.guard;
@@ -258,6 +261,12 @@ void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted
     result.errnum = report.error;
     result.text = report.text;
     const base::UnitId unit = guard.unit;
+    if (!report.ok) {
+        const auto config = links_.status(unit).config;
+        const auto& commands = config->service->list(guard.command.list);
+        result.text += exec::blamed_line(
+            *config, guard.command.index < commands.size() ? commands[guard.command.index] : unit::Command{}, report.stage, report.text);
+    }
     links_.feed(engine::GuardEvent{unit, std::move(result)});
     notify_->resume(unit);
 }

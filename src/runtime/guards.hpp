@@ -81,6 +81,7 @@ class Guards : public SenderJudge {
         int pid = 0;      ///< of the guard itself
         int main_pid = 0; ///< of its command
         bool started = false; ///< it has said how the start went
+        supervise::Spawn command; ///< what it was to run; unknown after a re-exec
         bool empty = false, watching_output = false, reaped = false;
         bool childless = false; ///< it has said that nothing is left to be signalled
         std::vector<int> known_pids; ///< last reported, for claiming after its death

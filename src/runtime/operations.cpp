@@ -107,6 +107,17 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
             settle(number, std::move(outcome));
             continue;
         }
+        if (unit::is_template(names[i])) {
+            control::JobOutcome outcome;
+            outcome.unit = names[i];
+            outcome.result = "refused";
+            outcome.refusal = "template";
+            outcome.text = fmt::format("{0} is a template: name an instance of it, as in {1}NAME{2}", names[i],
+                                       names[i].substr(0, names[i].rfind('.')), names[i].substr(names[i].rfind('.')));
+            settle(number, std::move(outcome));
+            continue;
+        }
+        requests_[number].before = runtime_.engine().status(unit).state_change;
         runtime_.feed(engine::JobRequest{number, job_of(request.verb), unit, *mode, true});
     }
 }
@@ -148,7 +159,24 @@ void Operations::finished(const engine::JobFinished& finished) {
     outcome.job_id = finished.job.value;
     outcome.took = finished.took;
     outcome.text = finished.reason;
+    explain(outcome, finished, status, found->second.before);
     settle(finished.request, std::move(outcome));
+}
+
+/// What the bare result of a job leaves open: why it failed, that a condition kept it from starting, that nothing changed.
+void Operations::explain(control::JobOutcome& outcome, const engine::JobFinished& finished, const engine::UnitStatus& status,
+                         const base::Moment& before) {
+    using graph::JobType;
+    const bool starts = finished.type == JobType::Start, stops = finished.type == JobType::Stop;
+    const bool down = status.active == supervise::ActiveState::Inactive;
+    if (finished.result == graph::JobResult::Failed && outcome.text.empty() && status.service != nullptr) {
+        outcome.text = status.service->last_failure;
+    } else if (finished.result == graph::JobResult::Done && starts && down && !status.condition_failed.empty()) {
+        outcome.result = "skipped";
+        outcome.text = status.condition_failed + " was not met";
+    } else if (finished.result == graph::JobResult::Done && (starts || stops) && status.state_change.mono == before.mono) {
+        outcome.changed = false;
+    }
 }
 
 void Operations::settle(std::uint64_t request, control::JobOutcome outcome) {

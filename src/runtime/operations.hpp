@@ -57,6 +57,7 @@ class Operations : public control::Manager {
     struct Request {
         control::Ticket ticket;
         std::size_t index = 0; ///< of its outcome
+        base::Moment before;   ///< when the unit had changed its state last, as the request came
     };
     struct Wait {
         control::WaitRequest request;
@@ -64,6 +65,8 @@ class Operations : public control::Manager {
         base::Instant deadline = base::never, since;
     };
     base::UnitId known(const std::string& name);
+    static void explain(control::JobOutcome& outcome, const engine::JobFinished& finished, const engine::UnitStatus& status,
+                        const base::Moment& before);
     void settle(std::uint64_t request, control::JobOutcome outcome);
     control::WaitState judge(base::UnitId unit, const control::WaitRequest& request, bool& hopeless) const;
     bool answer_wait(control::Ticket ticket, const Wait& wait);

@@ -57,6 +57,8 @@ std::string note_for(const engine::UnitStatus& status) {
         return service->last_failure;
     if (status.sub == "exited" && status.active_enter && status.inactive_exit)
         return base::human_time_span(status.active_enter.mono - status.inactive_exit.mono);
+    if (has_finished(status))
+        return base::human_time_span(service->main_exited.mono - service->main_started.mono);
     if (!service->status_text.empty())
         return service->status_text;
     if (status.active == supervise::ActiveState::Inactive && !status.why.empty())
@@ -73,6 +75,13 @@ std::vector<std::string> lines_of(const std::string& text) {
         begin = end + 1;
     }
     return lines;
+}
+
+/// A oneshot that ran to its end and stays down, as oneshots do.
+bool has_finished(const engine::UnitStatus& status) {
+    return status.service != nullptr && status.config->service->type == unit::ServiceType::Oneshot &&
+           status.active == supervise::ActiveState::Inactive && status.service->result == supervise::ServiceResult::Success &&
+           status.service->main_exit && status.service->main_started && status.condition_failed.empty() && !status.job;
 }
 
 bool goes_elsewhere(const unit::Output& output) {
@@ -108,8 +117,7 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
         notices.push_back(fmt::format("{}:{}: {}", problem.file, problem.line, problem.text));
     if (config.type == unit::UnitType::Service && goes_elsewhere(config.exec->standard_output))
         notices.push_back(fmt::format("output does not come here: StandardOutput= is {}",
-                                      config.exec->standard_output.target.empty() ? "elsewhere"
-                                                                                  : config.exec->standard_output.target));
+                                      unit::find_directive(config.type, "Service", "StandardOutput")->show(config)));
     std::ranges::move(context.notices(status.id), std::back_inserter(notices));
     return notices;
 }
@@ -152,6 +160,7 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
     if (status.next_attempt != base::never)
         summary.next_attempt = std::max(status.next_attempt - context.now.mono, base::Duration{});
     summary.note = note_for(status);
+    summary.finished = has_finished(status);
     summary.machine_masked = status.config->machine_masked;
     summary.builtin = status.config->builtin;
     return summary;

@@ -39,6 +39,10 @@ std::string span_words(base::Duration span) {
 }
 
 std::string exit_words(const base::ExitInfo& exit, const std::string& text) {
+    // Statuses from 200 on name the step that failed; below that none of the service's processes has exited with it.
+    constexpr int first_step = 200;
+    if (!text.empty() && !exit.is_signal() && exit.status < first_step)
+        return base::printable(text, 1024);
     if (!text.empty())
         return base::describe(exit) + ": " + base::printable(text, 1024);
     return (exit.is_signal() ? "killed (" : "exited (") + base::describe(exit) + ")";

@@ -176,6 +176,13 @@ struct ExecDirectory {
     std::uint32_t mode = 0755;
 };
 
+/// Where a directive was set.
+struct Place {
+    std::uint16_t row = 0; ///< index into directives()
+    std::uint16_t file = 0;
+    std::uint32_t line = 0;
+};
+
 /// Scheduling, rarely used, so kept apart.
 struct SchedulingSection {
     std::optional<int> nice, oom_score_adjust, cpu_policy, cpu_priority, io_class, io_priority;
@@ -218,6 +225,7 @@ struct ExecSection {
     std::optional<Duration> log_rate_limit_interval;
     std::optional<std::uint32_t> log_rate_limit_burst;
     Shared<SchedulingSection> scheduling;
+    std::vector<Place> places; ///< of everything above, in file order: a step that fails names file and line
 };
 
 // ---- killing, systemd.kill(5) ---------------------------------------------------------------------------------------

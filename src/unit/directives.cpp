@@ -132,6 +132,23 @@ const Directive* find_directive(UnitType type, std::string_view section, std::st
 
 std::uint16_t row_index(const Directive& directive) { return static_cast<std::uint16_t>(&directive - table.data()); }
 
+std::string_view limit_directive(int resource) {
+    UnitConfig unit; // the row that shows this limit is the one
+    unit.exec.edit().limits.push_back({resource, 1, 1});
+    for (const Directive& row : table)
+        if (row.name.starts_with("Limit") && row.show != nullptr && !row.show(unit).empty())
+            return row.name;
+    return "a limit";
+}
+
+std::string place_of(const UnitConfig& unit, std::string_view directive) {
+    const std::vector<Place>& places = unit.exec->places;
+    for (auto at = places.rbegin(); at != places.rend(); ++at)
+        if (table[at->row].name == directive && at->file < unit.files.size())
+            return unit.files[at->file] + ":" + std::to_string(at->line);
+    return {};
+}
+
 std::string property_name(const Directive& directive) {
     std::string name(directive.name);
     if (name.ends_with("Sec") && !name.ends_with("NSec"))

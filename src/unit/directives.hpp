@@ -54,5 +54,8 @@ std::vector<std::string_view> names_in_section(UnitType type, std::string_view s
 std::vector<std::string_view> sections_of(UnitType type);
 std::string_view section_of(Group group); ///< "Service" for Exec, Kill and Cgroup
 std::uint16_t row_index(const Directive& directive); ///< into directives()
+std::string_view limit_directive(int resource); ///< RLIMIT_NOFILE: "LimitNOFILE"
+/// "/etc/systemd/system/web.service:5", where an execution directive was last set; empty if it was not.
+std::string place_of(const UnitConfig& unit, std::string_view directive);
 
 } // namespace monoinit::unit

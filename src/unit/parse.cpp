@@ -164,6 +164,8 @@ class Parser {
             return unit_.problems.resize(first_note); // it may well be right with an instance
         if (!parsed)
             return refused(token, row, context, parsed.error(), remark);
+        if (row.group == Group::Exec)
+            unit_.exec.edit().places.push_back({row_index(row), file_index_, token.line});
         const bool noted = unit_.problems.size() != first_note;
         if (remark && row.type != "text") {
             unit_.problems.resize(first_note);
