@@ -3,6 +3,7 @@
 
 #include "base/strings.hpp"
 #include "cli/logs.hpp"
+#include "cli/port_holder.hpp"
 #include "cli/verbs.hpp"
 #include "cli/words.hpp"
 #include "control/codec.hpp"
@@ -221,7 +222,31 @@ int not_found(Context& context, const std::string& word, const base::Error& erro
     return 4;
 }
 
-std::string print_one(Context& context, const UnitDetail& unit) {
+/// A port that is taken is the cause, though the service's own words are all there is to tell it by.
+void explain_port(Context& context, UnitDetail& unit, std::vector<std::string> lines) {
+    const UnitSummary& summary = unit.summary;
+    const bool down = summary.active_state == "failed" || summary.next_attempt;
+    if (!down || !unit.why.empty() || !says_address_in_use(lines))
+        return;
+    for (std::string& line : lines)
+        line.erase(0, line.find(' ')); // the time looks like ports
+    const auto command = ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = summary.name, .only = {"ExecStart"}});
+    const bool known = command && !command->properties.empty();
+    const auto holder = find_port_holder(ports_complained_of(lines, known ? command->properties.front().second : std::string()));
+    if (!holder)
+        return;
+    std::string who = "a process of another user";
+    if (holder->pid != 0) {
+        const auto owner = ask<control::StatusReply>(context, control::StatusRequest{.pid = holder->pid});
+        const std::string name = owner ? owner->unit.summary.name : std::string();
+        who = fmt::format("pid {}{}", holder->pid, name.empty() ? ", which belongs to no unit" : " of " + name);
+        if (!name.empty() && summary.active_state == "failed" && unit.next.empty())
+            unit.next = fmt::format("initctl stop {}, or give one of the two another port; then: initctl restart {}", shorter(name), shorter(summary.name));
+    }
+    unit.why.push_back(fmt::format("port {} is in use: {} holds it", holder->port, who));
+}
+
+std::string print_one(Context& context, UnitDetail unit) {
     StatusView view{.unit = unit, .processes = processes_below(unit.summary.guards, true), .file_state = unit.file_state, .preset = unit.preset,
                     .now = sys::wall_now(), .color = context.color};
     if (view.file_state.empty())
@@ -229,6 +254,8 @@ std::string print_one(Context& context, const UnitDetail& unit) {
     const auto lines = line_count(context.options, default_lines);
     if (!lines || *lines > 0)
         view.lines = last_lines(context, unit.summary.name, lines.value_or(default_lines));
+    if (!context.systemctl())
+        explain_port(context, unit, view.lines);
     if (!context.systemctl())
         return render_status(view);
     const bool has_preset = view.file_state == "enabled" || view.file_state == "disabled" || view.file_state == "enabled-runtime";

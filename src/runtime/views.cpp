@@ -43,6 +43,13 @@ constexpr KindName kind_names[] = {
     {DependencyKind::Triggers, "Triggers", "TriggeredBy"},
 };
 
+/// A oneshot that ran to its end and stays down, as oneshots do.
+bool has_finished(const engine::UnitStatus& status) {
+    return status.service != nullptr && status.config->service->type == unit::ServiceType::Oneshot &&
+           status.active == supervise::ActiveState::Inactive && status.service->result == supervise::ServiceResult::Success &&
+           status.service->main_exit && status.service->main_started && status.condition_failed.empty() && !status.job;
+}
+
 /// Why the last run ended, or how long a finished job took: the NOTE column.
 std::string note_for(const engine::UnitStatus& status) {
     const auto* service = status.service;
@@ -75,13 +82,6 @@ std::vector<std::string> lines_of(const std::string& text) {
         begin = end + 1;
     }
     return lines;
-}
-
-/// A oneshot that ran to its end and stays down, as oneshots do.
-bool has_finished(const engine::UnitStatus& status) {
-    return status.service != nullptr && status.config->service->type == unit::ServiceType::Oneshot &&
-           status.active == supervise::ActiveState::Inactive && status.service->result == supervise::ServiceResult::Success &&
-           status.service->main_exit && status.service->main_started && status.condition_failed.empty() && !status.job;
 }
 
 bool goes_elsewhere(const unit::Output& output) {

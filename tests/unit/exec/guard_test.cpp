@@ -1,6 +1,7 @@
 // The guard with real processes: what starts, ends, daemonises, resists and forks too much.
 #include "harness.hpp"
 
+#include "exec/child.hpp"
 #include "exec/guard_tree.hpp"
 #include "sys/syscalls.hpp"
 
@@ -295,4 +296,17 @@ TEST_CASE("sets of pids", "[guard]") {
     set.clear();
     CHECK_FALSE(set.contains(7));
     CHECK(set.add(7));
+}
+
+TEST_CASE("a limit above the hard one becomes the hard one where raising it is not allowed", "[guard]") {
+    const rlimit now{100, 200};
+    CHECK(within({1000, 1000}, now).rlim_max == 200);
+    CHECK(within({150, 1000}, now).rlim_cur == 150);
+    CHECK(within({RLIM_INFINITY, RLIM_INFINITY}, now).rlim_cur == 200);
+    // fs.nr_open bounds root as well: no start fails over it.
+    Plan plan = shell("ulimit -Hn");
+    plan.limits.push_back({RLIMIT_NOFILE, ~std::uint64_t{0} / 2, ~std::uint64_t{0} / 2});
+    const Finished finished = run(plan);
+    CHECK(finished.started.ok);
+    CHECK(std::stoull(finished.output) > 0);
 }

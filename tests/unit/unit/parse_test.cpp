@@ -365,3 +365,13 @@ TEST_CASE("RuntimeDirectory= cannot name the root of all runtime directories, wh
         CHECK(unit.problems.size() == 1);
     }
 }
+
+TEST_CASE("where an execution directive was set is known, the last place of several") {
+    const auto unit = parsed("[Service]\nExecStart=/bin/true\nUser=a\nWorkingDirectory=/x\nUser=b\nLimitNOFILE=5\nNice=nonsense\n");
+    CHECK(place_of(unit, "User") == "/etc/systemd/system/app.service:5");
+    CHECK(place_of(unit, "WorkingDirectory") == "/etc/systemd/system/app.service:4");
+    CHECK(place_of(unit, "Group").empty());
+    CHECK(place_of(unit, "Nice").empty()); // not in force
+    for (const ResourceLimit& limit : unit.exec->limits)
+        CHECK(limit_directive(limit.resource) == "LimitNOFILE");
+}
