@@ -14,7 +14,7 @@ namespace monoinit::cli {
 enum class Face : unsigned char { Initctl, Systemctl, Journalctl };
 
 struct Options {
-    std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", format, machine, host, user_manager;
+    std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
     std::vector<std::string> types, states, properties, units;
     std::optional<std::string> timeout, lines, exit_code;
     unsigned force = 0;

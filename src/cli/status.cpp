@@ -73,6 +73,25 @@ std::string active_line(const StatusView& view) {
     return text;
 }
 
+/// "unhealthy: HTTP 500 from http://… (3 of 3), 4 s ago", and the end of what the check printed.
+void health_lines(Sheet& sheet, const control::CheckInfo& check, base::Duration now) {
+    constexpr std::size_t most_lines = 5;
+    std::string text = check.state;
+    if (!check.ok && !check.text.empty())
+        text += ": " + base::printable(check.text);
+    if (check.streak > 0)
+        text += fmt::format(" ({} of {})", check.streak, check.retries);
+    text += check.last_run ? ", checked " + base::human_time_span(now - check.last_run.wall) + " ago" : ", not checked yet";
+    sheet.line(check.kind == "health" ? "Health" : check.kind == "startup" ? "Startup" : check.kind == "ready" ? "Ready" : "Live", text);
+    std::vector<std::string_view> lines;
+    for (const std::string_view line : base::split(check.output, '\n'))
+        if (!line.empty())
+            lines.push_back(line);
+    const std::size_t first = lines.size() > most_lines ? lines.size() - most_lines : 0;
+    for (std::size_t i = first; i < lines.size() && !check.ok; i++)
+        sheet.more(base::printable(lines[i]));
+}
+
 /// "docker-entrypoint (done), db (running)": ordinary needs only, built-in targets left out.
 std::string names_of(const UnitDetail& unit, std::initializer_list<std::string_view> kinds, bool with_state) {
     std::string text;
@@ -161,6 +180,8 @@ std::string render_status(const StatusView& view) {
     for (const std::string& path : unit.drop_in_paths)
         sheet.more("with " + path);
     sheet.line("Active", active_line(view));
+    for (const control::CheckInfo& check : unit.checks)
+        health_lines(sheet, check, view.now);
     if (!unit.why.empty()) {
         sheet.line("Why", base::printable(unit.why.front()));
         for (std::size_t i = 1; i < unit.why.size(); i++)

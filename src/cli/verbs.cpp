@@ -25,6 +25,7 @@ constexpr auto table = std::to_array<VerbRow>({
     {"is-failed",         yes, yes, "[UNIT…]",      0, any_number, Needs::Init, Section::Look, is_failed, "exit 0 if one has failed"},
     {"is-enabled",        yes, yes, "UNIT…",        1, any_number, Needs::Files, Section::Look, is_enabled, "exit 0 if one is enabled"},
     {"wait",              yes, no,  "[UNIT…]",      0, any_number, Needs::Init, Section::Look, wait, "until ready (--for=, --any, --timeout=); 0 reached, 1 failed, 3 timeout, 4 unknown"},
+    {"health",            yes, no,  "[UNIT…]",      0, any_number, Needs::Init, Section::Look, health, "one verdict (--startup, --ready, --live); exit 0 if healthy, else 1"},
     {"list-units",        yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_units, "units in memory, systemctl's form"},
     {"list-unit-files",   yes, yes, "[GLOB…]",      0, any_number, Needs::Files, Section::Look, list_unit_files, "unit files and whether they are enabled"},
     {"list-jobs",         yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_jobs, "what is queued, and what it waits for"},

@@ -64,6 +64,7 @@ int daemon_reexec(Context&, Words);
 int exit_container(Context&, Words);
 int power(Context&, Words);              // halt, poweroff, reboot …
 int is_system_running(Context&, Words);
+int health(Context&, Words);             // health.cpp
 int wait(Context&, Words);               // wait.cpp
 int logs(Context&, Words);               // logs.cpp
 int help(Context&, Words);               // help.cpp

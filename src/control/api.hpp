@@ -59,6 +59,17 @@ struct ExecRecord {
     int status = 0;
 };
 
+/// One health check of a unit.
+struct CheckInfo {
+    std::string kind;         ///< "health", "startup", "ready", "live"
+    std::string state;        ///< "starting", "healthy", "unhealthy", "off"
+    std::uint32_t streak = 0, retries = 0; ///< failures in a row, and how many make it unhealthy
+    Moment last_run;
+    bool ok = false;          ///< the last outcome
+    std::string text;         ///< what was wrong
+    std::string output;       ///< what it printed, the last 4 kB
+};
+
 /// Everything `status` prints.
 struct UnitDetail {
     UnitSummary summary;
@@ -78,6 +89,7 @@ struct UnitDetail {
     Moment active_enter, active_exit, inactive_enter, inactive_exit;
     std::string invocation_id;
     std::vector<ExecRecord> history;
+    std::vector<CheckInfo> checks;
     std::vector<Dependency> dependencies; ///< what it needs and who needs it; ordering only where asked
     Names notices;            ///< degraded directives, problems in its files, where its output goes if not to the log
     std::string condition_failed; ///< "ConditionPathExists=/x (a.service:3)"
@@ -133,6 +145,10 @@ struct DependenciesRequest {
     Names kinds;      ///< "Requires", "Wants", "WantedBy", "Before" …; empty: all
 };
 struct JobsRequest {};
+struct HealthRequest {
+    std::string kind = "ready"; ///< "startup", "ready", "live"
+    Names units;                ///< empty: all that have checks
+};
 /// The environment a unit's commands get (unit set), or the manager's own block.
 struct EnvironmentRequest {
     std::string unit;
@@ -182,7 +198,7 @@ struct SubscribeRequest {
 using Request = std::variant<InfoRequest, ListRequest, StatusRequest, PropertiesRequest, DependenciesRequest, JobsRequest,
                              EnvironmentRequest, OperateRequest, KillRequest, ResetFailedRequest, CancelRequest,
                              DaemonReloadRequest, DaemonReexecRequest, ExitRequest, WaitRequest, MuteRequest,
-                             SetEnvironmentRequest, SubscribeRequest>;
+                             SetEnvironmentRequest, SubscribeRequest, HealthRequest>;
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -194,6 +210,17 @@ struct PropertiesReply { PropertyList properties; };
 struct DependenciesReply { std::vector<Dependency> dependencies; };
 struct JobsReply { std::vector<JobInfo> jobs; };
 struct EnvironmentReply { Names variables; };
+
+struct UnitHealth {
+    std::string unit;
+    std::string health; ///< "starting", "healthy", "unhealthy"
+    std::string text;   ///< why it is not healthy
+};
+struct HealthReply {
+    std::string verdict; ///< the worst of all
+    std::vector<UnitHealth> units;
+    std::string text;    ///< why it is not healthy, where no unit says it
+};
 
 /// How the job of one unit ended, or why there was none.
 struct JobOutcome {
@@ -227,9 +254,10 @@ struct UnitEvent {
     std::string before, active_state, sub_state;
     Moment when;
     std::string text; ///< in words, where there are some
+    std::string health; ///< set when that is what changed
 };
 
 using Reply = std::variant<Empty, ManagerInfo, ListReply, StatusReply, PropertiesReply, DependenciesReply, JobsReply,
-                           EnvironmentReply, OperateReply, WaitReply, UnitEvent>;
+                           EnvironmentReply, OperateReply, WaitReply, UnitEvent, HealthReply>;
 
 } // namespace monoinit::control

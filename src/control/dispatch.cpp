@@ -109,6 +109,9 @@ void Server::Impl::perform(Connection& client, Ticket ticket, const Request& req
             [&](const InfoRequest&) { give_now(manager.info()); },
             [&](const ListRequest& r) { give_now(ListReply{manager.list(r)}); },
             [&](const JobsRequest&) { give_now(JobsReply{manager.jobs()}); },
+            [&](const HealthRequest& r) {
+                give(manager.health(r), [](HealthReply reply) { return reply; });
+            },
             [&](const StatusRequest& r) {
                 give(manager.status(r), [](UnitDetail unit) { return StatusReply{std::move(unit)}; });
             },

@@ -47,6 +47,11 @@ template <> inline constexpr auto fields<ExecRecord> = std::tuple(
     MONOINIT_FIELD(ExecRecord, directive), MONOINIT_FIELD(ExecRecord, command), MONOINIT_FIELD(ExecRecord, pid),
     MONOINIT_FIELD(ExecRecord, started), MONOINIT_FIELD(ExecRecord, exited), MONOINIT_FIELD(ExecRecord, code),
     MONOINIT_FIELD(ExecRecord, status));
+template <> inline constexpr auto fields<CheckInfo> = std::tuple(
+    MONOINIT_FIELD(CheckInfo, kind), MONOINIT_FIELD(CheckInfo, state), MONOINIT_FIELD(CheckInfo, streak), MONOINIT_FIELD(CheckInfo, retries),
+    MONOINIT_FIELD(CheckInfo, last_run), MONOINIT_FIELD(CheckInfo, ok), MONOINIT_FIELD(CheckInfo, text), MONOINIT_FIELD(CheckInfo, output));
+template <> inline constexpr auto fields<UnitHealth> = std::tuple(
+    MONOINIT_FIELD(UnitHealth, unit), MONOINIT_FIELD(UnitHealth, health), MONOINIT_FIELD(UnitHealth, text));
 template <> inline constexpr auto fields<UnitDetail> = std::tuple(
     MONOINIT_FIELD(UnitDetail, summary), MONOINIT_FIELD(UnitDetail, names), MONOINIT_FIELD(UnitDetail, documentation),
     MONOINIT_FIELD(UnitDetail, fragment_path), MONOINIT_FIELD(UnitDetail, source_path), MONOINIT_FIELD(UnitDetail, drop_in_paths),
@@ -56,7 +61,7 @@ template <> inline constexpr auto fields<UnitDetail> = std::tuple(
     MONOINIT_FIELD(UnitDetail, last_failure), MONOINIT_FIELD(UnitDetail, memory), MONOINIT_FIELD(UnitDetail, cpu_usec),
     MONOINIT_FIELD(UnitDetail, tasks), MONOINIT_FIELD(UnitDetail, active_enter), MONOINIT_FIELD(UnitDetail, active_exit),
     MONOINIT_FIELD(UnitDetail, inactive_enter), MONOINIT_FIELD(UnitDetail, inactive_exit),
-    MONOINIT_FIELD(UnitDetail, invocation_id), MONOINIT_FIELD(UnitDetail, history), MONOINIT_FIELD(UnitDetail, dependencies),
+    MONOINIT_FIELD(UnitDetail, invocation_id), MONOINIT_FIELD(UnitDetail, history), MONOINIT_FIELD(UnitDetail, checks), MONOINIT_FIELD(UnitDetail, dependencies),
     MONOINIT_FIELD(UnitDetail, notices), MONOINIT_FIELD(UnitDetail, condition_failed), MONOINIT_FIELD(UnitDetail, why),
     MONOINIT_FIELD(UnitDetail, next), MONOINIT_FIELD(UnitDetail, can_reload), MONOINIT_FIELD(UnitDetail, needs_daemon_reload));
 template <> inline constexpr auto fields<ManagerInfo> = std::tuple(
@@ -89,7 +94,9 @@ template <> inline constexpr auto fields<WaitReply> = std::tuple(
     MONOINIT_FIELD(WaitReply, result), MONOINIT_FIELD(WaitReply, units), MONOINIT_FIELD(WaitReply, took));
 template <> inline constexpr auto fields<UnitEvent> = std::tuple(
     MONOINIT_FIELD(UnitEvent, unit), MONOINIT_FIELD(UnitEvent, before), MONOINIT_FIELD(UnitEvent, active_state),
-    MONOINIT_FIELD(UnitEvent, sub_state), MONOINIT_FIELD(UnitEvent, when), MONOINIT_FIELD(UnitEvent, text));
+    MONOINIT_FIELD(UnitEvent, sub_state), MONOINIT_FIELD(UnitEvent, when), MONOINIT_FIELD(UnitEvent, text), MONOINIT_FIELD(UnitEvent, health));
+template <> inline constexpr auto fields<HealthReply> = std::tuple(
+    MONOINIT_FIELD(HealthReply, verdict), MONOINIT_FIELD(HealthReply, units), MONOINIT_FIELD(HealthReply, text));
 
 template <> inline constexpr auto fields<InfoRequest> = std::tuple();
 template <> inline constexpr auto fields<ListRequest> = std::tuple(MONOINIT_FIELD(ListRequest, all));
@@ -97,6 +104,7 @@ template <> inline constexpr auto fields<StatusRequest> = std::tuple(MONOINIT_FI
 template <> inline constexpr auto fields<PropertiesRequest> = std::tuple(MONOINIT_FIELD(PropertiesRequest, unit), MONOINIT_FIELD(PropertiesRequest, only));
 template <> inline constexpr auto fields<DependenciesRequest> = std::tuple(MONOINIT_FIELD(DependenciesRequest, unit), MONOINIT_FIELD(DependenciesRequest, kinds));
 template <> inline constexpr auto fields<JobsRequest> = std::tuple();
+template <> inline constexpr auto fields<HealthRequest> = std::tuple(MONOINIT_FIELD(HealthRequest, kind), MONOINIT_FIELD(HealthRequest, units));
 template <> inline constexpr auto fields<EnvironmentRequest> = std::tuple(MONOINIT_FIELD(EnvironmentRequest, unit));
 template <> inline constexpr auto fields<OperateRequest> = std::tuple(
     MONOINIT_FIELD(OperateRequest, verb), MONOINIT_FIELD(OperateRequest, units), MONOINIT_FIELD(OperateRequest, mode),
@@ -126,6 +134,7 @@ template <> struct Method<StatusRequest> { static constexpr std::string_view nam
 template <> struct Method<PropertiesRequest> { static constexpr std::string_view name = "Properties"; using Answer = PropertiesReply; };
 template <> struct Method<DependenciesRequest> { static constexpr std::string_view name = "Dependencies"; using Answer = DependenciesReply; };
 template <> struct Method<JobsRequest> { static constexpr std::string_view name = "Jobs"; using Answer = JobsReply; };
+template <> struct Method<HealthRequest> { static constexpr std::string_view name = "Health"; using Answer = HealthReply; };
 template <> struct Method<EnvironmentRequest> { static constexpr std::string_view name = "Environment"; using Answer = EnvironmentReply; };
 template <> struct Method<OperateRequest> { static constexpr std::string_view name = "Operate"; using Answer = OperateReply; };
 template <> struct Method<KillRequest> { static constexpr std::string_view name = "Kill"; using Answer = Empty; };

@@ -43,6 +43,7 @@ class Manager {
     /// Direct neighbours only; the client walks.
     virtual base::Result<std::vector<Dependency>> dependencies(const DependenciesRequest& request) = 0;
     virtual std::vector<JobInfo> jobs() = 0;
+    virtual base::Result<HealthReply> health(const HealthRequest& request) = 0;
 
     virtual void environment(Ticket ticket, const EnvironmentRequest& request) = 0;       ///< EnvironmentReply
     virtual void operate(Ticket ticket, const Peer& peer, const OperateRequest& request) = 0; ///< OperateReply

@@ -36,6 +36,7 @@ void Engine::Impl::take_change(const Change& change) {
         failed_ += change.after == ActiveState::Failed ? 1 : 0;
         failed_ -= change.before == ActiveState::Failed ? 1 : 0;
         effects_.emplace_back(UnitChanged{unit.id, change.before, change.after});
+        health_follows(unit, change.before, change.after);
     }
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)

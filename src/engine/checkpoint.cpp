@@ -66,6 +66,7 @@ template <class Codec, class Data> void service_fields(Codec& io, Data& d) {
     io(43, d.main_lost);
     io(44, d.survivor);
     io(45, d.ending);
+    io(46, d.restart_unhealthy);
 }
 
 template <class Codec, class J> void job_fields(Codec& io, J& job) {
@@ -141,6 +142,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
         io.nested(service_tag, [&](Writer& inner) { service_fields(inner, unit.service->data()); });
     if (unit.job)
         io.nested(job_tag, [&](Writer& inner) { job_fields(inner, *unit.job); });
+    save_health(unit, io);
     return io.take();
 }
 
@@ -178,6 +180,7 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         job = std::make_unique<Job>();
         job_fields(inner, *job);
     });
+    const std::optional<supervise::HealthMonitor::Data> health = read_health(io, fields.health_failure);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
@@ -199,6 +202,8 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         unit->active = ActiveState::Inactive;
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
+    if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
+        monitor->restore(*health, now_);
     last_invocation_ = std::max(last_invocation_, unit->invocation);
     if (job)
         jobs_.adopt(*unit, std::move(job));
@@ -245,6 +250,7 @@ void Engine::Impl::resume() {
             effects_.emplace_back(CheckMount{unit.id});
         if (unit.service && unit.service->waits_for_idle())
             idle_.insert(unit.id);
+        refresh_health(unit);
     });
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())

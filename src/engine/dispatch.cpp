@@ -83,6 +83,8 @@ Unit& Engine::Impl::touch(Unit& unit) {
 Instant Engine::Impl::deadline_of(const Unit& unit) const {
     Instant earliest = unit.service ? unit.service->deadline() : base::never;
     earliest = std::min(earliest, unit.look_again);
+    if (unit.health)
+        earliest = std::min(earliest, unit.health->deadline());
     if (unit.job) {
         earliest = std::min(earliest, unit.job->deadline);
         if (unit.job->state == JobState::Running)
@@ -144,6 +146,8 @@ void Engine::Impl::on(const Tick&) {
             unit->service->on_deadline(now_, actions);
             apply(*unit, std::move(actions));
         }
+        if (unit->health && unit->health->deadline() <= now())
+            health_tick(*unit);
         if (unit->job && unit->job->deadline <= now()) {
             const auto action = unit->config->unit.job_timeout_action;
             const bool whole = unit->job->deadline == unit->job->installed + unit->config->unit.job_timeout;

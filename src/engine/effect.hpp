@@ -9,6 +9,10 @@ namespace monoinit::engine {
 /// One of the machine's process actions (Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories,
 /// RemovePidFile); the other kinds of supervise::Action never leave the engine.
 struct UnitAction { UnitId unit; supervise::Action action; };
+/// Run a step of a health check, or end one.
+struct HealthAction { UnitId unit; std::variant<supervise::RunCheck, supervise::EndCheck> what; };
+/// For subscribers and the outer notify socket.
+struct HealthChanged { UnitId unit; supervise::Health before, after; };
 struct CheckConditions { UnitId unit; };
 struct CheckMount { UnitId unit; };
 /// A line of monoinit's own: "[monoinit] text"; `unit` 0 = about no unit in particular.
@@ -37,6 +41,6 @@ struct BootFinished { std::uint32_t running = 0, done = 0, failed = 0; };
 struct Exit { int status = 0; };
 
 using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
-                            BootFinished, Exit>;
+                            BootFinished, Exit, HealthAction, HealthChanged>;
 
 } // namespace monoinit::engine

@@ -98,6 +98,8 @@ UnitStatus Engine::status(UnitId id) const {
         status.job_running = unit->job->state == graph::JobState::Running;
     }
     status.why = impl_->why(*unit);
+    status.monitor = unit->health.get();
+    status.health = impl_->health_state(*unit);
     if (status.service != nullptr && status.service->state == supervise::ServiceState::AutoRestart)
         status.next_attempt = status.service->state_deadline;
     return status;

@@ -28,6 +28,8 @@ struct UnitStatus {
     bool job_running = false;
     std::string why;  ///< the chain of causes to the root unit, one line each, when it does not run
     base::Instant next_attempt = base::never; ///< auto-restart
+    supervise::Health health = supervise::Health::None; ///< None unless the unit is up and has checks
+    const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it
 };
 

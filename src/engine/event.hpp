@@ -2,7 +2,7 @@
 // Everything that can happen to the engine, as data. handle(event, now) -> effects.
 
 #include "graph/job.hpp"
-#include "supervise/types.hpp"
+#include "supervise/health.hpp"
 
 #include <memory>
 #include <string>
@@ -41,6 +41,8 @@ struct GuardEvent {
 struct PidFileEvent { UnitId unit; supervise::PidFileRead what; };
 struct NotifyEvent { UnitId unit; supervise::Notified what; };
 struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///< answer to CheckMount
+/// How a step of a health check went, or that its guard is gone.
+struct HealthEvent { UnitId unit; std::variant<supervise::CheckResult, supervise::CheckGone> what; };
 /// next_deadline() has passed.
 struct Tick {};
 /// Ordered stop of everything. `budget`: time until nothing may be left (infinity: the units' own timeouts).
@@ -54,6 +56,6 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountState, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, MountState, HealthEvent, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

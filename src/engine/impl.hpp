@@ -11,6 +11,9 @@
 
 namespace monoinit::engine {
 
+class Writer;
+class Reader;
+
 struct Engine::Impl final : graph::World {
     explicit Impl(EngineOptions options) : options_(options) {}
 
@@ -30,6 +33,7 @@ struct Engine::Impl final : graph::World {
     void on(const PidFileEvent& event);
     void on(const NotifyEvent& event);
     void on(const MountState& event);
+    void on(const HealthEvent& event);
     void on(const Tick& event);
     void on(const Shutdown& event);
     void on(const ShutdownNow& event);
@@ -95,6 +99,19 @@ struct Engine::Impl final : graph::World {
     void look_at(UnitId unit);
     void steady(Unit& unit);
     bool within_rate(Unit& unit);
+
+    // health.cpp: checks, what follows from them, and who waits for them
+    supervise::HealthMonitor* health_of(Unit& unit); ///< null without a check
+    void health_follows(Unit& unit, ActiveState before, ActiveState after);
+    void refresh_health(Unit& unit); ///< after a new configuration or a restore
+    void apply_health(Unit& unit, std::vector<supervise::HealthAction> actions);
+    void health_tick(Unit& unit);
+    void consequence(Unit& unit, const supervise::Consequence& due);
+    bool waits_for_health(Unit& unit); ///< X-AfterHealthy=; true: the job waits, or has failed
+    void wake_dependents(const Unit& unit);
+    static supervise::Health health_state(const Unit& unit);
+    void save_health(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::HealthMonitor::Data> read_health(Reader& io, std::string& failure);
 
     // shutdown.cpp
     void begin_shutdown(Shutdown::Kind kind, Duration budget, int exit_status, const std::string& reason);

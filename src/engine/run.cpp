@@ -71,6 +71,8 @@ void Engine::Impl::run_start(Unit& unit) {
     if (!supported(unit))
         return finish(unit, JobResult::Unsupported,
                       std::string(unit::suffix(unit.config->type)) + " units are not started by this version");
+    if (waits_for_health(unit))
+        return;
     if (unit.active != ActiveState::Activating && ask_conditions(unit))
         return;
     if (!bound_units_up(unit))

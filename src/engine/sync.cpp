@@ -67,6 +67,7 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
         units_.replace(*unit, usable || !is_busy(*unit) ? config : keep_settings(*unit, config->load_state, config->load_error));
         if (unit->service)
             unit->service->replace_config(unit->config);
+        refresh_health(*unit);
     }
     if (!complete)
         return;

@@ -4,6 +4,7 @@
 
 #include "engine/engine.hpp"
 #include "graph/job.hpp"
+#include "supervise/health.hpp"
 
 #include <map>
 #include <string>
@@ -25,6 +26,7 @@ struct Job {
     bool boot = false;    ///< part of the boot: "ready" waits for it
     bool by_person = false;
     bool queued = false;  ///< in the run queue
+    bool said_unhealthy = false; ///< the line about waiting for another unit's health
     enum class Checks : std::uint8_t { None, Asked, Passed } checks = Checks::None; ///< conditions
     std::uint32_t blockers = 0; ///< jobs that go first and are not over
     Instant installed{}, began = base::never; ///< began: first time it ran
@@ -48,6 +50,8 @@ struct Unit {
     bool listed = true; ///< the last complete sync() had it; else it is forgotten once it is down
     ActiveState active = ActiveState::Inactive;
     std::unique_ptr<supervise::Service> service; ///< made when first needed
+    std::unique_ptr<supervise::HealthMonitor> health; ///< made when first needed, null without a check
+    std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again
     std::unique_ptr<Job> job;
     Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;
     bool condition_result = false, assert_result = false;

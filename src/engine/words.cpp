@@ -30,6 +30,8 @@ void Engine::Impl::log(Severity severity, UnitId unit, std::string text) {
 std::string Engine::Impl::failure_words(const Unit& unit) const {
     if (unit.config->load_state != unit::LoadState::Loaded)
         return graph::describe_unloadable(facts(unit.id)).substr(unit.config->name.size() + 1);
+    if (!unit.health_failure.empty())
+        return "was stopped (" + unit.health_failure + ")";
     if (unit.service && unit.service->data().result != supervise::ServiceResult::Success) {
         const supervise::Service::Data& data = unit.service->data();
         const bool own_exit = data.main_exit && (data.result == supervise::ServiceResult::ExitCode ||

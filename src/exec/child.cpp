@@ -237,6 +237,8 @@ int run_child(void* arguments) {
     enter_directories(spec);
     write_pid(spec);
     set_signals(spec);
+    if (spec.instead != nullptr)
+        ::_exit(spec.instead(spec.instead_argument));
     execute(spec);
 }
 

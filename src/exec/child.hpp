@@ -25,6 +25,10 @@ constexpr rlimit within(const rlimit& wanted, const rlimit& now) {
 
 /// All memory belongs to the guard and outlives the child's use of it.
 struct ChildSpec {
+    /// Called in place of execve() with its argument, its result is the exit status. The child is then a fork, not a vfork.
+    int (*instead)(const void* argument) = nullptr;
+    const void* instead_argument = nullptr;
+
     // execve: each candidate is tried in turn while it is "not there"
     const char* const* candidates = nullptr; ///< null-terminated
     char* const* argv = nullptr;

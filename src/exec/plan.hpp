@@ -3,6 +3,7 @@
 // lie on a hung mount: the guard opens them). Made by exec/build_plan.hpp, used up by exec/spawn.hpp.
 
 #include "base/ids.hpp"
+#include "exec/health_probe.hpp"
 #include "unit/config.hpp"
 
 #include <array>
@@ -75,6 +76,7 @@ struct Plan {
     // the command
     unit::Command command;     ///< variables not yet put in
     std::string fallback_path; ///< the container's PATH, tried after the unit's
+    std::optional<HealthProbe> probe; ///< in the command's place: our own code, in a fork of the guard
 
     // environment
     std::vector<std::string> environment; ///< merged, later wins: manager, ours, PassEnvironment=, Environment=

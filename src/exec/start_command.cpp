@@ -237,6 +237,20 @@ StartOutcome execute(const Plan& plan, Prepared& prepared) {
     return StartOutcome{0, failure, explain(plan, prepared, failure)};
 }
 
+/// A health check of ours in the command's place. It may take long, so it cannot share our memory as a vfork child does;
+/// a step that fails before it shows as the exit status of that step.
+StartOutcome execute_probe(const Plan& plan, Prepared& prepared) {
+    prepared.spec.instead = [](const void* probe) { return probe_command(*static_cast<const HealthProbe*>(probe)); };
+    prepared.spec.instead_argument = &*plan.probe;
+    const pid_t pid = sys::fork_process();
+    if (pid == 0) {
+        ChildFailure failure;
+        ChildArguments arguments{&prepared.spec, &failure};
+        ::_exit(run_child(&arguments));
+    }
+    return pid < 0 ? StartOutcome{0, {Stage::Fork, errno}, {}} : StartOutcome{pid, {}, {}};
+}
+
 } // namespace
 
 StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) {
@@ -247,15 +261,16 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
     if (std::optional<StartOutcome> failure = make_directories(plan))
         return std::move(*failure);
     ::umask(plan.umask); // for files opened as streams too; the child inherits it
-    prepare_command(plan, prepared);
-    if (prepared.arguments.empty())
+    if (!plan.probe)
+        prepare_command(plan, prepared);
+    if (!plan.probe && prepared.arguments.empty())
         return StartOutcome{0, {Stage::Expand, EINVAL}, "the command line is empty"};
     if (const base::Result<void> done = prepare_descriptors(plan, prepared); !done)
         return failed(Stage::Descriptors, done.error());
     if (std::optional<StartOutcome> failure = prepare_streams(plan, streams, prepared))
         return std::move(*failure);
     prepare_rest(plan, prepared);
-    return execute(plan, prepared);
+    return plan.probe ? execute_probe(plan, prepared) : execute(plan, prepared);
 }
 
 } // namespace monoinit::exec

@@ -201,6 +201,10 @@ void Runtime::set_up_place() {
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
+    health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },
+                                                             [this](base::UnitId unit) { return engine_->status(unit); },
+                                                             [this](base::UnitId unit) { return invocation_id(unit); },
+                                                             [this](int pid) { return guards_->is_guard(pid) || log_->pid() == pid; }});
     operations_ = std::make_unique<Operations>(*this);
     foreground_ = std::make_unique<Foreground>(*loop_, *checkpoint_,
         [this](int status, const std::string& how) {

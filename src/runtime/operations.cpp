@@ -302,6 +302,23 @@ void Operations::unit_changed(const engine::UnitChanged& changed) {
             server_->progress(ticket, event);
 }
 
+void Operations::health_changed(const engine::HealthChanged& changed) {
+    if (subscriptions_.empty())
+        return;
+    const auto status = runtime_.engine().status(changed.unit);
+    control::UnitEvent event;
+    event.unit = status.config->name;
+    event.before = event.active_state = supervise::name(status.active);
+    event.sub_state = status.sub;
+    event.when = sys::moment_now();
+    event.health = supervise::name(changed.after);
+    for (const auto& [ticket, request] : subscriptions_)
+        if (request.units.empty() || std::ranges::any_of(request.units, [&](const std::string& pattern) {
+                return base::glob_match(pattern, event.unit) || base::glob_match(pattern, unit::short_name(event.unit));
+            }))
+            server_->progress(ticket, event);
+}
+
 void Operations::abandoned(Ticket ticket) {
     operations_.erase(ticket);
     waits_.erase(ticket);

@@ -22,6 +22,7 @@ class Operations : public control::Manager {
     void replied(const engine::RequestReply& reply);
     void finished(const engine::JobFinished& finished);
     void unit_changed(const engine::UnitChanged& changed);
+    void health_changed(const engine::HealthChanged& changed);
     /// Looks at all waits again; call after a batch of effects.
     void check_waits();
     base::Instant next_deadline() const;
@@ -34,6 +35,7 @@ class Operations : public control::Manager {
     base::Result<control::PropertyList> properties(const control::PropertiesRequest& request, bool with_environment) override;
     base::Result<std::vector<control::Dependency>> dependencies(const control::DependenciesRequest& request) override;
     std::vector<control::JobInfo> jobs() override;
+    base::Result<control::HealthReply> health(const control::HealthRequest& request) override;
     void environment(control::Ticket ticket, const control::EnvironmentRequest& request) override;
     void operate(control::Ticket ticket, const control::Peer& peer, const control::OperateRequest& request) override;
     void kill(control::Ticket ticket, const control::KillRequest& request) override;

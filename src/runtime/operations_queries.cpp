@@ -1,4 +1,5 @@
 // The control API's queries, and wait.
+#include "base/enum_names.hpp"
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/operations.hpp"
@@ -14,6 +15,18 @@ namespace {
 
 using control::Ticket;
 using supervise::ActiveState;
+
+constexpr auto health_questions = base::enum_names<supervise::HealthQuestion>({{supervise::HealthQuestion::Startup, "startup"},
+                                                                              {supervise::HealthQuestion::Ready, "ready"},
+                                                                              {supervise::HealthQuestion::Live, "live"}});
+
+/// Waits for "ready" and "healthy": what a check says counts as well, where there is one.
+bool is_held_by_health(const engine::UnitStatus& status, const std::string& condition) {
+    if (condition == "active" || status.health == supervise::Health::None)
+        return false;
+    const supervise::Health answer = status.monitor->answer(supervise::HealthQuestion::Ready);
+    return answer != supervise::Health::Healthy && answer != supervise::Health::None;
+}
 
 base::Error unknown_unit(const std::string& name) {
     return base::fail(base::Errc::NotFound, fmt::format("Unit {} could not be found.", base::printable(name)));
@@ -118,6 +131,20 @@ std::vector<control::JobInfo> Operations::jobs() {
     return jobs;
 }
 
+base::Result<control::HealthReply> Operations::health(const control::HealthRequest& request) {
+    const auto question = base::value_of(health_questions, request.kind);
+    if (!question)
+        return base::fail(base::Errc::Invalid, fmt::format("unknown kind {}: startup, ready or live", base::printable(request.kind)));
+    std::vector<base::UnitId> units;
+    for (const std::string& name : request.units) {
+        const base::UnitId id = known(name);
+        if (!id || runtime_.engine().status(id).config->load_state == unit::LoadState::NotFound)
+            return unknown_unit(unit::with_suffix(name));
+        units.push_back(id);
+    }
+    return runtime_.health(*question, units);
+}
+
 void Operations::environment(Ticket ticket, const control::EnvironmentRequest& request) {
     if (request.unit.empty())
         return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment});
@@ -180,10 +207,17 @@ control::WaitState Operations::judge(base::UnitId unit, const control::WaitReque
     else if (request.condition == "failed")
         state.reached = status.active == ActiveState::Failed;
     else // active; ready and healthy are the same where no check is declared. A oneshot that is done was ready.
-        state.reached = is_up || (done && !moves && status.config->service->type == unit::ServiceType::Oneshot);
+        state.reached = (is_up && !is_held_by_health(status, request.condition)) || (done && !moves && status.config->service->type == unit::ServiceType::Oneshot);
     hopeless = false;
     if (state.reached)
         return state;
+    if (is_up && is_held_by_health(status, request.condition)) {
+        state.state = supervise::name(status.health);
+        for (const auto& check : status.monitor->data())
+            if (!check.last_ok && !check.last_text.empty())
+                state.text = fmt::format("{}: {}", supervise::name(status.health), check.last_text);
+        return state; // its check may yet succeed
+    }
     if (request.condition == "ready" || request.condition == "active" || request.condition == "healthy") {
         hopeless = !moves && runtime_.booted();
         if (hopeless) {

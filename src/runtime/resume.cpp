@@ -20,7 +20,7 @@ struct Facts {
     std::uint64_t seed[2] = {};
     base::Moment started;
     std::optional<base::Duration> ready_after;
-    bool command_started = false, stopping = false;
+    bool command_started = false, stopping = false, said_ready = false;
     base::Instant stop_deadline = base::never;
     int exit_status = 0;
 };
@@ -40,6 +40,8 @@ Facts parse_facts(const std::string& bytes) {
             facts.ready_after = base::Duration(number(words[1]));
         } else if (words[0] == "command") {
             facts.command_started = true;
+        } else if (words[0] == "told") {
+            facts.said_ready = true;
         } else if (words[0] == "stopping" && words.size() == 3) {
             facts.stopping = true;
             facts.stop_deadline = base::Instant{base::Duration(number(words[1]))};
@@ -68,6 +70,7 @@ void Runtime::resume() {
     invocation_.started = facts.started;
     ready_after_ = facts.ready_after;
     command_started_ = facts.command_started;
+    said_ready_ = facts.said_ready;
     stopping_ = facts.stopping;
     stop_deadline_ = facts.stop_deadline;
     exit_status_ = facts.exit_status;

@@ -75,6 +75,10 @@ void Runtime::perform(const engine::Effect& effect) {
         operations_->finished(*finished);
     else if (const auto* booted = std::get_if<engine::BootFinished>(&effect))
         on_boot_finished(*booted);
+    else if (const auto* check = std::get_if<engine::HealthAction>(&effect))
+        perform_check(*check);
+    else if (const auto* health = std::get_if<engine::HealthChanged>(&effect))
+        operations_->health_changed(*health);
     else if (const auto* exit = std::get_if<engine::Exit>(&effect))
         on_exit_effect(exit->status);
 }
@@ -177,6 +181,8 @@ void Runtime::save_facts() {
         bytes += fmt::format("ready {}\n", ready_after_->count());
     if (command_started_)
         bytes += "command\n";
+    if (said_ready_)
+        bytes += "told\n";
     if (stopping_)
         bytes += fmt::format("stopping {} {}\n", stop_deadline_.since_boot.count(), exit_status_);
     for (const std::string& name : loaded_names_)
@@ -200,6 +206,7 @@ void Runtime::daemon_reload() {
     note_names(configs);
     save_facts();
     log_->say(6, {}, fmt::format("reloaded {} units", loaded_names_.size()));
+    feed(engine::Tick{}); // new settings may have new deadlines
 }
 
 void Runtime::daemon_reexec() {
@@ -276,7 +283,6 @@ void Runtime::on_boot_finished(const engine::BootFinished& finished) {
     ready_after_ = sys::now() - invocation_.started.mono;
     told_outside_ = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
     log_->say(6, {}, fmt::format("ready in {:.2f} s: {}", static_cast<double>(ready_after_->count()) / 1e6, told_outside_));
-    outer_.ready(told_outside_);
     save_facts();
     start_command();
 }
@@ -298,6 +304,13 @@ std::string Runtime::counts() const {
 void Runtime::tell_outside() {
     if (!outer_.active() || !ready_after_ || stopping_)
         return;
+    if (!said_ready_) {
+        if (health(supervise::HealthQuestion::Ready, {}).verdict != "healthy")
+            return;
+        said_ready_ = true;
+        save_facts();
+        return outer_.ready(told_outside_);
+    }
     if (std::string now = counts(); now != told_outside_) {
         told_outside_ = std::move(now);
         outer_.status(told_outside_);
@@ -340,7 +353,7 @@ void Runtime::reap() {
             return leave_if_done();
         if (pid == log_->pid())
             log_->died();
-        else if (!guards_->child_exited(pid, status))
+        else if (!guards_->child_exited(pid, status) && !health_->child_exited(pid))
             orphans_++;
     }
     reap_again_ = true;

@@ -9,6 +9,7 @@
 #include "runtime/checkpoint.hpp"
 #include "runtime/foreground.hpp"
 #include "runtime/guards.hpp"
+#include "runtime/health_runs.hpp"
 #include "runtime/log_process.hpp"
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
@@ -76,6 +77,8 @@ class Runtime {
     const StateDir& state_dir() const { return dir_; }
     std::array<std::uint8_t, 16> invocation_id(base::UnitId unit) const;
     bool booted() const { return ready_after_.has_value(); }
+    /// The answer to `initctl health`; also decides when READY=1 goes out. health_verdict.cpp.
+    control::HealthReply health(supervise::HealthQuestion question, const std::vector<base::UnitId>& units) const;
     exec::ManagerContext& manager_context() { return manager_; }
 
   private:
@@ -100,6 +103,7 @@ class Runtime {
     // runtime.cpp
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
+    void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
     void check_mount(base::UnitId unit);
     void save_dirty();
@@ -137,6 +141,7 @@ class Runtime {
     std::unique_ptr<Guards> guards_;
     std::unique_ptr<NotifySockets> notify_;
     std::unique_ptr<Probes> probes_;
+    std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<Foreground> foreground_;
@@ -160,6 +165,7 @@ class Runtime {
                   leftovers_deadline_ = base::never;
     std::uint64_t orphans_ = 0;
     std::string told_outside_; ///< the last STATUS=
+    bool said_ready_ = false;  ///< READY=1 went out: the boot target is reached and every check has succeeded
 };
 
 } // namespace monoinit::runtime

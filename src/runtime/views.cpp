@@ -122,6 +122,30 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     return notices;
 }
 
+/// By HealthKind.
+constexpr std::string_view check_names[unit::health_kinds] = {"health", "startup", "ready", "live"};
+
+std::vector<control::CheckInfo> checks_of(const engine::UnitStatus& status) {
+    std::vector<control::CheckInfo> checks;
+    for (std::size_t kind = 0; status.monitor != nullptr && kind < unit::health_kinds; kind++) {
+        const unit::HealthCheck& settings = status.config->health->checks[kind];
+        if (settings.steps() == 0)
+            continue;
+        const auto& check = status.monitor->data()[kind];
+        control::CheckInfo info;
+        info.kind = check_names[kind];
+        info.state = status.health == supervise::Health::None ? "off" : std::string(supervise::name(check.verdict));
+        info.streak = check.streak;
+        info.retries = settings.retries;
+        info.last_run = check.last_run;
+        info.ok = check.last_ok;
+        info.text = check.last_text;
+        info.output = check.last_output;
+        checks.push_back(std::move(info));
+    }
+    return checks;
+}
+
 } // namespace
 
 std::string_view name(unit::LoadState state) { return base::name_of(load_state_names, state); }
@@ -155,6 +179,7 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
                            status.config->service->type == unit::ServiceType::Oneshot && !status.config->service->remain_after_exit &&
                            status.service->start_succeeded && status.service->result == supervise::ServiceResult::Success;
     }
+    summary.health = supervise::name(status.health);
     summary.guards = context.guard_pids(status.id);
     summary.state_changed = status.state_change;
     if (status.next_attempt != base::never)
@@ -202,6 +227,7 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
     detail.inactive_exit = status.inactive_exit;
     detail.invocation_id = context.invocation_id(status.id);
     detail.history = context.history(status.id);
+    detail.checks = checks_of(status);
     detail.dependencies = dependencies_of(context, status.id, {"Requires", "Wants", "BindsTo", "Requisite", "RequiredBy",
                                                                "WantedBy", "BoundBy", "TriggeredBy", "Triggers"});
     detail.notices = notices_for(context, status);

@@ -66,6 +66,8 @@ class Service {
     void set_stop_pending(bool pending) { stop_pending_ = pending; }
     /// Shutdown has begun: a start under way begins no further command, whenever its stop job comes.
     void forbid_starts() { data_.ending = true; }
+    /// A health check failed for good and OnUnhealthy=restart: stops it, and it comes back. service_health.cpp.
+    void fail_health(std::string reason, Moment now, std::vector<Action>& out);
     void force_kill(Moment now, std::vector<Action>& out); ///< SIGKILL now (second signal)
 
     // What the world says.
@@ -116,6 +118,7 @@ class Service {
         bool stop_for_restart = false;
         bool said_notify_ignored = false, said_fd_store = false;
         bool ending = false;                  ///< forbid_starts()
+        bool restart_unhealthy = false;       ///< fail_health(): it comes back whatever Restart= says
     };
     const Data& data() const { return data_; }
     /// After a re-exec: continue from what the checkpoint held; the shell then reports what guards say.

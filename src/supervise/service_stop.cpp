@@ -181,7 +181,7 @@ void Service::enter_dead(Step& step) {
 
     const bool going_down = data_.forbid_restart || data_.ending || stop_pending_ || sigkill_at_ != base::never;
     const bool restart = !going_down && !leftovers &&
-                         should_restart(service(), data_.result, data_.main_exit);
+                         (data_.restart_unhealthy || should_restart(service(), data_.result, data_.main_exit));
     data_.will_restart = restart;
     data_.flush_restarts = !restart && !data_.stop_for_restart;
     const base::Duration delay = restart ? restart_delay() : base::Duration{};

@@ -122,6 +122,7 @@ struct UnitSection {
     bool default_dependencies = true;
     bool ignore_on_isolate = false;
     bool survive_final_kill_signal = false;
+    std::vector<std::string> after_healthy; ///< X-AfterHealthy=; each is an After= dependency too
 };
 
 struct InstallSection {
@@ -301,6 +302,40 @@ struct ServiceSection {
     NotifyAccess effective_notify_access() const;
 };
 
+// ---- [X-Health] and kin: ours, ignored by systemd ---------------------------------------------------------------------
+
+/// Which question a check answers. [X-Health] answers two at once: may it get work (ready), must it be ended (live).
+enum class HealthKind : std::uint8_t { Both, Startup, Ready, Live };
+inline constexpr std::size_t health_kinds = 4;
+enum class OnUnhealthy : std::uint8_t { Restart, Reload, Stop, None, FailContainer };
+
+/// One thing that a check tries, and where it stands in its list.
+enum class HealthStepKind : std::uint8_t { FileExists, UnixConnect, TcpConnect, HttpGet, LogLine, Exec };
+struct HealthStep {
+    HealthStepKind kind;
+    std::size_t index;
+};
+
+/// One section. What it lists is tried in this order, and all of it must succeed.
+struct HealthCheck {
+    std::vector<std::string> file_exists, unix_connect, tcp_connect, http_get, log_line;
+    std::vector<Command> exec;
+    Duration interval = std::chrono::seconds(10), timeout = std::chrono::seconds(5);
+    Duration start_period = std::chrono::seconds(30), start_interval = std::chrono::seconds(1);
+    std::uint32_t retries = 3;
+    std::optional<OnUnhealthy> on_unhealthy; ///< unset: restart, but none for a check of readiness alone
+    std::size_t steps() const;
+    std::optional<HealthStep> step(std::size_t number) const; ///< nothing beyond the last
+    const std::string& target(HealthStep step) const;         ///< the path of a command, the value of the others
+};
+
+struct HealthSection {
+    std::array<HealthCheck, health_kinds> checks; ///< by HealthKind
+    const HealthCheck& check(HealthKind kind) const { return checks[static_cast<std::size_t>(kind)]; }
+    OnUnhealthy consequence(HealthKind kind) const;
+    bool empty() const; ///< nothing is checked
+};
+
 struct MountSection {
     std::string what, where, type, options;
 };
@@ -344,6 +379,7 @@ struct UnitConfig {
     Shared<ExecSection> exec;
     Shared<KillSection> kill;
     Shared<MountSection> mount;
+    Shared<HealthSection> health;
     std::vector<Degraded> degraded;
     std::vector<Problem> problems;
 

@@ -3,6 +3,7 @@
 #include "unit/directives.hpp"
 
 #include "unit/rows_exec.hpp"
+#include "unit/rows_health.hpp"
 #include "unit/rows_other.hpp"
 #include "unit/rows_service.hpp"
 #include "unit/rows_unit.hpp"
@@ -25,7 +26,7 @@ template <std::size_t... Sizes> constexpr auto concatenated(const std::array<Dir
 }
 
 constexpr auto table =
-    concatenated(rows::unit_rows, rows::service_rows, rows::exec_rows, rows::cgroup_rows, rows::other_rows);
+    concatenated(rows::unit_rows, rows::service_rows, rows::exec_rows, rows::cgroup_rows, rows::other_rows, rows::health_rows);
 
 /// What works is documented with an example, what does not says why. (That `parse` and `show` are there is the row
 /// builders' doing, and tested at run time: under UBSan g++ 12 cannot compare function addresses in constant expressions.)
@@ -91,9 +92,16 @@ struct SectionRow {
 };
 
 constexpr std::uint32_t process_groups = bit(Group::Exec) | bit(Group::Kill) | bit(Group::Cgroup);
+/// By HealthKind.
+constexpr std::string_view health_sections[health_kinds] = {"X-Health", "X-HealthStartup", "X-HealthReady", "X-HealthLive"};
+
 /// The section of each unit type that is its own; [Unit] and [Install] belong to all.
 constexpr auto own_sections = std::to_array<SectionRow>({
     {UnitType::Service, "Service", bit(Group::Service) | process_groups},
+    {UnitType::Service, health_sections[0], bit(Group::Health)},
+    {UnitType::Service, health_sections[1], bit(Group::Health)},
+    {UnitType::Service, health_sections[2], bit(Group::Health)},
+    {UnitType::Service, health_sections[3], bit(Group::Health)},
     {UnitType::Socket, "Socket", bit(Group::Socket) | process_groups},
     {UnitType::Mount, "Mount", bit(Group::Mount) | process_groups},
     {UnitType::Swap, "Swap", bit(Group::Swap) | process_groups},
@@ -179,7 +187,14 @@ std::string_view section_of(Group group) {
     for (const auto& row : own_sections)
         if ((row.groups & bit(group)) != 0)
             return row.name; // Exec, Kill and Cgroup: [Service]
-    return "X-Health";
+    return {};
+}
+
+std::optional<HealthKind> health_kind_of(std::string_view section) {
+    for (std::size_t i = 0; i < health_kinds; i++)
+        if (section == health_sections[i])
+            return static_cast<HealthKind>(i);
+    return std::nullopt;
 }
 
 } // namespace monoinit::unit

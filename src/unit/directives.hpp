@@ -8,6 +8,7 @@
 #include "unit/config.hpp"
 #include "unit/loader.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ struct ParseContext {
     UnitConfig& unit;
     std::uint16_t file = 0;
     std::uint32_t line = 0;
+    HealthKind health = HealthKind::Both; ///< which of the [X-Health…] sections this stands in
     bool refuse = false;    ///< set by a codec beside its error: systemd does not load such a unit
     std::string suggestion; ///< set by a codec beside its error: what may have been meant
 };
@@ -52,6 +54,8 @@ std::string property_name(const Directive& directive);
 std::vector<std::string_view> names_in_section(UnitType type, std::string_view section);
 /// "Unit", "Install" and the type's own section, where it has one.
 std::vector<std::string_view> sections_of(UnitType type);
+/// Of the sections [X-Health], [X-HealthStartup], [X-HealthReady], [X-HealthLive].
+std::optional<HealthKind> health_kind_of(std::string_view section);
 std::string_view section_of(Group group); ///< "Service" for Exec, Kill and Cgroup
 std::uint16_t row_index(const Directive& directive); ///< into directives()
 std::string_view limit_directive(int resource); ///< RLIMIT_NOFILE: "LimitNOFILE"

@@ -27,6 +27,9 @@ inline constexpr auto oom_policy_names = enum_names<OomPolicy>({
     {OomPolicy::Continue, "continue"}, {OomPolicy::Stop, "stop"}, {OomPolicy::Kill, "kill"}});
 inline constexpr auto kill_mode_names = enum_names<KillMode>({
     {KillMode::ControlGroup, "control-group"}, {KillMode::Process, "process"}, {KillMode::Mixed, "mixed"}, {KillMode::None, "none"}});
+inline constexpr auto on_unhealthy_names = enum_names<OnUnhealthy>({
+    {OnUnhealthy::Restart, "restart"}, {OnUnhealthy::Reload, "reload"}, {OnUnhealthy::Stop, "stop"}, {OnUnhealthy::None, "none"},
+    {OnUnhealthy::FailContainer, "fail-container"}});
 inline constexpr auto preserve_names = enum_names<Preserve>({
     {Preserve::No, "no"}, {Preserve::Yes, "yes"}, {Preserve::Restart, "restart"}});
 inline constexpr auto emergency_action_names = enum_names<EmergencyAction>({

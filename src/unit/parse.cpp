@@ -117,13 +117,13 @@ class Parser {
         const auto sections = sections_of(unit_.type);
         section_.clear();
         inside_ = Inside::Skipped;
-        if (token.name.starts_with("X-"))
-            return;
         if (std::find(sections.begin(), sections.end(), token.name) != sections.end()) {
             section_ = token.name;
             inside_ = Inside::Known;
             return;
         }
+        if (token.name.starts_with("X-"))
+            return;
         const bool printable = looks_like_directive(token.name);
         auto* problem = complain(token, Problem::Kind::UnknownSection,
                                  printable ? "unknown section [" + std::string(token.name) + "]" : "unknown section");
@@ -135,7 +135,7 @@ class Parser {
     }
 
     void assign(const Token& token) {
-        if (token.name.starts_with("X-"))
+        if (token.name.starts_with("X-") && find_directive(unit_.type, section_, token.name) == nullptr)
             return;
         if (inside_ != Inside::Known) {
             if (inside_ == Inside::Nothing)
@@ -158,7 +158,7 @@ class Parser {
 
     void parse_value(const Token& token, const Directive& row, bool remark) {
         const std::size_t first_note = unit_.problems.size();
-        ParseContext context{environment_, unit_, file_index_, token.line, false, {}};
+        ParseContext context{environment_, unit_, file_index_, token.line, health_kind_of(section_).value_or(HealthKind::Both), false, {}};
         const auto parsed = row.parse(context, token.value);
         if (template_ && token.value.find('%') != std::string_view::npos)
             return unit_.problems.resize(first_note); // it may well be right with an instance
@@ -229,10 +229,10 @@ class Parser {
             return true;
         };
         for (const auto section : sections_of(unit_.type))
-            if (const Directive* row = find_directive(unit_.type, section, name))
+            if (const Directive* row = find_directive(unit_.type, section, name); row != nullptr && row->group != Group::Health)
                 return belongs(section, *row, "");
         for (const Directive& row : directives())
-            if (row.name == name)
+            if (row.name == name && row.group != Group::Health) // Timeout= rather is TimeoutSec=, misspelt
                 return belongs(section_of(row.group), row, " of another kind of unit");
         return false;
     }

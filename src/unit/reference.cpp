@@ -33,7 +33,7 @@ constexpr auto chapters = std::to_array<Chapter>({
     {Group::Path, "[Path]", "systemd.path(5)"}, {Group::Mount, "[Mount]", "systemd.mount(5)"},
     {Group::Automount, "[Automount]", "systemd.automount(5)"}, {Group::Swap, "[Swap]", "systemd.swap(5)"},
     {Group::Slice, "[Slice]", "systemd.slice(5)"}, {Group::Scope, "[Scope]", "systemd.scope(5)"},
-    {Group::Health, "[X-Health]", "monoinit(1)"},
+    {Group::Health, "[X-Health], [X-HealthStartup], [X-HealthReady], [X-HealthLive]", "ours; systemd ignores these sections"},
 });
 // clang-format on
 
@@ -70,6 +70,8 @@ const Directive* best_row(std::string_view name) {
     return found;
 }
 
+bool is_ours(const Directive& row) { return row.group == Group::Health || row.name.starts_with("X-"); }
+
 std::string described(const Directive& row) {
     std::string text = fmt::format("{}=   in [{}]   {}\n  {}\n", row.name.view(), section_of(row.group), support_name(row.support), row.doc.view());
     const auto line = [&](std::string_view title, std::string_view value) {
@@ -95,7 +97,7 @@ std::string_view support_name(Support support) { return base::name_of(support_na
 std::string directives_markdown() {
     std::string text = "# Directives\n\n"
                        "Made from the table in `src/unit/rows_*.hpp`; do not edit. `full`: does what systemd's manual says. `degraded`: does part of\n"
-                       "it. `ignored`: known, without effect. `initctl verify` names every setting of a unit that is not `full`.\n";
+                       "it. `ignored`: known, without effect. `initctl verify` names every setting of a unit that is not `full`. `X-`: ours, ignored by systemd.\n";
     for (const auto& chapter : chapters) {
         std::string rows;
         for (const auto& row : directives())
@@ -116,10 +118,10 @@ std::string coverage_markdown(const std::vector<std::string_view>& systemd_names
         (row == nullptr ? unknown : known[static_cast<std::size_t>(row->support)]).emplace_back(name);
     }
     std::set<std::string_view> listed(systemd_names.begin(), systemd_names.end());
-    std::vector<std::string> newer, old;
+    std::vector<std::string> newer, old, ours;
     for (const auto& row : directives())
         if (listed.insert(row.name).second)
-            (row.since != 0 ? newer : old).emplace_back(row.name);
+            (is_ours(row) ? ours : row.since != 0 ? newer : old).emplace_back(row.name);
     const std::size_t all = systemd_names.size();
     std::string text = fmt::format("# Coverage\n\nThe unit directives of systemd.directives(7), systemd 252 (`tests/data/systemd-directives.txt`), "
                                    "against the table. Made from both; do not edit.\n\n| | directives |\n|---|---|\n| in systemd's list | {} |\n", all);
@@ -135,6 +137,7 @@ std::string coverage_markdown(const std::vector<std::string_view>& systemd_names
     list("unknown", unknown);
     list("newer than systemd 252", newer);
     list("not in systemd's list: old names, and what belongs to other sections", old);
+    list("monoinit's own, which systemd ignores", ours);
     return text;
 }
 

@@ -130,3 +130,20 @@ TEST_CASE("times the way systemd tells them") {
     CHECK(systemd_relative(hours(144)) == "6 days");
     CHECK(systemd_timestamp(at(then)) == "Sun 2026-11-22 08:34:46 UTC");
 }
+
+TEST_CASE("our status shows each check, and what a failed one printed") {
+    UnitDetail unit = plain();
+    unit.summary.health = "unhealthy";
+    unit.checks = {{.kind = "health", .state = "unhealthy", .streak = 4, .retries = 3, .last_run = at(now - std::chrono::seconds(2)),
+                    .text = "HTTP 500 from http://127.0.0.1/", .output = "HTTP/1.1 500 Oops\n\ndatabase is gone\n"},
+                   {.kind = "live", .state = "healthy", .retries = 3, .last_run = at(now - std::chrono::seconds(2)), .ok = true, .output = "fine"},
+                   {.kind = "startup", .state = "starting", .retries = 3}};
+    const std::string text = render_status({.unit = unit, .file_state = "enabled", .now = now});
+    INFO(text);
+    CHECK(has(text, "running, unhealthy"));
+    CHECK(has(text, "Health: unhealthy: HTTP 500 from http://127.0.0.1/ (4 of 3), checked 2 s ago"));
+    CHECK(has(text, "database is gone"));
+    CHECK(has(text, "Live: healthy, checked 2 s ago"));
+    CHECK_FALSE(has(text, "fine"));
+    CHECK(has(text, "Startup: starting, not checked yet"));
+}

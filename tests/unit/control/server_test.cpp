@@ -40,6 +40,7 @@ struct FakeManager : Manager {
         return std::vector<Dependency>{};
     }
     std::vector<JobInfo> jobs() override { return {}; }
+    base::Result<HealthReply> health(const HealthRequest&) override { return HealthReply{.verdict = "healthy", .units = {}, .text = {}}; }
     void later(Ticket ticket, const std::string& what) {
         open.push_back(ticket);
         log.push_back(what);

@@ -56,6 +56,20 @@ class Build {
         config_->unit.conditions.push_back({unit::ConditionKind::PathExists, assertion, false, false, path, 0, ++line_});
         return *this;
     }
+    /// A check of everything, impatient: no start period, every second, the second failure counts.
+    Build& checked(unit::OnUnhealthy what = unit::OnUnhealthy::Restart) {
+        auto& check = config_->health.edit().checks[0];
+        check.tcp_connect = {"80"};
+        check.start_period = {};
+        check.interval = check.start_interval = std::chrono::seconds(1);
+        check.retries = 2;
+        check.on_unhealthy = what;
+        return *this;
+    }
+    Build& after_healthy(const std::string& name) {
+        config_->unit.after_healthy.push_back(with_suffix(name));
+        return after(name);
+    }
     Build& builtin() {
         config_->builtin = true;
         return *this;

@@ -132,6 +132,7 @@ class FakeShell {
     engine::Engine engine;
     std::map<std::string, Program> programs;    ///< by short name
     std::map<std::string, bool> conditions;     ///< by short name; true unless said
+    std::map<std::string, bool> healthy;        ///< what checks find, by short name; they hang unless said
     std::map<std::string, bool> mounted;        ///< by unit name
     bool answer_conditions = true, paused = false;
     std::map<GuardId, Guard> guards;            ///< that run
@@ -171,8 +172,20 @@ class FakeShell {
             replies[reply->request] = *reply;
         else if (const auto* boot = std::get_if<engine::BootFinished>(&effect))
             booted = *boot;
+        else if (const auto* check = std::get_if<engine::HealthAction>(&effect))
+            answer_health(*check);
         else if (const auto* exit = std::get_if<engine::Exit>(&effect))
             left = exit->status;
+    }
+    void answer_health(const engine::HealthAction& action) {
+        const auto* run = std::get_if<supervise::RunCheck>(&action.what);
+        if (run == nullptr)
+            return;
+        const auto at = healthy.find(brief(action.unit));
+        if (at == healthy.end())
+            return; // it hangs
+        queue_.push_back(engine::HealthEvent{action.unit, supervise::CheckResult{run->guard, at->second, "refused", ""}});
+        queue_.push_back(engine::HealthEvent{action.unit, supervise::CheckGone{run->guard}});
     }
     void answer_check(UnitId unit) {
         if (!answer_conditions)

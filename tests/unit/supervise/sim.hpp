@@ -86,6 +86,10 @@ class Sim {
         act([&](auto& out) { service_.force_kill(now_, out); });
     }
 
+    void fail_health(const std::string& reason) {
+        act([&](auto& out) { service_.fail_health(reason, now_, out); });
+    }
+
     // What processes do.
     struct Guard {
         Spawn spawn;

@@ -193,7 +193,7 @@ TEST_CASE("limits") {
 }
 
 TEST_CASE("X- sections and keys are other programs' business") {
-    const auto unit = parsed("[X-Health]\nAnything=1\n[Service]\nX-Mine=1\nExecStart=/bin/true\n[X-Other]\nfoo\n");
+    const auto unit = parsed("[X-Theirs]\nAnything=1\n[Service]\nX-Mine=1\nExecStart=/bin/true\n[X-Other]\nfoo\n");
     CHECK(texts(unit).empty());
 }
 
