@@ -79,7 +79,7 @@ StartVerdict Service::start(Moment now, std::vector<Action>& out) {
 /// for are not slowed down: two units that start each other would go round for ever.
 bool Service::start_limit_applies() const {
     const bool backs_off = data_.state == AutoRestart && policy_.default_backoff &&
-                           service().restart != unit::RestartPolicy::No &&
+                           (service().restart != unit::RestartPolicy::No || data_.restart_unhealthy) &&
                            !service().restart_timing_set;
     return !backs_off || config_->unit.start_limit.set;
 }

@@ -179,13 +179,14 @@ class FakeShell {
     }
     void answer_health(const engine::HealthAction& action) {
         const auto* run = std::get_if<supervise::RunCheck>(&action.what);
+        if (const auto* end = std::get_if<supervise::EndCheck>(&action.what))
+            queue_.push_back(engine::HealthEvent{action.unit, supervise::CheckGone{end->guard}});
         if (run == nullptr)
             return;
         const auto at = healthy.find(brief(action.unit));
         if (at == healthy.end())
             return; // it hangs
         queue_.push_back(engine::HealthEvent{action.unit, supervise::CheckResult{run->guard, at->second, "refused", ""}});
-        queue_.push_back(engine::HealthEvent{action.unit, supervise::CheckGone{run->guard}});
     }
     void answer_check(UnitId unit) {
         if (!answer_conditions)
