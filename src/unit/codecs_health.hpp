@@ -8,7 +8,7 @@ namespace monoinit::unit::codec {
 
 /// A key of one check.
 template <class Codec, auto Member> struct OfCheck {
-    static constexpr std::string_view type = Codec::type;
+    static constexpr base::Literal type = Codec::type;
     static Result<void> parse(ParseContext& context, Value value, HealthSection& section) {
         return Codec::parse(context, value, section.checks[static_cast<std::size_t>(context.health)].*Member);
     }
@@ -17,7 +17,7 @@ template <class Codec, auto Member> struct OfCheck {
 
 /// Exec=: command lines with the usual prefixes; they add up, an empty value resets.
 struct CheckCommands {
-    static constexpr std::string_view type = "command line";
+    static constexpr base::Literal type = "command line";
     static Result<void> parse(ParseContext& context, Value value, std::vector<Command>& field) { return add_commands(context, value, field); }
     static std::string show(const std::vector<Command>& field) { return show_commands(field); }
 };
@@ -48,11 +48,11 @@ std::string complaint_about_tcp(std::string_view target);
 std::string complaint_about_path(std::string_view target);
 std::string complaint_about_line(std::string_view target);
 
-struct UrlTargets : CheckTargets<complaint_about_url> { static constexpr std::string_view type = "http://HOST[:PORT][/PATH]"; };
-struct TcpTargets : CheckTargets<complaint_about_tcp> { static constexpr std::string_view type = "[HOST:]PORT"; };
-struct PathTargets : CheckTargets<complaint_about_path> { static constexpr std::string_view type = "path"; };
-struct PatternTargets : CheckTargets<complaint_about_path> { static constexpr std::string_view type = "path, may hold * ? [ ]"; };
-struct LineTargets : CheckTargets<complaint_about_line> { static constexpr std::string_view type = "text, may hold * and ?"; };
+struct UrlTargets : CheckTargets<complaint_about_url> { static constexpr base::Literal type = "http://HOST[:PORT][/PATH]"; };
+struct TcpTargets : CheckTargets<complaint_about_tcp> { static constexpr base::Literal type = "[HOST:]PORT"; };
+struct PathTargets : CheckTargets<complaint_about_path> { static constexpr base::Literal type = "path"; };
+struct PatternTargets : CheckTargets<complaint_about_path> { static constexpr base::Literal type = "path, may hold * ? [ ]"; };
+struct LineTargets : CheckTargets<complaint_about_line> { static constexpr base::Literal type = "text, may hold * and ?"; };
 
 /// A span above zero: a check that never waits would be a loop.
 struct PositiveSpan : TimeSpan {
@@ -61,7 +61,7 @@ struct PositiveSpan : TimeSpan {
 
 /// X-AfterHealthy=: the names, and After= of each.
 struct AfterHealthy {
-    static constexpr std::string_view type = "unit names";
+    static constexpr base::Literal type = "unit names";
     static Result<void> parse(ParseContext& context, Value value, UnitSection& section);
     static std::string show(const UnitSection& section);
 };
