@@ -273,7 +273,7 @@ void HealthRuns::gone(base::GuardId id) {
     by_pid_.erase(run.pid);
     runs_.erase(found);
     if (!run.empty)
-        lost_.add({id, run.unit, run.main_pid, {}, hex(links_.invocation(run.unit))});
+        lost_.add({id, run.unit, run.pid, run.main_pid, {}, hex(links_.invocation(run.unit))});
 }
 
 bool HealthRuns::child_exited(int pid) {

@@ -144,7 +144,7 @@ std::string_view limit_directive(int resource) {
     UnitConfig unit; // the row that shows this limit is the one
     unit.exec.edit().limits.push_back({resource, 1, 1});
     for (const Directive& row : table)
-        if (row.name.starts_with("Limit") && row.show != nullptr && !row.show(unit).empty())
+        if (row.name.view().starts_with("Limit") && row.show != nullptr && !row.show(unit).empty())
             return row.name;
     return "a limit";
 }

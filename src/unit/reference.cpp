@@ -70,7 +70,7 @@ const Directive* best_row(std::string_view name) {
     return found;
 }
 
-bool is_ours(const Directive& row) { return row.group == Group::Health || row.name.starts_with("X-"); }
+bool is_ours(const Directive& row) { return row.group == Group::Health || row.name.view().starts_with("X-"); }
 
 std::string described(const Directive& row) {
     std::string text = fmt::format("{}=   in [{}]   {}\n  {}\n", row.name.view(), section_of(row.group), support_name(row.support), row.doc.view());
