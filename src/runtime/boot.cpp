@@ -9,6 +9,7 @@
 #include "sys/process_title.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/users.hpp"
+#include "unit/install.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -325,6 +326,15 @@ const std::vector<std::string>& Runtime::not_enabled() {
     if (!not_enabled_)
         not_enabled_ = loader_->not_enabled();
     return *not_enabled_;
+}
+
+/// "enabled" as `is-enabled` says it; empty where the client has to ask the files.
+std::string Runtime::file_state(const std::string& name) {
+    const unit::InstallOptions options;
+    if (!enabling_links_)
+        enabling_links_ = unit::enabling_links(files_, options);
+    const auto state = unit::file_state(files_, *engine_->status(engine_->find(name)).config, *enabling_links_, options);
+    return state ? std::string(unit::file_state_name(*state)) : std::string();
 }
 
 void Runtime::say_what_is_not_enabled() {

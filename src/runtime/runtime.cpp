@@ -150,7 +150,7 @@ base::UnitId Runtime::load(const std::string& name) {
     if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded)
         return known;
     if (loader_->rescan_if_outdated())
-        not_enabled_.reset();
+        forget_files();
     const auto configs = loader_->load_closure({name});
     std::vector<engine::ConfigPtr> fresh;
     for (const auto& config : configs)
@@ -190,10 +190,16 @@ void Runtime::save_facts() {
     checkpoint_->write(runtime_record, bytes);
 }
 
+/// What was worked out from unit files and links is worked out again when asked for.
+void Runtime::forget_files() {
+    not_enabled_.reset();
+    enabling_links_.reset();
+}
+
 void Runtime::daemon_reload() {
     files_.look_around();
     loader_->rescan();
-    not_enabled_.reset();
+    forget_files();
     std::vector<std::string> roots = loaded_names_;
     roots.push_back(boot_target_name());
     const auto configs = loader_->load_closure(roots);
@@ -432,7 +438,7 @@ ViewContext Runtime::view() {
                        },
                        [this](base::UnitId unit) { return guards_->history_of(unit); },
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
-                       [](const std::string&) { return std::string(); }};
+                       [this](const std::string& name) { return file_state(name); }};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

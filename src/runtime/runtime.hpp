@@ -21,6 +21,7 @@
 #include "sys/far_files.hpp"
 #include "sys/place.hpp"
 #include "sys/signals.hpp"
+#include "unit/install_links.hpp"
 #include "unit/loader.hpp"
 
 #include <deque>
@@ -97,6 +98,8 @@ class Runtime {
     void report_boot_problems();
     void say_what_is_not_enabled();
     const std::vector<std::string>& not_enabled();
+    std::string file_state(const std::string& name);
+    void forget_files();
     std::string boot_target_name() const;
     unit::Environment unit_environment() const;
 
@@ -156,7 +159,9 @@ class Runtime {
     base::UnitId boot_target_;
     sys::UniqueFd control_listener_; ///< until the server has it
     std::uint32_t masked_ = 0;
-    std::optional<std::vector<std::string>> not_enabled_; ///< as of the last look at the files; too dear for every question
+    // As of the last look at the files; too dear for every question.
+    std::optional<std::vector<std::string>> not_enabled_;
+    std::optional<unit::EnablingLinks> enabling_links_;
     std::optional<base::Duration> ready_after_;
     bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;
     bool command_started_ = false;

@@ -4,9 +4,11 @@
 // the loader already see the world below the root; InstallOptions::root only stands before the paths that are told.
 // Tested by tests/unit/unit/install_test.cpp.
 
+#include "unit/install_links.hpp"
 #include "unit/loader.hpp"
 #include "unit/source.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,10 @@ InstallResult preset(FileTree& tree, const Loader& loader, const Names& names, c
 InstallResult link(FileTree& tree, const Loader& loader, const Names& paths, const InstallOptions& options);
 InstallResult set_default(FileTree& tree, const Loader& loader, const std::string& target, const InstallOptions& options);
 FileState file_state(const FileSource& tree, const Loader& loader, std::string_view name, const InstallOptions& options);
+/// Everything the two directories of links hold, for many questions.
+EnablingLinks enabling_links(const FileSource& tree, const InstallOptions& options);
+/// The same of a loaded unit, without reading its file; nothing where only the files can tell (masked, broken).
+std::optional<FileState> file_state(const FileSource& tree, const UnitConfig& loaded, const EnablingLinks& links, const InstallOptions& options);
 std::string_view file_state_name(FileState state); ///< "enabled", "enabled-runtime", … as systemctl is-enabled prints
 
 } // namespace monoinit::unit

@@ -19,6 +19,10 @@ struct InstalledLink {
     std::string_view target_name() const;
 };
 
+struct EnablingLinks {
+    std::vector<InstalledLink> config, runtime; ///< of /etc/systemd/system and /run/systemd/system
+};
+
 /// Every symlink named like a unit in `directory` and its .wants, .requires and .upholds directories.
 std::vector<InstalledLink> installed_links(const FileSource& tree, const std::string& directory);
 

@@ -31,9 +31,9 @@ constexpr auto state_names = base::enum_names<FileState>({
 /// How far links in one directory enable a unit.
 enum class Enabled : unsigned char { No, ByInstance, Yes };
 
-Enabled enabled_in(const FileSource& tree, const std::string& directory, const std::string& name, const std::string& default_name) {
+Enabled enabled_by(const std::vector<InstalledLink>& links, const std::string& name, const std::string& default_name) {
     Enabled found = Enabled::No;
-    for (const InstalledLink& link : installed_links(tree, directory)) {
+    for (const InstalledLink& link : links) {
         if (link.is_mask())
             continue;
         const bool beside = link.directory.empty();
@@ -49,13 +49,10 @@ Enabled enabled_in(const FileSource& tree, const std::string& directory, const s
     return found;
 }
 
-} // namespace
-
-FileState file_state(const FileSource& tree, const Loader& loader, std::string_view name, const InstallOptions& options) {
-    const auto unit = loader.load_as_written(name);
-    const std::string path = unit->files.empty() ? std::string{} : unit->files.front();
-    const std::string key(name);
-    switch (unit->load_state) {
+/// What is known without looking at links.
+std::optional<FileState> state_of_file(const UnitConfig& unit, std::string_view name) {
+    const std::string path = unit.files.empty() ? std::string{} : unit.files.front();
+    switch (unit.load_state) {
     case LoadState::NotFound:
         return FileState::NotFound;
     case LoadState::Masked:
@@ -67,20 +64,27 @@ FileState file_state(const FileSource& tree, const Loader& loader, std::string_v
     case LoadState::Stub:
         break;
     }
-    if (unit->name != name)
+    if (unit.name != name)
         return FileState::Alias;
-    if (unit->builtin)
+    if (unit.builtin)
         return FileState::Static;
     if (path.starts_with("/run/systemd/generator"))
         return FileState::Generated;
     if (path.starts_with("/run/systemd/transient/"))
         return FileState::Transient;
-    const std::string& instance = unit->install->default_instance;
+    return std::nullopt;
+}
+
+FileState state_by_links(const FileSource& tree, const UnitConfig& unit, const EnablingLinks& links, const InstallOptions& options) {
+    const std::string path = unit.files.empty() ? std::string{} : unit.files.front();
+    const std::string& key = unit.name;
+    const InstallSection& install = *unit.install;
+    const std::string& instance = install.default_instance;
     const std::string default_name = is_template(key) && !instance.empty() ? with_instance(key, instance) : key;
-    const Enabled in_config = enabled_in(tree, options.config_directory, key, default_name);
+    const Enabled in_config = enabled_by(links.config, key, default_name);
     if (in_config == Enabled::Yes)
         return FileState::Enabled;
-    const Enabled in_runtime = enabled_in(tree, options.runtime_directory, key, default_name);
+    const Enabled in_runtime = enabled_by(links.runtime, key, default_name);
     if (in_runtime == Enabled::Yes)
         return FileState::EnabledRuntime;
     if (in_config == Enabled::ByInstance || in_runtime == Enabled::ByInstance)
@@ -89,10 +93,28 @@ FileState file_state(const FileSource& tree, const Loader& loader, std::string_v
         return FileState::Linked;
     if (const auto target = tree.read_link(options.runtime_directory + "/" + key); target && *target == path && !is_vendor_directory(path))
         return FileState::LinkedRuntime;
-    const InstallSection& install = *unit->install;
     if (!install.wanted_by.empty() || !install.required_by.empty() || !install.upheld_by.empty() || !install.alias.empty())
         return FileState::Disabled;
     return install.also.empty() ? FileState::Static : FileState::Indirect;
+}
+
+} // namespace
+
+EnablingLinks enabling_links(const FileSource& tree, const InstallOptions& options) {
+    return {installed_links(tree, options.config_directory), installed_links(tree, options.runtime_directory)};
+}
+
+FileState file_state(const FileSource& tree, const Loader& loader, std::string_view name, const InstallOptions& options) {
+    const auto unit = loader.load_as_written(name);
+    const auto known = state_of_file(*unit, name);
+    return known ? *known : state_by_links(tree, *unit, enabling_links(tree, options), options);
+}
+
+std::optional<FileState> file_state(const FileSource& tree, const UnitConfig& loaded, const EnablingLinks& links, const InstallOptions& options) {
+    if (loaded.load_state != LoadState::Loaded)
+        return std::nullopt;
+    const auto known = state_of_file(loaded, loaded.name);
+    return known ? *known : state_by_links(tree, loaded, links, options);
 }
 
 std::string_view file_state_name(FileState state) {

@@ -59,7 +59,12 @@ struct World {
     Lines run(Verb verb, const Names& names) { return lines(verb(files, loader(), names, options)); }
     Lines preset(const Names& names, bool enable_only) { return lines(unit::preset(files, loader(), names, options, enable_only)); }
     std::string state(const std::string& name) const {
-        return std::string(file_state_name(file_state(files, loader(), name, options)));
+        const FileState state = file_state(files, loader(), name, options);
+        // PID 1 tells it of a loaded unit from links that it read before: the same, or nothing.
+        const auto loaded = loader().load(name);
+        if (const auto known = file_state(files, *loaded, enabling_links(files, options), options); known && loaded->name == name)
+            CHECK(file_state_name(*known) == file_state_name(state));
+        return std::string(file_state_name(state));
     }
 };
 
