@@ -206,9 +206,14 @@ void Engine::Impl::steady(Unit& unit) {
                 upholder = edge.to;
         });
         const Instant free = upholder && unit.service ? unit.service->may_start_at(now()) : now();
-        if (free > now()) // one refusal is enough
+        if (free > now()) { // one refusal is enough
+            if (unit.look_again != free)
+                log(supervise::Severity::Warning,
+                    unit.id,
+                    brief(unit) + ": restarting too quickly; " + units_.get(upholder)->config->name + " upholds it, so it is tried again in " +
+                        base::people_span(free - now()));
             touch(unit).look_again = free;
-        else if (upholder)
+        } else if (upholder)
             enqueue(JobType::Start, unit.id, JobMode::Fail, "upheld by " + units_.get(upholder)->config->name);
         return;
     }

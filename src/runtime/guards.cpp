@@ -261,6 +261,9 @@ void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted
     result.errnum = report.error;
     result.text = report.text;
     const base::UnitId unit = guard.unit;
+    // Steps that have no status of systemd's fail for want of something of the system's, as systemd has it.
+    constexpr int first_status = 200;
+    result.resources = !report.ok && report.exit_status < first_status;
     if (!report.ok) {
         const auto config = links_.status(unit).config;
         const auto& commands = config->service->list(guard.command.list);

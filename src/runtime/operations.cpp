@@ -101,19 +101,9 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
             outcome.unit = names[i];
             outcome.result = "refused";
             outcome.refusal = incomplete ? "template" : "not-found";
-            outcome.text = incomplete ? fmt::format("{} is a template; say which instance, as in {}",
+            outcome.text = incomplete ? fmt::format("{} is a template: name an instance of it, as in {}",
                                                     names[i], unit::with_instance(names[i], "NAME"))
                                       : fmt::format("{} is not a valid unit name", base::printable(names[i]));
-            settle(number, std::move(outcome));
-            continue;
-        }
-        if (unit::is_template(names[i])) {
-            control::JobOutcome outcome;
-            outcome.unit = names[i];
-            outcome.result = "refused";
-            outcome.refusal = "template";
-            outcome.text = fmt::format("{0} is a template: name an instance of it, as in {1}NAME{2}", names[i],
-                                       names[i].substr(0, names[i].rfind('.')), names[i].substr(names[i].rfind('.')));
             settle(number, std::move(outcome));
             continue;
         }

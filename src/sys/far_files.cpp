@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <optional>
@@ -101,7 +102,7 @@ std::string pack(const std::vector<DirEntry>& entries) {
 std::vector<DirEntry> unpack(std::string_view bytes) {
     std::vector<DirEntry> entries;
     while (!bytes.empty()) {
-        const std::size_t end = bytes.find('\0');
+        const std::size_t end = bytes.find('\0', 1); // the kind before the name may be zero
         entries.push_back({std::string(bytes.substr(1, end - 1)), static_cast<DirEntry::Kind>(bytes.front())});
         bytes.remove_prefix(end + 1);
     }
@@ -202,6 +203,13 @@ base::Result<DirEntry::Kind> FarFiles::kind(const std::string& path) const {
     const auto work = [&]() -> base::Result<std::string> { return std::string(1, static_cast<char>(TRY(real_.kind(path)))); };
     const std::string byte = TRY(ask(path, work));
     return byte.empty() ? DirEntry::Kind::Other : static_cast<DirEntry::Kind>(byte.front());
+}
+
+std::uint64_t FarFiles::stamp(const std::string& directory) const {
+    if (!is_far(directory, true))
+        return real_.stamp(directory);
+    const auto digits = ask(directory, [&]() -> base::Result<std::string> { return std::to_string(real_.stamp(directory)); });
+    return digits ? std::strtoull(digits->c_str(), nullptr, 10) : 0;
 }
 
 } // namespace monoinit::sys

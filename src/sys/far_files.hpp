@@ -30,6 +30,7 @@ class FarFiles : public base::FileSource {
     base::Result<std::string> read(const std::string& path, std::size_t limit) const override;
     base::Result<std::string> read_link(const std::string& path) const override;
     base::Result<base::DirEntry::Kind> kind(const std::string& path) const override;
+    std::uint64_t stamp(const std::string& directory) const override;
 
   private:
     void know(std::vector<Mount> mounts);

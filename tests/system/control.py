@@ -33,7 +33,7 @@ def story_failures_name_file_and_line():
         "nogroup": ("Group=nobodyhere\nExecStart=/bin/true", '216/GROUP: group "nobodyhere" not found', 3),
         "nosupplement": ("SupplementaryGroups=nobodyhere\nExecStart=/bin/true", '216/GROUP: SupplementaryGroups=: group "nobodyhere" not found', 3),
         "nodir": ("WorkingDirectory=/nonexist\nExecStart=/bin/true", "200/CHDIR: WorkingDirectory=/nonexist: No such file or directory", 3),
-        "noenv": ("EnvironmentFile=/nonexist\nExecStart=/bin/true", "EnvironmentFile=/nonexist: No such file or directory", 3),
+        "noenv": ("EnvironmentFile=/nonexist\nExecStart=/bin/true", "no process could be made: EnvironmentFile=/nonexist: No such file or directory", 3),
         "noout": ("StandardOutput=file:/nonexist/x\nExecStart=/bin/true", "209/STDOUT: /nonexist/x: No such file or directory", 3),
     }
     with Box({f"{name}.service": f"{directory}{text}\n" for name, (text, _, _) in cases.items()}) as box:

@@ -1,4 +1,5 @@
 #include "sys/far_files.hpp"
+#include "sys/real_files.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -42,6 +43,9 @@ void expect_all(const FarFiles& files, const std::string& root) {
     CHECK(listed[0].name == "file");
     CHECK(listed[2].kind == DirEntry::Kind::Symlink);
     CHECK(files.list(root + "/none").error().code == Errc::NotFound);
+    CHECK(files.stamp(root + "/far") != 0);
+    CHECK(files.stamp(root + "/far") == monoinit::sys::RealFiles().stamp(root + "/far"));
+    CHECK(files.stamp(root + "/none") == 0);
 }
 
 } // namespace
