@@ -211,7 +211,7 @@ void Engine::Impl::steady(Unit& unit) {
                 log(supervise::Severity::Warning,
                     unit.id,
                     brief(unit) + ": restarting too quickly; " + units_.get(upholder)->config->name + " upholds it, so it is tried again in " +
-                        base::people_span(free - now()));
+                        base::human_time_span(free - now()));
             touch(unit).look_again = free;
         } else if (upholder)
             enqueue(JobType::Start, unit.id, JobMode::Fail, "upheld by " + units_.get(upholder)->config->name);
