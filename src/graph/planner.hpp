@@ -58,7 +58,7 @@ class Planner {
     bool refused() const { return plan_.refusal != RefusalReason::None; }
 
     // reduce.cpp
-    void mark_matters();
+    void mark_matters(std::uint32_t from);
     void minimize_impact();
     void drop_redundant();
     void collect_garbage();

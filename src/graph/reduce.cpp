@@ -42,9 +42,9 @@ void Planner::collect_garbage() {
     }
 }
 
-void Planner::mark_matters() {
-    std::vector<std::uint32_t> open{0};
-    nodes_[0].matters = true;
+void Planner::mark_matters(std::uint32_t from) {
+    std::vector<std::uint32_t> open{from};
+    nodes_[from].matters = true;
     while (!open.empty()) {
         const std::uint32_t n = open.back();
         open.pop_back();
@@ -180,6 +180,9 @@ void Planner::absorb(std::uint32_t keeper, std::uint32_t other) {
     }
     from.first_in = from.first_out = none;
     from.alive = false;
+    // What one of them needs matters now if the other did; else it could be dropped later, and the keeper with it.
+    if (to.matters)
+        mark_matters(keeper);
 }
 
 void Planner::check_destructive() {

@@ -30,7 +30,7 @@ Plan Planner::run() {
     if (refused())
         return plan_;
 
-    mark_matters();
+    mark_matters(0);
     if (request_.mode == JobMode::Fail)
         minimize_impact();
     drop_redundant();

@@ -52,6 +52,8 @@ void World::said(const engine::Log& log) {
         stopping_since_ = now_.mono;
     }
     all_stopped_ = all_stopped_ || log.text.starts_with("all stopped");
+    if (log.text.find("left alone for a while") != std::string::npos)
+        limited_[log.unit] = now_.mono;
     if (log.text.find(": no ") != std::string::npos)
         refused_.insert(log.unit);
     // Units that are up may be ordered in a ring, which no plan has broken: the shutdown does.

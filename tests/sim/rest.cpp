@@ -46,7 +46,7 @@ void World::check_rest() const {
             for (const UnitId other : engine_->dependencies(id, kind, false))
                 check_pair(seen, kind, units_.at(other));
         // A daemon-reload changes who needs whom; that is felt when one of them changes its state.
-        if (is_up(seen.status) && seen.status.config->unit.stop_when_unneeded && !needed(seen) && !manners_.reloads && !refused_.contains(id))
+        if (is_up(seen.status) && seen.status.config->unit.stop_when_unneeded && !needed(seen) && !manners_.reloads && !let_alone(id))
             fail(name_of(id) + " runs although nobody needs it (StopWhenUnneeded=)");
     }
     // Nothing is kept for what is over: what wakes the engine is a timer of a service that runs.
@@ -75,13 +75,19 @@ void World::check_pair(const Seen& seen, DependencyKind kind, const Seen& other)
         if (is_up(seen.status) && is_up(other.status) && later && !manners_.odd_modes && !manners_.cancels)
             fail(both + " run together in spite of Conflicts=");
     } else if (kind == DependencyKind::BindsTo) {
-        if (is_up(seen.status) && is_down(other.status) && !refused_.contains(seen.status.id))
+        if (is_up(seen.status) && is_down(other.status) && !let_alone(seen.status.id))
             fail(both + ": the first runs without what it is bound to");
     } else if (is_up(seen.status) && is_down(other.status)) {
         const UnitId id = other.status.id;
         if (!recently(tried_, id) && !refused_.contains(id) && seen.status.active_enter.mono + 2 * rate_window < now_.mono)
             fail(both + ": the second is not upheld");
     }
+}
+
+/// Its stop could not be, or was made too often; the latter is made good when the window is over.
+bool World::let_alone(UnitId unit) const {
+    const auto at = limited_.find(unit);
+    return refused_.contains(unit) || (at != limited_.end() && now_.mono - at->second <= rate_window);
 }
 
 bool World::needed(const Seen& seen) const {

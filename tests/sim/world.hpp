@@ -98,6 +98,7 @@ class World {
     void check_rest() const;
     void check_pair(const Seen& unit, unit::DependencyKind kind, const Seen& other) const;
     bool needed(const Seen& unit) const;
+    bool let_alone(UnitId unit) const;
     void check_old_jobs(JobId last) const;
     void check_end();
     void check_restored(const std::map<std::string, std::string>& before) const;
@@ -135,6 +136,7 @@ class World {
     std::map<UnitId, std::vector<Instant>> starts_; ///< since the counters were last cleared
     std::set<UnitId> cleared_;                ///< in this event
     std::map<UnitId, Instant> tried_; ///< last end of a start job
+    std::map<UnitId, Instant> limited_; ///< last time the engine had started or stopped it too often
     std::set<UnitId> refused_;        ///< a job of the engine's own could not be: its requirements contradict each other
     std::set<UnitId> extended_;               ///< sent EXTEND_TIMEOUT_USEC=: its timeouts are its own affair
     bool stopping_ = false, left_ = false, all_stopped_ = false, well_behaved_ = false;
