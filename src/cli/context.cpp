@@ -114,7 +114,7 @@ int Context::complain_no_init(const base::Error& error) {
     if (systemctl())
         complain("System has not been booted with systemd as init system (PID 1). Can't operate.");
     else if (!options.socket.empty())
-        complain("{}: nobody answers at {} (--socket=); without --socket= the usual places are tried", program, base::printable(options.socket));
+        complain("no monoinit here: nobody answers at {} (--socket=); without that option the usual places are tried.", base::printable(options.socket));
     else
         complain("no monoinit here: {}.", about_pid_one());
     return 1;

@@ -17,6 +17,8 @@ namespace monoinit::cli {
 
 namespace {
 
+constexpr std::string_view quotes = "\"'(),;[]"; ///< what may stand around a number in a command line
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string lower(std::string_view text) {
@@ -97,10 +99,15 @@ std::vector<std::uint16_t> ports_complained_of(const std::vector<std::string>& l
             add_ports(line, ":", ports);
     for (const std::string& line : low)
         add_ports(line, "port", ports);
-    for (const std::string_view word : base::split(command, ' ')) {
-        add_ports(word, "", ports);
-        add_ports(word, ":", ports);
-        add_ports(word, "=", ports);
+    for (std::string_view word : base::split(command, ' ')) {
+        while (!word.empty() && quotes.find(word.back()) != quotes.npos)
+            word.remove_suffix(1);
+        const std::size_t mark = word.find_last_of(":=");
+        std::string_view number = mark == word.npos ? word : word.substr(mark + 1);
+        while (!number.empty() && quotes.find(number.front()) != quotes.npos)
+            number.remove_prefix(1);
+        if (!number.empty() && std::ranges::all_of(number, is_digit))
+            add_ports(":" + std::string(number), ":", ports);
     }
     return ports;
 }

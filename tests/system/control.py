@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What people type and what they read: verbs, words, exit statuses, on the real binary as PID 1."""
 import json
+import os
+import subprocess
 
-from harness import Box, check, equal, run, until
+from harness import MONOINIT, Box, check, equal, run, until
 
 SLEEP = "[Service]\nExecStart=/bin/sleep 1000\n"
 
@@ -79,6 +81,16 @@ def story_verbs_say_what_happened():
         check("StandardOutput= is null" in box.initctl("status", "quiet").stdout, "where the output goes")
         done = box.initctl("--socket=/nonexist/control", "list")
         check("/nonexist/control" in done.stderr and done.returncode == 1, done.stderr)
+
+
+def story_without_an_init():
+    """Diagnostic 1: what PID 1 is instead, and what to change."""
+    tool = os.path.join(os.path.dirname(MONOINIT), "initctl")
+    script = f"echo Container started; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; {tool}; exit 0"
+    command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    check(done.stderr.startswith('no monoinit here: PID 1 is "sh -c echo Container started;'), done.stderr)
+    check('Set "overrideCommand": false.' in done.stderr, done.stderr)
 
 
 def story_json_everywhere():
