@@ -23,7 +23,7 @@ def story_reexec_keeps_late_units():
         pid = box.main_pid("late")
         box.inside("kill", "-9", str(pid), check=True)
         until("it is restarted", lambda: box.main_pid("late") not in (0, pid))
-        equal(box.initctl("exit", "7").returncode, 0)
+        box.initctl("exit", "7")  # its own status is nothing to go by: it may die with the namespace
         equal(box.wait(), 7)
 
 
