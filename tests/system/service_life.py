@@ -262,12 +262,17 @@ def say(text):
     if "NOTIFY_SOCKET" in os.environ:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
 if verb == "run":
+    ready, said = os.pipe()
     back = os.fork() if "--detach" in rest else 0
-    if back == 0:
+    if back:
+        os.close(said)
+        os.read(ready, 1) # as podman, which leaves when its conmon has spoken
+    else:
         if "--detach" in rest:
             os.setsid()
         open(state, "w").write(str(os.getpid()))
         say("MAINPID=%d\\nREADY=1" % os.getpid())
+        os.close(said)
         signal.pause()
 elif verb == "stop" and os.path.exists(state):
     os.kill(int(open(state).read()), signal.SIGTERM)
