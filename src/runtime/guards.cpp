@@ -139,6 +139,16 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     ran.push_back({id, invocation, std::move(record)});
 }
 
+/// Said once, not at each restart.
+void Guards::note_degraded(base::UnitId unit, const std::string& name, std::vector<std::string> notices) {
+    std::vector<std::string>& known = notices_[unit];
+    if (known == notices)
+        return;
+    known = std::move(notices);
+    for (const std::string& text : known)
+        links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(name), text));
+}
+
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     const engine::UnitStatus status = links_.status(unit);
     const unit::UnitConfig& config = *status.config;
@@ -160,7 +170,7 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     context.journal_stream = streams->journal_stream;
     exec::BuiltPlan built = exec::build_plan(config, command, links_.manager, context);
     if (!built.notices.empty())
-        notices_[unit] = built.notices;
+        note_degraded(unit, config.name, std::move(built.notices));
     note_start(unit, spawn.guard, spawn, command);
     if (built.failure) {
         fail_spawn(unit, spawn.guard,

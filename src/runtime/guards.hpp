@@ -102,6 +102,7 @@ class Guards : public SenderJudge {
     base::Result<void> give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context);
     void add_monitored(base::UnitId unit, exec::CommandContext& context) const;
     static exec::Outcome outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit);
+    void note_degraded(base::UnitId unit, const std::string& name, std::vector<std::string> notices);
     void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);
 
     Links links_;

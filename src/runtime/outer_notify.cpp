@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <poll.h>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,22 +32,38 @@ OuterNotify::OuterNotify() {
     }
 }
 
+namespace {
+
+/// A nonblocking socket connected to the manager's, which is writable while the manager's queue has room; -1: not to be had.
+sys::UniqueFd connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        return {};
+    std::memcpy(address.sun_path, path.data(), path.size());
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    sys::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
+        return {};
+    return fd;
+}
+
+} // namespace
+
 void OuterNotify::send(const std::string& message) {
     if (!active())
         return;
-#ifdef MONOINIT_LIBSYSTEMD
-    ::sd_notify(0, message.c_str());
-#else
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket_.size() >= sizeof address.sun_path)
+    const sys::UniqueFd fd = connect_to(socket_);
+    if (!fd)
         return;
-    std::memcpy(address.sun_path, socket_.data(), socket_.size());
-    if (socket_[0] == '@')
-        address.sun_path[0] = '\0';
-    const sys::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-    (void)::sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), length);
+#ifdef MONOINIT_LIBSYSTEMD
+    pollfd room{fd.get(), POLLOUT, 0};
+    if (::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
+        ::sd_notify(0, message.c_str()); // its socket blocks
+#else
+    (void)::send(fd.get(), message.data(), message.size(), MSG_NOSIGNAL);
 #endif
 }
 

@@ -96,6 +96,17 @@ def story_as_a_user_without_run():
         equal(box.stop(), 0)
 
 
+def story_a_group_out_of_reach():
+    """Said in the log and in status, once however often the service starts; no reason to fail."""
+    with Box({"web.service": "[Service]\nGroup=daemon\nExecStart=/bin/sleep infinity\n"}, ["web.service"], uid=1234) as box:
+        box.boot()
+        said = "Group=daemon is out of reach for uid 1234, ignored"
+        check(said in box.initctl("status", "web", uid=1234).stdout, "status names it")
+        box.initctl("restart", "web", uid=1234, check=True)
+        equal(box.stop(), 0)
+        equal(box.log().count(f"[monoinit] web: {said}"), 1, "times that the log names it")
+
+
 def story_command_in_the_foreground():
     with main_box(command=["/bin/sh", "-c", "echo from the command; exit 7"]) as box:
         box.boot(wait=False)
