@@ -149,7 +149,13 @@ void Engine::Impl::note_dropped(const graph::Dropped& dropped) {
     const Cause cause{needed != nullptr ? needed->config->name : std::string(), dropped.text};
     switch (dropped.kind) {
     case graph::Dropped::Kind::Missing: // only wanted: nobody misses it
+        return;
     case graph::Dropped::Kind::Conflict:
+        if (dropped.type == JobType::Stop || !graph::is_down(static_cast<graph::Activity>(unit->active)) || unit->cause == cause)
+            return;
+        touch(*unit).cause = cause;
+        if (!unit->config->builtin)
+            log(Severity::Warning, unit->id, brief(*unit) + " not started: " + dropped.text);
         return;
     case graph::Dropped::Kind::Needs:
         if (unit->cause == cause && unit->start_result == JobResult::Dependency)

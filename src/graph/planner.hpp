@@ -64,6 +64,7 @@ class Planner {
     void collect_garbage();
     void merge_all();
     bool merge_unit(UnitId unit); ///< false: a contradiction was met; a job was dropped or the request refused
+    std::string contradiction(std::uint32_t stop) const;
     void absorb(std::uint32_t keeper, std::uint32_t other);
     std::uint32_t weaker(std::uint32_t a, std::uint32_t b) const;
     bool is_conflicted_by(std::uint32_t node) const;

@@ -132,7 +132,8 @@ bool Planner::merge_unit(UnitId unit) {
                            " and to " + std::string(name(b)) + ": the requirements contradict each other");
                 return false;
             }
-            plan_.dropped.push_back({Dropped::Kind::Conflict, unit, nodes_[victim].type, {}, {}});
+            const std::uint32_t kept = victim == all[i] ? all[k] : all[i];
+            plan_.dropped.push_back({Dropped::Kind::Conflict, unit, nodes_[victim].type, {}, contradiction(kept)});
             kill(victim, true);
             return false;
         }
@@ -144,6 +145,18 @@ bool Planner::merge_unit(UnitId unit) {
     }
     nodes_[all[0]].type = type;
     return true;
+}
+
+/// Who wants a unit stopped that somebody else wants started.
+std::string Planner::contradiction(std::uint32_t stop) const {
+    for (std::uint32_t l = nodes_[stop].first_in; l != none; l = links_[l].next_in) {
+        if (!links_[l].alive || !links_[l].conflicts)
+            continue;
+        const UnitId other = nodes_[links_[l].from].unit;
+        return std::string(world_.facts(other).name) + ", which is started, conflicts with it: " +
+               world_.graph().describe(other, links_[l].via);
+    }
+    return "its jobs contradict each other";
 }
 
 void Planner::absorb(std::uint32_t keeper, std::uint32_t other) {

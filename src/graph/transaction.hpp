@@ -59,7 +59,7 @@ struct Dropped {
     UnitId unit;
     JobType type = JobType::Start;
     UnitId cause;       ///< Needs: the unit that this one's directive names
-    std::string text;   ///< "Requires= (web.service:5)" for Needs; the whole sentence for Cycle
+    std::string text;   ///< "Requires= (web.service:5)" for Needs; the whole sentence for Cycle and Conflict
 };
 
 struct Plan {

@@ -94,13 +94,16 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
         const std::uint64_t number = next_request_++;
         requests_[number] = {ticket, i};
         operation.reply.outcomes[i].unit = names[i];
-        const base::UnitId unit = runtime_.load(names[i]);
+        const bool incomplete = unit::is_template(names[i]);
+        const base::UnitId unit = incomplete ? base::UnitId{} : runtime_.load(names[i]);
         if (!unit) {
             control::JobOutcome outcome;
             outcome.unit = names[i];
             outcome.result = "refused";
-            outcome.refusal = "not-found";
-            outcome.text = fmt::format("{} is not a valid unit name", base::printable(names[i]));
+            outcome.refusal = incomplete ? "template" : "not-found";
+            outcome.text = incomplete ? fmt::format("{} is a template; say which instance, as in {}",
+                                                    names[i], unit::with_instance(names[i], "NAME"))
+                                      : fmt::format("{} is not a valid unit name", base::printable(names[i]));
             settle(number, std::move(outcome));
             continue;
         }

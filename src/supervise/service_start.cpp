@@ -87,10 +87,12 @@ void Service::refuse_start(ServiceResult f, std::string text, Step& step) {
     data_.result = f;
     data_.will_restart = false;
     data_.flush_restarts = true;
+    const bool said = data_.state == Failed && data_.last_failure == text; // Upholds= asks again and again
     data_.last_failure = text;
-    say(Severity::Error,
-        f == ServiceResult::StartLimitHit ? std::move(text) : "not started: " + text,
-        step);
+    if (!said)
+        say(Severity::Error,
+            f == ServiceResult::StartLimitHit ? std::move(text) : "not started: " + text,
+            step);
     if (data_.state == Failed)
         return;
     enter(Failed, step);

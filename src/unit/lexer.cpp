@@ -87,11 +87,13 @@ void Lexer::classify(std::string_view logical, Token& token) {
     }
     if (!base::is_valid_utf8(logical)) {
         token.complaint = "line is not valid UTF-8";
+        token.fatal_elsewhere = true;
         return;
     }
     if (logical.front() == '[') {
         if (logical.back() != ']' || logical.size() == 2) {
             token.complaint = "section header without closing bracket";
+            token.fatal_elsewhere = logical.size() != 2;
             return;
         }
         token.kind = Token::Kind::Section;

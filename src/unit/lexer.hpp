@@ -18,6 +18,7 @@ struct Token {
     std::string_view excerpt; ///< the first physical line as written
     std::string_view last_line; ///< the last physical line
     std::string_view complaint; ///< of a Bad line: why, safe for the log
+    bool fatal_elsewhere = false; ///< systemd gives up the whole file for it
 };
 
 /// The views of a token hold until the next call of next().

@@ -98,6 +98,8 @@ void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
     }
     unit.files.push_back(located.path);
     auto text = files.read(located.path, file_size_limit);
+    if (!text && text.error().code == base::Errc::NotFound) // the directory named it, so it is a link
+        return give_up(unit, LoadState::Error, "a link to " + located.path + ", which does not exist", located.name);
     if (!text)
         return give_up(unit, LoadState::Error, describe_read_error(text.error()), located.path);
     if (text->empty())

@@ -97,11 +97,20 @@ class Parser {
         case Token::Kind::Assignment:
             return assign(token);
         case Token::Kind::Bad:
-            complain(token, Problem::Kind::Syntax, after_broken_ ? broken_text() : std::string(token.complaint));
-            if (token.excerpt.starts_with('['))
-                inside_ = Inside::Skipped; // what follows belongs to no section we know
-            return;
+            return bad_line(token);
         }
+    }
+
+    void bad_line(const Token& token) {
+        const bool header = token.excerpt.starts_with('[');
+        if (inside_ == Inside::Skipped && !header && !token.fatal_elsewhere)
+            return; // another program's section may look as that likes
+        Problem* const problem =
+            complain(token, Problem::Kind::Syntax, after_broken_ ? broken_text() : std::string(token.complaint));
+        if (problem != nullptr && token.fatal_elsewhere)
+            problem->consequence = "Only this is left out here; systemd refuses the whole file.";
+        if (header)
+            inside_ = Inside::Skipped; // what follows belongs to no section we know
     }
 
     void enter_section(const Token& token) {

@@ -172,6 +172,61 @@ def story_start_limits_by_all_their_names():
         equal(box.wait(), 1, "StartLimitAction= ends the container")
 
 
+def story_what_a_stop_reaches():
+    """KillMode= and the signals of systemd.kill(5)."""
+    def trapping(signal, word):
+        return f"/bin/sh -c 'trap \"echo {word}; exit 0\" {signal}; trap \"echo refused\" TERM; echo set; while :; do sleep 0.05; done'"
+    tree = "/bin/sh -c 'trap \"exit 0\" TERM; sh -c \"trap : TERM; echo set; while :; do sleep {}; done\" & while :; do sleep 0.05; done'"
+    table = {
+        "group": "TimeoutStopSec=300ms\nExecStart=" + tree.format("0.0501"),
+        "process": "KillMode=process\nExecStart=" + tree.format("0.0502"),
+        "mixed": "KillMode=mixed\nTimeoutStopSec=300ms\nExecStart=" + tree.format("0.0503"),
+        "none": "KillMode=none\nExecStart=" + tree.format("0.0504"),
+        "int": "KillSignal=SIGINT\nExecStart=" + trapping("INT", "got-int"),
+        "hup": "SendSIGHUP=yes\nExecStart=" + trapping("HUP", "got-hup"),
+        "quit": "FinalKillSignal=SIGQUIT\nTimeoutStopSec=200ms\nExecStart=" + trapping("QUIT", "got-quit"),
+        "abort": "TimeoutStopFailureMode=abort\nTimeoutStopSec=200ms\nExecStart=" + trapping("ABRT", "got-abort"),
+        "again": "RestartKillSignal=SIGUSR1\nExecStart=" + trapping("USR1", "got-usr1"),
+        "command": 'ExecStart=/bin/sleep infinity\nExecStop=-/bin/false\nExecStop=/bin/sh -c "echo stop=$MAINPID; kill $MAINPID"\nExecStopPost=/bin/sh -c "echo after=$SERVICE_RESULT,$EXIT_STATUS"',
+        "slow": "TimeoutStopSec=200ms\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep infinity",
+    }
+    with Box(services(table)) as box:
+        boot_all(box, table)
+        for name in table:
+            if name not in ("command", "slow"):
+                box.wait_log(rf"^\[{name}\] set$")
+        box.initctl("restart", "again", check=True)
+        for name in table:
+            if name != "again":
+                box.initctl("stop", name)
+        for name, word in (("int", "int"), ("hup", "hup"), ("quit", "quit"), ("abort", "abort"), ("again", "usr1")):
+            box.wait_log(rf"^\[{name}\] got-{word}$")
+        box.wait_log(r"^\[command\] after=success,TERM$")
+        for name, left in (("group", False), ("process", True), ("mixed", False), ("none", True)):
+            equal(bool(box.find(f"do sleep 0.050{1 + list(table).index(name)}; done")), left, name)
+        wanted = {"group": "timeout", "process": "success", "mixed": "success", "none": "success", "int": "success", "quit": "timeout",
+                  "abort": "timeout", "slow": "timeout"}
+        equal({name: box.show(name, "Result") for name in wanted}, wanted)
+        equal(box.stop(), 0, "exit status: what KillMode= spared is ended with the container")
+
+
+def story_what_is_not_started_says_why():
+    table = {"one": ("ExecStart=/bin/sleep infinity", "Conflicts=two.service"), "two": "ExecStart=/bin/sleep infinity",
+             "many@": "ExecStart=/bin/sleep infinity", "up": ("ExecStart=/bin/sleep infinity", "Upholds=bad.service"),
+             "bad": "ExecStart=/bin/false"}
+    with Box(services(table)) as box:
+        os.symlink("/nonexistent/file", os.path.join(box.units, "dangling.service"))
+        boot_all(box, table)
+        box.wait_log(r"^\[monoinit\] two not started: one.service, which is started, conflicts with it: Conflicts= \(one.service:2\)$")
+        check("conflicts with it" in box.initctl("status", "two").stdout, "Why")
+        refused = box.initctl("start", "many@")
+        check(refused.returncode == 1 and "many@.service is a template" in refused.stderr, refused.stderr)
+        refused = box.initctl("start", "dangling")
+        check("a link to /nonexistent/file, which does not exist" in refused.stderr, refused.stderr)
+        box.wait_log(r"^\[monoinit\] bad: started or stopped by its dependencies too often") # and said only once:
+        equal(box.log().count("bad: restarting too quickly"), 1)
+
+
 def story_libsystemd_as_the_client():
     """The example with the real libsystemd: many at once, so that messages overtake the guards' reports of the pid."""
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/notify/notify.c")
