@@ -216,8 +216,11 @@ bool host(const std::string& parameter, const ConditionContext& context) {
 }
 
 bool kernel_command_line(const std::string& parameter, const ConditionContext&) {
+    // The machine's command line is no business of a container: PID 1's arguments stand for it, as under systemd.
+    std::string line = read_file("/proc/1/cmdline");
+    std::ranges::replace(line, '\0', ' ');
     const bool with_value = parameter.find('=') != parameter.npos;
-    for (const std::string& word : words_of(read_file("/proc/cmdline")))
+    for (const std::string& word : words_of(line))
         if (word == parameter || (!with_value && word.starts_with(parameter + "=")))
             return true;
     return false;

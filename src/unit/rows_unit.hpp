@@ -94,7 +94,7 @@ inline constexpr auto unit_rows = std::to_array<Directive>({
     condition<ConditionKind::Firmware>("ConditionFirmware", "uefi", "Start only on this firmware; never true in a container."),
     condition<ConditionKind::Virtualization>("ConditionVirtualization", "container", "Start only in this kind of machine or container."),
     condition<ConditionKind::Host>("ConditionHost", "build*", "Start only on the host of this name or machine id."),
-    condition<ConditionKind::KernelCommandLine>("ConditionKernelCommandLine", "quiet", "Start only if the kernel was booted with this."),
+    condition<ConditionKind::KernelCommandLine>("ConditionKernelCommandLine", "quiet", "Start only if PID 1 has this argument: it stands for the kernel command line in a container."),
     condition<ConditionKind::KernelVersion>("ConditionKernelVersion", ">=5.4", "Start only on this kernel version."),
     condition<ConditionKind::Version>("ConditionVersion", "kernel >=5.4", "Start only on this version of the kernel, systemd or libc.", 257),
     condition<ConditionKind::Credential>("ConditionCredential", "token", "Start only if the credential was passed in."),
