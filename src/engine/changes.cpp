@@ -41,7 +41,7 @@ void Engine::Impl::take_change(const Change& change) {
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)
         return;
-    if (stopping_.on && is_down(activity(change.after)))
+    if (stopping_.on && is_down(activity(change.after)) && !change.will_restart)
         note_down(unit);
     if (unasked)
         retroactive(unit, change);
@@ -82,6 +82,9 @@ bool Engine::Impl::judge_job(Unit& unit, const Change& change) {
         }
         return false;
     case JobType::Stop:
+        if (change.will_restart)
+            return false; // only passing through: its restart is to be cancelled yet
+        [[fallthrough]];
     case JobType::Restart:
         if (is_down(now_is)) {
             finish(unit, JobResult::Done);

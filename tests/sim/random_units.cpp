@@ -19,7 +19,7 @@ UnitType type_at(std::size_t index) {
     case 5:
         return UnitType::Mount;
     case 7:
-        return index > 10 ? UnitType::Timer : UnitType::Service;
+        return UnitType::Timer;
     case 9:
         return UnitType::Target;
     default:
@@ -42,7 +42,7 @@ constexpr auto kinds = std::to_array<DependencyKind>({
 void random_service(Random& random, unit::UnitConfig& config) {
     constexpr auto types =
         std::to_array<ServiceType>({ServiceType::Simple, ServiceType::Exec, ServiceType::Forking, ServiceType::Oneshot,
-                                    ServiceType::Oneshot, ServiceType::Notify, ServiceType::NotifyReload, ServiceType::Idle});
+                                    ServiceType::Oneshot, ServiceType::Notify, ServiceType::NotifyReload, ServiceType::NotifyReload, ServiceType::Idle});
     constexpr auto policies = std::to_array<unit::RestartPolicy>(
         {unit::RestartPolicy::No, unit::RestartPolicy::No, unit::RestartPolicy::OnSuccess, unit::RestartPolicy::OnFailure,
          unit::RestartPolicy::OnAbnormal, unit::RestartPolicy::OnWatchdog, unit::RestartPolicy::OnAbort, unit::RestartPolicy::Always});
@@ -98,7 +98,7 @@ void random_service(Random& random, unit::UnitConfig& config) {
     command(unit::ExecList::Condition, 8);
     command(unit::ExecList::StartPre, 15);
     command(unit::ExecList::StartPost, 15);
-    command(unit::ExecList::Reload, 30);
+    command(unit::ExecList::Reload, 45);
     command(unit::ExecList::Stop, 15);
     command(unit::ExecList::StopPost, 15);
     constexpr auto modes = std::to_array<unit::KillMode>({unit::KillMode::ControlGroup, unit::KillMode::ControlGroup,

@@ -131,7 +131,10 @@ void World::happen_to_guard() {
 }
 
 void World::send_notify() {
-    const UnitId unit = random_unit();
+    UnitId unit = random_unit();
+    if (random_.chance(40)) // what happens during a reload is rare enough
+        for (const auto& [id, seen] : units_)
+            unit = seen.status.active == ActiveState::Reloading ? id : unit;
     const engine::UnitStatus status = engine_->status(unit);
     if (status.service == nullptr)
         return;
@@ -141,7 +144,10 @@ void World::send_notify() {
     supervise::Notified notified;
     notified.sender = static_cast<supervise::Notified::Sender>(random_.chance(70) ? 0 : random_.below(5));
     notified.pid = status.service->main_pid;
-    notified.text = texts[random_.below(texts.size())];
+    const bool reloads = status.active == ActiveState::Reloading && random_.chance(40);
+    notified.text = texts[reloads ? 3 : random_.below(texts.size())];
+    if (notified.text.starts_with("RELOADING=1") && random_.chance(70)) // the answer to the signal, not one that crossed it
+        notified.text = fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now_.mono.since_boot.count());
     if (notified.text.starts_with("EXTEND_"))
         extended_.insert(unit);
     if (!status.service->guards.empty() && random_.chance(50))
