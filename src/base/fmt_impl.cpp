@@ -2,14 +2,13 @@
 // fmt declares these templates `extern`; the ones for char are instantiated here (we print no wide characters).
 // We never use its "L" formats, and std::locale is 600 kB: it brings all of iostreams.
 #define FMT_STATIC_THOUSANDS_SEPARATOR ','
+#include "base/fmt.hpp"
 #include <fmt/format-inl.h>
 
 namespace fmt {
 inline namespace v9 {
 namespace detail {
 
-template dragonbox::decimal_fp<float> dragonbox::to_decimal(float) noexcept;
-template dragonbox::decimal_fp<double> dragonbox::to_decimal(double) noexcept;
 template thousands_sep_result<char> thousands_sep_impl(locale_ref);
 template char decimal_point_impl(locale_ref);
 template void buffer<char>::append(const char*, const char*);

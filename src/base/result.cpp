@@ -1,4 +1,4 @@
-// Rendering of errors. Tested by tests/unit/base/result_test.cpp.
+// Rendering of errors. Tested by tests/unit/base.
 #include "base/result.hpp"
 
 #include <cstring>

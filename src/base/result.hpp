@@ -1,7 +1,7 @@
 #pragma once
 // Result<T>: a value or an Error. Functions that can fail return it; TRY passes the error on.
 // Exceptions are not control flow in this project. The names mirror std::expected.
-// Tested by tests/unit/base/result_test.cpp.
+// Tested by tests/unit/base.
 
 #include <cstdint>
 #include <optional>

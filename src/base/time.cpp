@@ -181,6 +181,18 @@ std::string format_time_span(Duration span, Duration accuracy) {
     return text;
 }
 
+std::string decimal(std::uint64_t value, std::uint64_t unit, unsigned digits) {
+    std::uint64_t scale = 1;
+    for (unsigned i = 0; i < digits; i++)
+        scale *= 10;
+    const std::uint64_t step = unit / scale, rounded = value / step + (value % step * 2 >= step && step > 1 ? 1 : 0);
+    std::string text = std::to_string(rounded / scale);
+    if (digits == 0)
+        return text;
+    const std::string behind = std::to_string(rounded % scale);
+    return text + "." + std::string(digits - behind.size(), '0') + behind;
+}
+
 std::string human_time_span(Duration span) {
     if (span == infinity)
         return "ever";

@@ -41,6 +41,10 @@ Result<Duration> parse_time_span(std::string_view text, Duration plain = std::ch
 /// "1min 30s", "100ms", "infinity", "0" as systemd's format_timespan() prints them, rounded to `accuracy`.
 std::string format_time_span(Duration span, Duration accuracy = Duration(1));
 
+/// "0.36": `value` / `unit`, rounded to so many digits behind the point (unit >= 10^digits). Ours, since a printer of floating
+/// point numbers is 40 kB of every image.
+std::string decimal(std::uint64_t value, std::uint64_t unit, unsigned digits);
+
 /// Short form for people: "3 min", "14 s", "31 ms", "0.36 s" (EXPERIENCE: the screen).
 std::string human_time_span(Duration span);
 

@@ -1,4 +1,4 @@
-// Finding files and the running init, and what is said when there is none. Tested by tests/unit/cli/context_test.cpp.
+// Finding files and the running init, and what is said when there is none. Tested by tests/unit/cli.
 #include "cli/context.hpp"
 
 #include "base/strings.hpp"

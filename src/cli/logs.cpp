@@ -1,4 +1,4 @@
-// initctl logs, and as much of journalctl as the logger can answer. Tested by tests/unit/cli/logs_test.cpp.
+// initctl logs, and as much of journalctl as the logger can answer. Tested by tests/unit/cli.
 #include "cli/logs.hpp"
 
 #include "base/strings.hpp"

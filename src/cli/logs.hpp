@@ -1,5 +1,5 @@
 #pragma once
-// The lines that the logger keeps. Tested by tests/unit/cli/logs_test.cpp.
+// The lines that the logger keeps. Tested by tests/unit/cli.
 
 #include "cli/context.hpp"
 

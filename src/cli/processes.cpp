@@ -1,4 +1,4 @@
-// Processes of a unit, from /proc. Tested by tests/unit/cli/processes_test.cpp.
+// Processes of a unit, from /proc. Tested by tests/unit/cli.
 #include "cli/processes.hpp"
 
 #include "base/fmt.hpp"

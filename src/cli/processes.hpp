@@ -1,6 +1,6 @@
 #pragma once
 // The processes of a unit as /proc shows them to the client. PID 1 names the guards only: reading a stranger's /proc
-// entries can block, so it is done here. Tested by tests/unit/cli/processes_test.cpp.
+// entries can block, so it is done here. Tested by tests/unit/cli.
 
 #include <cstdint>
 #include <optional>

@@ -153,6 +153,8 @@ std::string next_line(const UnitDetail& unit) {
         return "starts again in " + base::human_time_span(*summary.next_attempt);
     if (!summary.job.empty() && summary.active_state == "inactive")
         return "waits its turn: initctl list-jobs";
+    if (unit.type.starts_with("notify") && summary.active_state == "activating" && summary.sub_state == "start")
+        return "up when it says READY=1 (Type=" + unit.type + ")";
     if (summary.load_state == "masked" || summary.machine_masked)
         return "initctl unmask " + name + "; then: initctl start " + name;
     if (summary.load_state == "bad-setting" || summary.load_state == "error")

@@ -3,6 +3,7 @@
 
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -66,16 +67,15 @@ std::string Table::render(bool color, std::size_t gap, std::string_view indent) 
 }
 
 std::string human_size(std::uint64_t bytes) {
-    const auto size = static_cast<double>(bytes);
     if (bytes < 1000)
         return fmt::format("{} B", bytes);
     if (bytes < 1'000'000)
-        return fmt::format("{:.0f} kB", size / 1e3);
+        return base::decimal(bytes, 1000, 0) + " kB";
     if (bytes < 10'000'000)
-        return fmt::format("{:.1f} MB", size / 1e6);
+        return base::decimal(bytes, 1'000'000, 1) + " MB";
     if (bytes < 1'000'000'000)
-        return fmt::format("{:.0f} MB", size / 1e6);
-    return fmt::format("{:.1f} GB", size / 1e9);
+        return base::decimal(bytes, 1'000'000, 0) + " MB";
+    return base::decimal(bytes, 1'000'000'000, 1) + " GB";
 }
 
 std::string systemd_size(std::uint64_t bytes) {

@@ -1,5 +1,5 @@
 // initctl verify: the same parser as PID 1's, with excerpts that the log must not hold.
-// Tested by tests/unit/cli/verify_test.cpp.
+// Tested by tests/unit/cli.
 #include "cli/verify.hpp"
 
 #include "base/strings.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // What is wrong with unit files, as text for the terminal of whoever wrote them.
-// Tested by tests/unit/cli/verify_test.cpp.
+// Tested by tests/unit/cli.
 
 #include "unit/loader.hpp"
 

@@ -1,5 +1,5 @@
 // What a unit names and is not there, and loops in the order: what would fail at start, said before.
-// Tested by tests/unit/cli/verify_test.cpp.
+// Tested by tests/unit/cli.
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "cli/verify.hpp"

@@ -1,4 +1,4 @@
-// How a unit is, in words. Tested by tests/unit/cli/words_test.cpp.
+// How a unit is, in words. Tested by tests/unit/cli.
 #include "cli/words.hpp"
 
 #include "base/time.hpp"

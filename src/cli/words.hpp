@@ -1,5 +1,5 @@
 #pragma once
-// How a unit is, in words for people: one place for the overview, list and status. Tested by tests/unit/cli/words_test.cpp.
+// How a unit is, in words for people: one place for the overview, list and status. Tested by tests/unit/cli.
 
 #include "cli/terminal.hpp"
 #include "control/api.hpp"

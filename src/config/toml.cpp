@@ -3,11 +3,27 @@
 #include "config/config.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <string>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_FLOAT_CHARCONV 1 // its other way is a stringstream: 600 kB of iostreams and locales
+// libstdc++'s from_chars() for doubles would be 40 kB more; strtod() is in the binary anyway.
+namespace std {
+inline from_chars_result monoinit_from_chars(const char* first, const char* last, double& value) {
+    char* end = nullptr;
+    const std::string text(first, last);
+    value = std::strtod(text.c_str(), &end);
+    return {first + (end - text.c_str()), end == text.c_str() ? errc::invalid_argument : errc{}};
+}
+template <class Integer> from_chars_result monoinit_from_chars(const char* first, const char* last, Integer& value) {
+    return from_chars(first, last, value);
+}
+} // namespace std
+#define from_chars monoinit_from_chars
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"

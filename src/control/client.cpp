@@ -1,4 +1,4 @@
-// Client side of the control socket. Tested by tests/unit/control/client_test.cpp.
+// Client side of the control socket. Tested by tests/unit/control.
 #include "control/client.hpp"
 
 #include "control/codec.hpp"

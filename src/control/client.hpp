@@ -1,6 +1,6 @@
 #pragma once
 // The other end of the control socket: finding it, making sure of who answers, asking. Blocking; for the tools, never
-// for PID 1. Tested by tests/unit/control/server_test.cpp (both ends) and client_test.cpp.
+// for PID 1. Tested by tests/unit/control/server_test.cpp (both ends).
 
 #include "base/result.hpp"
 #include "control/api.hpp"

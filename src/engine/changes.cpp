@@ -1,6 +1,6 @@
 // A unit has changed its state. Its job may be over; if no job asked for the change, what is bound to the unit follows
 // it; OnFailure= and OnSuccess= units are started; and neighbours that must run, or must not, because of this unit are
-// looked at. Tested by tests/unit/engine/propagation_test.cpp.
+// looked at. Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 

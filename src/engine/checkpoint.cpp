@@ -1,6 +1,6 @@
 // Runtime state as bytes and back, so that a crash of PID 1 costs nothing: each unit with its machine and its job, and a
 // small record of globals. After a restore the first event makes jobs consistent with the states of their units, since
-// answers that were on their way (conditions, mounts) are lost. Tested by tests/unit/engine/checkpoint_test.cpp and by
+// answers that were on their way (conditions, mounts) are lost. Tested by tests/unit/engine and by
 // the simulation, which crashes at every kind of moment.
 
 #include "engine/codec.hpp"

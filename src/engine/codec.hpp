@@ -2,7 +2,7 @@
 // The checkpoint's format: a version byte, then fields of tag, length and bytes. Tags are never used for another
 // meaning and unknown ones are skipped, so older and newer binaries read each other. A field at its default is left out.
 // One function lists the fields of a thing, for saving and restoring alike: they cannot disagree. Reading trusts
-// nothing: every length and enum is checked. Private to engine/. Tested by tests/unit/engine/checkpoint_test.cpp.
+// nothing: every length and enum is checked. Private to engine/. Tested by tests/unit/engine and tests/sim.
 
 #include "base/ids.hpp"
 #include "base/signals.hpp"

@@ -56,6 +56,10 @@ void Engine::sync(const std::vector<ConfigPtr>& units, bool complete, base::Mome
     impl_->sync(units, complete, now);
 }
 
+void Engine::forget_unknown(UnitId unit) {
+    impl_->forget_unknown(unit);
+}
+
 void Engine::set_boot_target(UnitId unit) {
     impl_->boot_target_ = unit;
 }

@@ -50,6 +50,8 @@ class Engine {
     /// Adds new units and replaces the configuration of known ones (daemon-reload: `complete` = also forget inactive
     /// units that are no longer there). Runtime state is untouched. Aliases are known by `names`.
     void sync(const std::vector<ConfigPtr>& units, bool complete, base::Moment now);
+    /// Drops a name that was asked for and is no unit's, unless something refers to it; ids of others stay.
+    void forget_unknown(UnitId unit);
     /// Which unit's start is the boot; BootFinished is emitted when no job of that transaction is left.
     void set_boot_target(UnitId unit);
 

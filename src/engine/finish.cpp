@@ -1,5 +1,5 @@
 // A job ends: those who wait for it are told, jobs that depend on it fail with it, jobs ordered after it may run, and a
-// restart that has stopped its unit becomes a start. Tested by tests/unit/engine/jobs_test.cpp.
+// restart that has stopped its unit becomes a start. Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 

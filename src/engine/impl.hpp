@@ -46,6 +46,7 @@ struct Engine::Impl final : graph::World {
     void sync(const std::vector<ConfigPtr>& units, bool complete, Moment now);
     void fresh_graph();           ///< rebuilds it if units changed
     void forget_if_gone(Unit& unit);
+    void forget_unknown(UnitId id);
 
     // requests.cpp: from a request to installed jobs
     struct Outcome {

@@ -1,6 +1,6 @@
 // Jobs and their order. Invariant: job.blockers is the number of ordered pairs with another installed job that goes
 // first; every change of a job's type or presence goes through unlink() and link(), which keep it for both sides.
-// Tested by tests/unit/engine/order_test.cpp and the simulation.
+// Tested by tests/unit/engine and the simulation.
 
 #include "engine/job_table.hpp"
 

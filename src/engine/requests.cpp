@@ -1,5 +1,5 @@
 // From a request to installed jobs: what a person may ask, the plan of graph/, and taking its jobs over into the table.
-// Tested by tests/unit/engine/request_test.cpp.
+// Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 

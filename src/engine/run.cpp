@@ -1,6 +1,6 @@
 // Jobs act on units. Services have a machine (supervise/); other units are simply up or down, but for mounts, which are
 // looked at. Whatever a machine wants done becomes an effect here, or a state change to be worked off.
-// Tested by tests/unit/engine/run_test.cpp.
+// Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 

@@ -1,7 +1,7 @@
 // The end: every job that starts something is cancelled, everything that is up gets a stop job, and these run in reverse
 // order, in parallel. A budget is shared out along the order, so that a unit that does not stop is killed while there
 // is time left for those that must stop after it. Exit the moment nothing is up.
-// Tested by tests/unit/engine/shutdown_test.cpp.
+// Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 
@@ -26,7 +26,7 @@ Duration reserve_of(Duration budget) {
 
 /// "0.04 s", "31 ms"
 std::string seconds(Duration span) {
-    return fmt::format("{:.2f} s", static_cast<double>(span.count()) / 1e6);
+    return base::decimal(static_cast<std::uint64_t>(span.count()), 1'000'000, 2) + " s";
 }
 
 std::string plural(std::size_t count, std::string_view word) {

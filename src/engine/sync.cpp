@@ -1,6 +1,6 @@
 // What is loaded: taking over configurations at boot, for units loaded later, and on daemon-reload. Runtime state is
 // never touched; a unit that runs keeps its settings when its file is gone or unusable, so that it can still be stopped
-// the way it asked to be. Tested by tests/unit/engine/sync_test.cpp.
+// the way it asked to be. Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 
@@ -91,6 +91,17 @@ void Engine::Impl::forget_if_gone(Unit& unit) {
     if (unit.armed != base::never)
         timers_.erase({unit.armed, unit.id});
     units_.remove(unit.id);
+    graph_stale_ = true;
+}
+
+void Engine::Impl::forget_unknown(UnitId id) {
+    const Unit* unit = units_.get(id);
+    if (unit == nullptr || unit->config->load_state != LoadState::NotFound || is_busy(*unit) || unit->armed != base::never)
+        return;
+    fresh_graph();
+    if (!graph_.edges(id).empty())
+        return;
+    units_.forget_newest(id);
     graph_stale_ = true;
 }
 

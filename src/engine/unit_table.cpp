@@ -1,4 +1,4 @@
-// Units by id and by name. Tested by tests/unit/engine/sync_test.cpp.
+// Units by id and by name. Tested by tests/unit/engine and tests/sim.
 
 #include "engine/unit_table.hpp"
 
@@ -49,6 +49,12 @@ void UnitTable::remove(UnitId id) {
         slots_[id.value - 1].reset();
         size_--;
     }
+}
+
+void UnitTable::forget_newest(UnitId id) {
+    remove(id);
+    if (id.value == slots_.size())
+        slots_.pop_back();
 }
 
 void UnitTable::renumber(Unit& unit, UnitId id) {

@@ -77,6 +77,8 @@ class UnitTable {
     /// Takes over a new configuration, names included.
     void replace(Unit& unit, ConfigPtr config);
     void remove(UnitId id);
+    /// Removes a unit that nothing has ever happened to; its id is free again if no unit came after it.
+    void forget_newest(UnitId id);
     /// After a re-exec: the unit gets the id it had before; whoever has it now gets the other one.
     void renumber(Unit& unit, UnitId id);
 

@@ -1,5 +1,5 @@
 // What people read: why a unit does not run, and lines about jobs. The words are those of the guide to the screen.
-// Tested by tests/unit/engine/why_test.cpp.
+// Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
 

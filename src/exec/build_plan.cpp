@@ -1,5 +1,5 @@
 // From a unit's configuration to the Plan of one command: who it runs as, what it is told, where its streams go. Decides
-// and resolves, opens nothing. Tested by tests/unit/exec/build_plan_test.cpp.
+// and resolves, opens nothing. Tested by tests/unit/exec.
 #include "exec/build_plan.hpp"
 
 #include "base/strings.hpp"

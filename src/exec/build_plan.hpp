@@ -1,7 +1,7 @@
 #pragma once
 // UnitConfig + which command + what the manager knows -> Plan. Runs in PID 1: touches no path that a unit names.
 // Environment as systemd.exec(5) "Environment Variables in Spawned Processes" and EXPERIENCE's defaults say.
-// Tested by tests/unit/exec/build_plan_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "base/signals.hpp"
 #include "base/time.hpp"

@@ -1,7 +1,7 @@
 // After vfork: this code shares all memory with the guard, which stands still until execve(). So: system calls and plain
 // stores only; no allocation, no formatting, no locks, no libc function that keeps state (setuid() and kin are called raw).
 // The order of the steps is systemd's: what needs privilege before the user is changed, chdir after it, since only that
-// user may be allowed to enter the directory. Tested by tests/unit/exec/child_test.cpp.
+// user may be allowed to enter the directory. Tested by tests/unit/exec.
 #include "exec/child.hpp"
 
 #include "sys/syscalls.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // The last step before exec: what runs in the vfork child, prepared by the guard as plain pointers.
-// Tested by tests/unit/exec/child_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "exec/stage.hpp"
 

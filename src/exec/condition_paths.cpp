@@ -1,6 +1,6 @@
 // Conditions on paths. The plain tests may block and run in a probe. The local ones answer the common case without a fork:
 // openat2() that crosses no mount point can only reach the root file system, from which this program itself runs.
-// Tested by tests/unit/exec/conditions_test.cpp.
+// Tested by tests/unit/exec.
 #include "exec/condition_tests.hpp"
 #include "exec/glob.hpp"
 #include "sys/directory_reader.hpp"

@@ -1,5 +1,5 @@
 // Conditions on the machine: read from /proc, /sys and os-release, which do not block. What a container cannot have
-// (firmware, most security modules) is false. Tested by tests/unit/exec/conditions_test.cpp.
+// (firmware, most security modules) is false. Tested by tests/unit/exec.
 #include "base/strings.hpp"
 #include "exec/condition_tests.hpp"
 #include "exec/environment.hpp"
@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <linux/capability.h>
@@ -170,11 +171,10 @@ bool pressure_at_most(const std::string& parameter, const char* file, const char
     if (at == text.npos)
         return true;
     const std::size_t number = text.find('=', at) + 1;
-    double actual = 0, wanted = 0;
-    std::from_chars(text.data() + number, text.data() + text.size(), actual);
-    if (std::from_chars(limit.data(), limit.data() + limit.size(), wanted).ec != std::errc{})
-        return false;
-    return actual <= wanted;
+    const std::string actual(text.substr(number, text.find_first_of(" \n", number) - number)), wanted(limit);
+    char* end = nullptr; // both are looked at in the C locale, which we never leave
+    const double most = std::strtod(wanted.c_str(), &end);
+    return end != wanted.c_str() && std::strtod(actual.c_str(), nullptr) <= most;
 }
 
 bool is_container_kind(const std::string& kind) {

@@ -1,5 +1,5 @@
 // All conditions of a unit, one by one: which hold, and which was the first that did not. One row a kind.
-// Tested by tests/unit/exec/conditions_test.cpp.
+// Tested by tests/unit/exec.
 #include "exec/conditions.hpp"
 
 #include "base/strings.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // Condition…= and Assert…= of systemd.unit(5). Kinds that touch a path the unit names are evaluated in a probe; the others,
-// and paths that are surely local, inline. Tested by tests/unit/exec/conditions_test.cpp.
+// and paths that are surely local, inline. Tested by tests/unit/exec.
 
 #include "unit/config.hpp"
 

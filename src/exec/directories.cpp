@@ -1,6 +1,6 @@
 // Making and removing directories one component at a time, each opened with O_NOFOLLOW relative to the last: a service that
 // owns a parent cannot lead root elsewhere with a symlink. One symlink is followed: the last component, when root made it
-// (an administrator moved /var/lib/x to another disk). Tested by tests/unit/exec/directories_test.cpp.
+// (an administrator moved /var/lib/x to another disk). Tested by tests/unit/exec.
 #include "exec/directories.hpp"
 
 #include "base/strings.hpp"

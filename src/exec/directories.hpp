@@ -1,6 +1,6 @@
 #pragma once
 // RuntimeDirectory= and kin: making them (in the guard), removing trees (in a probe). Safe against symlinks that a service
-// planted in a directory it owns. Tested by tests/unit/exec/directories_test.cpp.
+// planted in a directory it owns. Tested by tests/unit/exec.
 
 #include "base/result.hpp"
 #include "exec/plan.hpp"

@@ -1,5 +1,5 @@
 // Environments. The reader of files follows systemd's parse_env_file() state by state, since people move such files
-// between the two. Tested by tests/unit/exec/environment_test.cpp.
+// between the two. Tested by tests/unit/exec.
 #include "exec/environment.hpp"
 
 #include "base/strings.hpp"

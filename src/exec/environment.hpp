@@ -1,5 +1,5 @@
 #pragma once
-// Lists of NAME=value, and files of them. Tested by tests/unit/exec/environment_test.cpp.
+// Lists of NAME=value, and files of them. Tested by tests/unit/exec.
 
 #include "base/result.hpp"
 #include "unit/config.hpp"

@@ -1,5 +1,5 @@
 // One path component at a time: plain ones are appended, patterns are matched against the directory's names.
-// Tested by tests/unit/exec/glob_test.cpp.
+// Tested by tests/unit/exec.
 #include "exec/glob.hpp"
 
 #include "base/strings.hpp"

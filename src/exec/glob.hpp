@@ -1,5 +1,5 @@
 #pragma once
-// glob(3) without malloc(): the guard has none (sys/heap.hpp). Tested by tests/unit/exec/glob_test.cpp.
+// glob(3) without malloc(): the guard has none (sys/heap.hpp). Tested by tests/unit/exec.
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-// PID 1's end of a guard. Tested by tests/unit/exec/guard_link_test.cpp.
+// PID 1's end of a guard. Tested by tests/unit/exec.
 #include "exec/guard_link.hpp"
 
 #include "exec/spawn_slots.hpp"

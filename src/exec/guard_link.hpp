@@ -1,6 +1,6 @@
 #pragma once
 // PID 1's end of one guard: typed reports in, commands out, never blocking. Commands that do not fit into the socket wait
-// in a bounded queue until flush(). Tested by tests/unit/exec/guard_link_test.cpp.
+// in a bounded queue until flush(). Tested by tests/unit/exec.
 
 #include "base/ids.hpp"
 #include "base/result.hpp"

@@ -8,7 +8,7 @@
 // SIGKILL for the whole tree holds until nothing is left: what still appears below the guard is killed as well.
 // After its re-exec PID 1 sends Query to every guard; the answer is Hello, StartResult (if it was sent before), Tree, every
 // Exit that was not acknowledged, and TreeEmpty if it is: nothing PID 1 forgot is lost.
-// Tested by tests/unit/exec/guard_protocol_test.cpp.
+// Tested by tests/unit/exec.
 
 #include <cstdint>
 #include <cstring>

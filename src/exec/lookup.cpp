@@ -1,5 +1,5 @@
 // Program lookup, and the diagnosis of a failed execve(), which says ENOENT for a missing file and for a missing
-// interpreter alike. Tested by tests/unit/exec/lookup_test.cpp.
+// interpreter alike. Tested by tests/unit/exec.
 #include "exec/lookup.hpp"
 
 #include "base/strings.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // Finding the program of a command, and saying for people why it could not be executed.
-// Tested by tests/unit/exec/lookup_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "exec/child.hpp"
 

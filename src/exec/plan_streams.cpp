@@ -1,5 +1,5 @@
 // Where the three streams of a command go. What systemd sends to the journal, syslog or kmsg all goes into the log pipe.
-// Tested by tests/unit/exec/build_plan_test.cpp.
+// Tested by tests/unit/exec.
 #include "exec/plan_streams.hpp"
 
 #include <algorithm>

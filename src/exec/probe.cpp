@@ -1,4 +1,4 @@
-// Probes: work on paths that units name, in a child that may hang. Tested by tests/unit/exec/probe_test.cpp.
+// Probes: work on paths that units name, in a child that may hang. Tested by tests/unit/exec.
 #include "exec/probe.hpp"
 
 #include "exec/directories.hpp"

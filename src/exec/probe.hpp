@@ -2,7 +2,7 @@
 // Work that touches paths named by units, done in a forked child so that a hung mount hangs the child and not PID 1.
 // The caller watches `fd` in its loop, sets a timer, and calls take_answer() when the descriptor is readable (end of file
 // included); at the deadline it calls abandon(). The child is reaped like any child of PID 1 (a process stuck in the
-// kernel dies when the kernel lets it). Tested by tests/unit/exec/probe_test.cpp.
+// kernel dies when the kernel lets it). Tested by tests/unit/exec.
 
 #include "base/result.hpp"
 #include "exec/conditions.hpp"

@@ -1,5 +1,5 @@
 // PID 1's side of making a guard. The fork happens with all signals blocked, so that no handler of PID 1 (its crash
-// handler above all) can run in the child before the child has reset it. Tested by tests/unit/exec/spawn_test.cpp.
+// handler above all) can run in the child before the child has reset it. Tested by tests/unit/exec.
 #include "exec/spawn.hpp"
 
 #include "exec/guard.hpp"

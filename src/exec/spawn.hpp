@@ -4,7 +4,7 @@
 //   2. spawn_guard(plan, channel): returns when the guard is forked, before the command runs
 //   3. GuardLink(channel.ours): StartResult says how it went
 // The guard is a child of PID 1: its own end (exit status 0, or killed) comes as SIGCHLD of the returned pid.
-// Tested by tests/unit/exec/spawn_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "base/result.hpp"
 #include "exec/plan.hpp"

@@ -1,4 +1,4 @@
-// Reserved descriptor numbers for guards in the making. Tested by tests/unit/exec/spawn_test.cpp.
+// Reserved descriptor numbers for guards in the making. Tested by tests/unit/exec.
 #include "exec/spawn_slots.hpp"
 
 #include "sys/syscalls.hpp"

@@ -5,7 +5,7 @@
 // descriptors it needs are duplicated into a group of reserved low numbers, which PID 1 must leave alone until the guard
 // has its copy: it says so in a page both share, at the latest by its first report. There are a few groups; when all are
 // in use, on small descriptor limits and on old kernels spawn_guard() forks plainly.
-// Tested by tests/unit/exec/spawn_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "base/ids.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 // The steps between the decision to run a command and its execve(): one Stage a step, one row a stage. The exit statuses
-// are those of systemd.exec(5), "Process Exit Codes". Tested by tests/unit/exec/stage_test.cpp.
+// are those of systemd.exec(5), "Process Exit Codes". Tested by tests/unit/exec.
 
 #include <array>
 #include <cstdint>

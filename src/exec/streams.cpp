@@ -1,6 +1,6 @@
 // Opening the three streams. Files are opened as root before the user is changed, as systemd does. A stream that is the
 // same as another shares its open file description, so that "append" and file positions behave as in a shell's 2>&1.
-// Tested by tests/unit/exec/streams_test.cpp.
+// Tested by tests/unit/exec.
 #include "exec/streams.hpp"
 
 #include "sys/socket.hpp"

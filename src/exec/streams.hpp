@@ -1,5 +1,5 @@
 #pragma once
-// Standard input, output and error of a command, opened in the guard. Tested by tests/unit/exec/streams_test.cpp.
+// Standard input, output and error of a command, opened in the guard. Tested by tests/unit/exec.
 
 #include "base/result.hpp"
 #include "exec/plan.hpp"

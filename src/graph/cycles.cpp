@@ -2,7 +2,7 @@
 // for as well). A cycle is broken by giving up a job that the request does not need; one walk back over the cycle finds
 // it, from its end. What was walked to the end without a cycle stays so when jobs disappear, so the whole is linear
 // but for the cycles. Restart jobs are stops first and starts later, in another order: both orders are walked.
-// Tested by tests/unit/graph/cycle_test.cpp.
+// Tested by tests/unit/graph.
 
 #include "graph/planner.hpp"
 

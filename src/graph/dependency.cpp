@@ -1,6 +1,6 @@
 // The one table of dependency semantics. A row says what an edge of this relation means for the unit that has it.
 // The inverse rows matter as much as the directives: `b Requires a` is felt by a's stop job through RequiredBy.
-// Tested by tests/unit/graph/dependency_test.cpp.
+// Tested by tests/unit/graph.
 
 #include "graph/dependency.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 // What each dependency kind of systemd.unit(5) does, as one table: a relation (each directive and its inverse) is a set
 // of atoms, and jobs, transactions and state changes ask for atoms, never for directives by name.
-// Tested by tests/unit/graph/dependency_test.cpp.
+// Tested by tests/unit/graph.
 
 #include "unit/config.hpp"
 

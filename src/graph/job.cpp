@@ -1,5 +1,5 @@
 // The rules of jobs as tables: names, merging, and which of two ordered jobs goes first.
-// Tested by tests/unit/graph/job_test.cpp.
+// Tested by tests/unit/graph.
 
 #include "graph/job.hpp"
 

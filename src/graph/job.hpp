@@ -1,6 +1,6 @@
 #pragma once
 // Jobs: what is to be done to a unit (systemd.unit(5), systemctl(1)). Merging rules and names are systemd's.
-// Tested by tests/unit/graph/job_test.cpp.
+// Tested by tests/unit/graph.
 
 #include "base/ids.hpp"
 

@@ -3,7 +3,7 @@
 // ordering cycles. Planning is pure and changes nothing; the engine installs the plan or reports the refusal. The steps
 // are systemd's: expand, (isolate/triggering additions), mark what matters to the request, minimise impact (mode fail),
 // drop what is redundant, merge jobs of one unit, break cycles, check for destruction of queued jobs.
-// Tested by tests/unit/graph/transaction_test.cpp and cycle_test.cpp.
+// Tested by tests/unit/graph/transaction_test.cpp.
 
 #include "graph/graph.hpp"
 #include "graph/job.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 // Whole lines on their way to stdout: a ring in shared memory with one producer (the reading side) and one consumer (the
 // writer thread). Positions count bytes for ever; the memory is mapped twice in a row, so that any run is contiguous.
-// Tested by tests/unit/log/out_ring_test.cpp.
+// Tested by tests/unit/log.
 
 #include "log/shared_memory.hpp"
 

@@ -1,5 +1,5 @@
 // Frames between readers and the logger. Either may be of another version, and a reader may be anybody.
-// Tested by tests/unit/log/reader_protocol_test.cpp.
+// Tested by tests/unit/log.
 
 #include "log/reader_protocol.hpp"
 

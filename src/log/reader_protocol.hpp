@@ -1,7 +1,7 @@
 #pragma once
 // What a reader and the logger say to each other at <runtime dir>/logs (SOCK_STREAM): frames of {u32 size, u16 type} and a
 // payload. The reader sends one Query; the logger answers with Records, a Gap where lines had to go before they could be
-// sent, and End. Fields are only ever appended. Tested by tests/unit/log/reader_protocol_test.cpp.
+// sent, and End. Fields are only ever appended. Tested by tests/unit/log.
 
 #include "base/result.hpp"
 #include "log/record.hpp"

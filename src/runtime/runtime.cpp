@@ -17,6 +17,7 @@
 #include <cstring>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace monoinit::runtime {
 
@@ -146,6 +147,9 @@ base::UnitId Runtime::load(const std::string& name) {
     if (!unit::is_valid_name(name))
         return {};
     const base::UnitId known = engine_->find(name);
+    // Names that are no units' do not pile up, however many anybody asks for.
+    if (unknown_ && unknown_ != known)
+        engine_->forget_unknown(std::exchange(unknown_, {}));
     // A unit that was not there, or was masked, may have come meanwhile; others change by daemon-reload only.
     if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded)
         return known;
@@ -159,7 +163,10 @@ base::UnitId Runtime::load(const std::string& name) {
     engine_->sync(fresh, false, sys::moment_now());
     report_units(fresh);
     note_names(fresh);
-    return engine_->find(name);
+    const base::UnitId found = engine_->find(name);
+    if (found && engine_->status(found).config->load_state == unit::LoadState::NotFound)
+        unknown_ = found;
+    return found;
 }
 
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
@@ -288,7 +295,7 @@ void Runtime::on_boot_finished(const engine::BootFinished& finished) {
         return;
     ready_after_ = sys::now() - invocation_.started.mono;
     told_outside_ = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
-    log_->say(6, {}, fmt::format("ready in {:.2f} s: {}", static_cast<double>(ready_after_->count()) / 1e6, told_outside_));
+    log_->say(6, {}, fmt::format("ready in {} s: {}", base::decimal(static_cast<std::uint64_t>(ready_after_->count()), 1'000'000, 2), told_outside_));
     save_facts();
     start_command();
 }

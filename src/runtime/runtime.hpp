@@ -154,6 +154,7 @@ class Runtime {
     bool feeding_ = false, reap_again_ = false;
     std::vector<std::string> loaded_names_;
     std::unordered_set<std::string> known_names_;
+    base::UnitId unknown_; ///< the last name asked for that is no unit's
     std::unordered_set<std::string> reported_; ///< units whose problems were said
     std::uint64_t seed_[2] = {};               ///< of invocation ids
     base::UnitId boot_target_;

@@ -1,7 +1,7 @@
 #pragma once
 // The runtime directory: control socket, log socket, notify sockets. The first usable of /run/monoinit,
 // $XDG_RUNTIME_DIR/monoinit, /tmp/monoinit-UID, /dev/shm/monoinit-UID, made safely (owner, mode, no symlink).
-// Tested by tests/unit/runtime/state_dir_test.cpp.
+// Tested by tests/unit/runtime.
 
 #include "base/result.hpp"
 #include "sys/unique_fd.hpp"

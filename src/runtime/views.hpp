@@ -1,6 +1,6 @@
 #pragma once
 // From the engine's snapshots to what the control API shows: summaries, details, properties, dependencies.
-// Reads only. Tested by tests/unit/runtime/views_test.cpp and the system tests.
+// Reads only. Tested by tests/unit/runtime and the system tests.
 
 #include "control/api.hpp"
 #include "engine/engine.hpp"

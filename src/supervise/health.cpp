@@ -145,9 +145,14 @@ void HealthMonitor::replace_config(std::shared_ptr<const unit::UnitConfig> confi
 
 void HealthMonitor::restore(Data data, Moment now) {
     data_ = std::move(data);
-    for (Check& check : data_)
-        if (check.phase == Running || check.phase == Ending)
+    for (Check& check : data_) {
+        if (check.phase != Running && check.phase != Ending)
+            continue;
+        if (&check == &data_[startup] && check.verdict == Health::Healthy) // it had succeeded; only its tree was left
+            enter(check, Over, base::never);
+        else
             enter(check, Waiting, now.mono);
+    }
 }
 
 // ---- runs ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Clocks and the timerfd. Tested by tests/unit/sys/clock_test.cpp.
+// Clocks and the timerfd. Tested by tests/unit/sys.
 #include "sys/clock.hpp"
 
 #include "sys/syscalls.hpp"

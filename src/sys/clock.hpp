@@ -1,6 +1,6 @@
 #pragma once
 // Reading clocks and being woken at an Instant. Only the shell does either; the pure modules are told the time.
-// Tested by tests/unit/sys/clock_test.cpp.
+// Tested by tests/unit/sys.
 
 #include "base/result.hpp"
 #include "base/time.hpp"

@@ -1,4 +1,4 @@
-// getdents64(2). Tested by tests/unit/exec/glob_test.cpp.
+// getdents64(2). Tested by tests/unit/exec.
 #include "sys/directory_reader.hpp"
 
 #include <cstring>

@@ -1,6 +1,6 @@
 #pragma once
 // Names in a directory without opendir(3), which allocates: usable where there is no malloc() (sys/heap.hpp).
-// Tested by tests/unit/exec/glob_test.cpp.
+// Tested by tests/unit/exec.
 
 #include "sys/unique_fd.hpp"
 

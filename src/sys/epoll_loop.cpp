@@ -1,5 +1,5 @@
 // epoll with callbacks. Each watch carries a generation beside its descriptor, so that an event of a batch that was fetched
-// before the descriptor was closed and used anew is not given to its successor. Tested by tests/unit/sys/epoll_loop_test.cpp.
+// before the descriptor was closed and used anew is not given to its successor. Tested by tests/unit/sys.
 #include "sys/epoll_loop.hpp"
 
 #include "sys/syscalls.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // The one event loop: epoll with a callback a descriptor. Removing or closing any descriptor inside a callback is safe:
-// an event that was already fetched for it is dropped. Tested by tests/unit/sys/epoll_loop_test.cpp.
+// an event that was already fetched for it is dropped. Tested by tests/unit/sys.
 
 #include "base/result.hpp"
 #include "base/time.hpp"

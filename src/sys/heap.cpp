@@ -1,7 +1,7 @@
 // The heap and forks. glibc keeps everything of a single-threaded program in one brk area when told not to use mmap();
 // MADV_DONTFORK on that area excludes it, except its first pages, where a static binary has its thread-local storage
 // (errno, the stack protector's canary). operator new is replaced so that it can be led elsewhere for a while; ordinarily
-// it is malloc(). Tested by tests/unit/sys/heap_test.cpp.
+// it is malloc(). Tested by tests/unit/sys.
 #include "sys/heap.hpp"
 
 #include "sys/proc.hpp"

@@ -3,7 +3,7 @@
 // with a thousand units costs as much as the rest of a start (measured: 10 MB of heap double it). The guard needs none of
 // it, so the heap is excluded from the forks that make guards. Such a child has no malloc(): its operator new works on
 // memory of its own (a Scope, or enter_child()). All other forks take the heap along as ever.
-// Tested by tests/unit/sys/heap_test.cpp.
+// Tested by tests/unit/sys.
 
 #include <cstddef>
 

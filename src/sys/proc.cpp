@@ -1,6 +1,6 @@
 // Reading /proc. The first half works on stack buffers only, since the guard (whose heap is gone) and children of fork use
 // it. `children` files may miss a process while its siblings end: who needs all of them repeats until nothing changes.
-// Tested by tests/unit/sys/proc_test.cpp.
+// Tested by tests/unit/sys.
 #include "sys/proc.hpp"
 
 #include "sys/syscalls.hpp"

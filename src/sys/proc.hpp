@@ -1,6 +1,6 @@
 #pragma once
 // What /proc says about processes. The functions of the first half neither allocate nor lock: the guard and children of
-// fork use them. Everything tolerates that a process ends meanwhile. Tested by tests/unit/sys/proc_test.cpp.
+// fork use them. Everything tolerates that a process ends meanwhile. Tested by tests/unit/sys.
 
 #include <cstdint>
 #include <optional>

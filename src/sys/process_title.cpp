@@ -1,5 +1,5 @@
 // The kernel reads a command line from the memory where it put argv, and goes on into the environment behind it when the
-// last byte of argv is not NUL: so a title may fill both. Tested by tests/unit/sys/process_title_test.cpp.
+// last byte of argv is not NUL: so a title may fill both. Tested by tests/unit/sys.
 #include "sys/process_title.hpp"
 
 #include <algorithm>

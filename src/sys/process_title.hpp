@@ -1,6 +1,6 @@
 #pragma once
 // What ps(1) shows of us. Guards and the logger overwrite the argument area they inherited.
-// Tested by tests/unit/sys/process_title_test.cpp.
+// Tested by tests/unit/sys.
 
 #include <string_view>
 

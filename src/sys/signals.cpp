@@ -1,5 +1,5 @@
 // Masks, dispositions, signalfd. The reset uses the raw call: glibc refuses its two internal signals, which an image that
-// was started by another libc may have left ignored. Tested by tests/unit/sys/signals_test.cpp.
+// was started by another libc may have left ignored. Tested by tests/unit/sys.
 #include "sys/signals.hpp"
 
 #include "sys/syscalls.hpp"

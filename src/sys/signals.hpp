@@ -1,5 +1,5 @@
 #pragma once
-// Signal masks, dispositions, and signals as readable events. Tested by tests/unit/sys/signals_test.cpp.
+// Signal masks, dispositions, and signals as readable events. Tested by tests/unit/sys.
 
 #include "base/result.hpp"
 #include "sys/unique_fd.hpp"

@@ -1,4 +1,4 @@
-// Unix sockets with descriptors and credentials. Tested by tests/unit/sys/socket_test.cpp.
+// Unix sockets with descriptors and credentials. Tested by tests/unit/sys.
 #include "sys/socket.hpp"
 
 #include "sys/heap.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 // Unix sockets with descriptors and credentials. Received descriptors are never lost: the control buffer holds 253, the
 // kernel's maximum, so recvmsg() never closes one on our behalf (that close may block, see ARCHITECTURE.md).
-// Tested by tests/unit/sys/socket_test.cpp.
+// Tested by tests/unit/sys.
 
 #include "base/result.hpp"
 #include "sys/unique_fd.hpp"

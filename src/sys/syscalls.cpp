@@ -1,5 +1,5 @@
 // The seam to the kernel: each call first asks whether a test wants it to fail, then is made; newer calls have fall-backs.
-// No allocation, no locks: the guard and children of fork use it. Tested by tests/unit/sys/syscalls_test.cpp.
+// No allocation, no locks: the guard and children of fork use it. Tested by tests/unit/sys.
 #include "sys/syscalls.hpp"
 
 #include "base/enum_names.hpp"

@@ -3,7 +3,7 @@
 // test can make each of them fail (fork: EAGAIN, pipe: EMFILE …) and switch off what an old kernel or a seccomp filter
 // lacks. They behave like the calls they stand for: -1 and errno. Newer calls carry a fall-back each (kernel >= 4.18);
 // EPERM counts as ENOSYS there, since container engines answer so for calls they do not know.
-// Usable between fork and exec: no allocation, no locks. Tested by tests/unit/sys/syscalls_test.cpp.
+// Usable between fork and exec: no allocation, no locks. Tested by tests/unit/sys.
 
 #include <cstdint>
 #include <span>

@@ -1,6 +1,6 @@
 #pragma once
 // A descriptor that is owned: move-only, closed on destruction, errno kept.
-// Tested by tests/unit/sys/unique_fd_test.cpp.
+// Tested by tests/unit/sys.
 
 #include <cerrno>
 #include <unistd.h>

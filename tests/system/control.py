@@ -69,6 +69,10 @@ def story_verbs_say_what_happened():
         box.boot()
         equal(box.initctl("start", "web").stdout, f"web: already running (pid {box.main_pid('web')})\n")
         equal(box.initctl("stop", "cond").stdout, "cond: not running\n")
+        before = len(box.initctl("list", "--all").stdout.splitlines())
+        for i in range(20):
+            equal(box.initctl("status", f"nobody{i}").returncode, 4)
+        equal(len(box.initctl("list", "--all").stdout.splitlines()), before, "units after asking for names of none")
         done = box.initctl("start", "cond")
         equal((done.returncode, done.stdout), (0, f"cond: skipped: ConditionPathExists=/nonexist ({box.units}/cond.service:2) was not met\n"))
         equal(box.initctl("kill", "cond").stdout, "cond: has no process, so nothing was sent\n")

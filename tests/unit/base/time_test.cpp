@@ -48,6 +48,16 @@ TEST_CASE("what is no time span is refused") {
     CHECK(*parse_time_span("18446744073709551615us") == infinity); // fits systemd's 64 bits, not ours
 }
 
+TEST_CASE("decimals are rounded") {
+    CHECK(decimal(360'000, 1'000'000, 2) == "0.36");
+    CHECK(decimal(4'999, 1'000'000, 2) == "0.00");
+    CHECK(decimal(5'000, 1'000'000, 2) == "0.01");
+    CHECK(decimal(1'996'000, 1'000'000, 2) == "2.00");
+    CHECK(decimal(131'400'000, 1'000'000, 0) == "131");
+    CHECK(decimal(131'500'000, 1'000'000, 0) == "132");
+    CHECK(decimal(9'960'000, 1'000'000, 1) == "10.0");
+}
+
 TEST_CASE("time spans print as systemd prints them") {
     CHECK(format_time_span(0s) == "0");
     CHECK(format_time_span(infinity) == "infinity");
