@@ -30,7 +30,7 @@ using enum CheckPhase;
 // clang-format off
 constexpr PhaseEdge edges[] = {
     {Off, Blocked}, {Off, Waiting}, {Blocked, Waiting}, {Blocked, Off},
-    {Waiting, Running}, {Waiting, Off}, {Running, Ending}, {Running, Off}, {Running, Waiting}, {Running, Over},
+    {Waiting, Running}, {Waiting, Off}, {Running, Ending}, {Running, Off}, {Running, Waiting},
     {Ending, Running}, {Ending, Waiting}, {Ending, Over}, {Ending, Off}, {Over, Off},
 };
 // clang-format on

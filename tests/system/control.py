@@ -72,7 +72,8 @@ def story_verbs_say_what_happened():
         before = len(box.initctl("list", "--all").stdout.splitlines())
         for i in range(20):
             equal(box.initctl("status", f"nobody{i}").returncode, 4)
-        equal(len(box.initctl("list", "--all").stdout.splitlines()), before, "units after asking for names of none")
+        after = len(box.initctl("list", "--all").stdout.splitlines())
+        check(after <= before + 1, f"{after - before} names of none are kept, at most the last one may be")
         done = box.initctl("start", "cond")
         equal((done.returncode, done.stdout), (0, f"cond: skipped: ConditionPathExists=/nonexist ({box.units}/cond.service:2) was not met\n"))
         equal(box.initctl("kill", "cond").stdout, "cond: has no process, so nothing was sent\n")

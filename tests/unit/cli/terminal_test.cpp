@@ -41,7 +41,7 @@ TEST_CASE("rows of different length, an empty table") {
 TEST_CASE("sizes") {
     CHECK(human_size(999) == "999 B");
     CHECK(human_size(131'000'000) == "131 MB");
-    CHECK(human_size(2'250'000) == "2.2 MB");
+    CHECK(human_size(2'250'000) == "2.3 MB");
     CHECK(human_size(28'000) == "28 kB");
     CHECK(systemd_size(0) == "0B");
     CHECK(systemd_size(249856) == "244.0K");
