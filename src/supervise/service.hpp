@@ -118,6 +118,8 @@ class Service {
         bool stop_for_restart = false;
         bool said_notify_ignored = false, said_fd_store = false;
         bool ending = false;                  ///< forbid_starts()
+
+        bool operator==(const Data&) const = default;
         bool restart_unhealthy = false;       ///< fail_health(): it comes back whatever Restart= says
     };
     const Data& data() const { return data_; }

@@ -10,7 +10,7 @@
 namespace monoinit::sim {
 
 using graph::JobState;
-using graph::Order;
+using graph::JobType;
 using supervise::ServiceState;
 
 void World::fail(const std::string& what) const {
@@ -126,8 +126,10 @@ void World::check_order(const std::map<JobId, engine::JobStatus>& before) {
                 const auto was = before.find(at->second->id);
                 if (was == before.end() || was->second.type != at->second->type)
                     continue; // it has changed in this very event
-                const Order order = is_before ? graph::order_of(job.type, at->second->type) : graph::order_of(at->second->type, job.type);
-                if (order != Order::Any && (order == Order::SecondUnit) == is_before)
+                // In the order of the units, but a stop of the later one comes before anything of the earlier one.
+                const JobType of_later = is_before ? at->second->type : job.type;
+                const bool later_first = of_later == JobType::Stop || of_later == JobType::Restart;
+                if (later_first == is_before)
                     fail(fmt::format("{} of {} began before {} of {}", graph::name(job.type), name_of(job.unit),
                                      graph::name(at->second->type), name_of(other)));
             }

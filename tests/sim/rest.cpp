@@ -125,10 +125,13 @@ void World::check_end() {
 }
 
 /// Everything is as it was: what people see, and every byte that the next crash would read.
-void World::check_restored(const std::map<std::string, std::string>& before) const {
-    for (const auto& [name, text] : snapshot())
-        if (before.at(name).substr(before.at(name).find(' ')) != text.substr(text.find(' ')))
-            fail("lost in a crash: " + name + ": " + before.at(name) + " is now " + text);
+void World::check_restored(const std::map<std::string, Picture>& before) const {
+    for (const auto& [name, picture] : snapshot()) {
+        if (before.at(name).text != picture.text)
+            fail("lost in a crash: " + name + ": " + before.at(name).text + " is now " + picture.text);
+        if (before.at(name).data != picture.data)
+            fail("lost in a crash: something that the machine of " + name + " knew");
+    }
     for (const auto& [unit, bytes] : saved_)
         if (!bytes.empty() && engine_->save(unit) != bytes) // else forgotten before, and its number is free
             fail(fmt::format("the record of {} is not what was read, from byte {} of {} on", name_of(unit),
@@ -137,14 +140,15 @@ void World::check_restored(const std::map<std::string, std::string>& before) con
         fail("the record of globals is not what was read");
 }
 
-std::map<std::string, std::string> World::snapshot() const {
-    std::map<std::string, std::string> all;
-    for (const UnitId id : engine_->units()) {
+std::map<std::string, World::Picture> World::snapshot() const {
+    std::map<std::string, Picture> all;
+    for (const UnitId id : engine_->units()) { // not the number: units that never did anything have none to keep
         const engine::UnitStatus s = engine_->status(id);
-        all[s.config->name] = fmt::format("{} {} {} job {} {} invocation {} guards {} deadline {} why {}", id.value,
-                                          supervise::name(s.active), s.sub, s.job_id.value,
-                                          s.job ? graph::name(*s.job) : "-", s.invocation, s.service ? s.service->guards.size() : 0,
-                                          s.service ? s.service->state_deadline.since_boot.count() : 0, s.why);
+        Picture& picture = all[s.config->name];
+        picture.text = fmt::format("{} {} job {} {} invocation {} why {}", supervise::name(s.active), s.sub, s.job_id.value,
+                                   s.job ? graph::name(*s.job) : "-", s.invocation, s.why);
+        if (s.service != nullptr)
+            picture.data = *s.service;
     }
     return all;
 }

@@ -101,8 +101,13 @@ class World {
     bool let_alone(UnitId unit) const;
     void check_old_jobs(JobId last) const;
     void check_end();
-    void check_restored(const std::map<std::string, std::string>& before) const;
-    std::map<std::string, std::string> snapshot() const;
+    /// All there is to know of a unit: for people, and the machine's own data.
+    struct Picture {
+        std::string text;
+        std::optional<supervise::Service::Data> data;
+    };
+    void check_restored(const std::map<std::string, Picture>& before) const;
+    std::map<std::string, Picture> snapshot() const;
 
     std::string name_of(UnitId unit) const;
     [[noreturn]] void fail(const std::string& what) const;

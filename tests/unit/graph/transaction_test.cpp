@@ -275,3 +275,18 @@ TEST_CASE("a long chain costs no stack, and many cycles are all broken") {
     FakeWorld ringed(rings);
     CHECK(ringed.plan(JobType::Start, "t.target").jobs.size() == 1'001);
 }
+
+TEST_CASE("what a merged job needs is not dropped from under it") {
+    // x needs k to be there already; y, which x only wants, has k started, and k needs z. Of the ring z, v it is v that goes.
+    const auto world = [](bool z_first) {
+        return FakeWorld({service("x").dep(DependencyKind::Requisite, "k").wants("y").wants("v"), service("k").needs("z"), service("y").needs("k"),
+                          z_first ? service("z").after("v") : service("v").after("z"), z_first ? service("v").after("z") : service("z").after("v")});
+    };
+    for (const bool z_first : {false, true}) {
+        FakeWorld each = world(z_first);
+        const Plan plan = each.plan(JobType::Start, "x");
+        REQUIRE(plan.dropped.size() == 1);
+        CHECK(plan.dropped[0].unit == each.ids.find("v.service")->second);
+        CHECK(each.jobs(plan) == "start x, start y, start k, start z");
+    }
+}
