@@ -122,8 +122,14 @@ class Parser {
             inside_ = Inside::Known;
             return;
         }
-        if (token.name.starts_with("X-"))
+        if (token.name.starts_with("X-")) {
+            auto* ours = health_kind_of(token.name) ? complain(token, Problem::Kind::UnknownSection,
+                                                               "[" + std::string(token.name) + "] is for services only")
+                                                    : nullptr;
+            if (ours != nullptr)
+                ours->consequence = "Ignored, with everything up to the next section.";
             return;
+        }
         const bool printable = looks_like_directive(token.name);
         auto* problem = complain(token, Problem::Kind::UnknownSection,
                                  printable ? "unknown section [" + std::string(token.name) + "]" : "unknown section");

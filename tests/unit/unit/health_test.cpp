@@ -101,7 +101,9 @@ TEST_CASE("X-AfterHealthy is After and more") {
 }
 
 TEST_CASE("targets of a unit that is no service have no checks") {
-    CHECK(parsed("[X-Health]\nTcpConnect=80\n", UnitType::Target).health->empty());
+    const auto target = parsed("[X-Health]\nTcpConnect=80\n[X-Theirs]\na=b\n", UnitType::Target);
+    CHECK(target.health->empty());
+    CHECK(texts(target) == Lines{"1: [X-Health] is for services only"});
 }
 
 TEST_CASE("addresses") {
