@@ -184,6 +184,23 @@ struct Place {
     std::uint32_t line = 0;
 };
 
+/// LoadCredential= and SetCredential=, systemd.exec(5).
+struct Credential {
+    std::string id;     ///< file name below $CREDENTIALS_DIRECTORY
+    std::string source; ///< absolute path, or a name among the container's credentials; with `is_data` the data itself
+    bool is_data = false;
+    std::uint16_t file = 0;
+    std::uint32_t line = 0;
+};
+
+/// Credentials, rarely used, so kept apart.
+struct CredentialSection {
+    std::vector<Credential> load; ///< LoadCredential=; wins over `set`
+    std::vector<Credential> set;  ///< SetCredential=
+    std::vector<std::string> import; ///< ImportCredential=: globs over the container's credentials
+    bool empty() const { return load.empty() && set.empty() && import.empty(); }
+};
+
 /// Scheduling, rarely used, so kept apart.
 struct SchedulingSection {
     std::optional<int> nice, oom_score_adjust, cpu_policy, cpu_priority, io_class, io_priority;
@@ -226,6 +243,7 @@ struct ExecSection {
     std::optional<Duration> log_rate_limit_interval;
     std::optional<std::uint32_t> log_rate_limit_burst;
     Shared<SchedulingSection> scheduling;
+    Shared<CredentialSection> credentials;
     std::vector<Place> places; ///< of everything above, in file order: a step that fails names file and line
 };
 
@@ -297,6 +315,8 @@ struct ServiceSection {
     int reload_signal = 1;
     std::vector<std::string> sockets;
     OomPolicy oom_policy = OomPolicy::Stop;
+    bool essential = false;           ///< X-Essential=: its end is the container's
+    std::vector<std::uint16_t> ports; ///< X-Ports=: TCP ports it serves
 
     Duration effective_timeout_start() const;
     NotifyAccess effective_notify_access() const;
