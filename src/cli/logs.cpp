@@ -11,6 +11,7 @@
 #include <csignal>
 #include <ctime>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace monoinit::cli {
 
@@ -18,9 +19,12 @@ namespace {
 
 constexpr std::uint32_t default_lines = 100;
 
-/// Where the logger answers: as the init says, else beside its socket.
+/// Where the logger answers: beside the control socket, where that is in one of the usual places; else as the init says.
 base::Result<std::string> log_socket(Context& context) {
     control::Client* client = TRY(context.init());
+    std::string beside = client->path().substr(0, client->path().rfind('/')) + "/logs";
+    if (control::find_options(context.options.socket).socket.empty() && ::access(beside.c_str(), F_OK) == 0)
+        return beside;
     const auto info = TRY(client->ask<control::ManagerInfo>(control::InfoRequest{}));
     if (info.log_source.empty())
         return base::fail(base::Errc::NotFound, "monoinit keeps no log");

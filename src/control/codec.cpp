@@ -1,18 +1,15 @@
-// Varlink framing in both directions. Reading goes through nlohmann-json (parsed without exceptions, after the size,
-// depth and number of values have been counted); writing through json_writer.hpp.
+// Varlink framing in both directions. Reading goes through json_reader.hpp (after the size, depth and number of values
+// have been counted); writing through json_writer.hpp.
 // Tested by tests/unit/control/codec_test.cpp.
 #include "control/codec.hpp"
 
 #include "control/fields.hpp"
+#include "control/json_reader.hpp"
 #include "control/json_writer.hpp"
-
-#include <limits>
-#include <nlohmann/json.hpp>
 
 namespace monoinit::control {
 
 using base::Errc;
-using Json = nlohmann::json;
 
 namespace {
 
@@ -31,96 +28,79 @@ constexpr auto error_names = base::enum_names<Errc>({{Errc::NotFound, "NoSuchUni
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-/// Where reading failed: the name of the member.
+/// Fills structures through their tables of fields.
 struct Reader {
     bool strict; ///< unknown members are errors
-    std::string wrong{};
+    std::string wrong{}; ///< the member at which reading failed
 
-    template <class T> bool read(const Json& json, T& out) {
+    template <class T> bool read(const JsonValue& json, T& out) {
         if constexpr (has_fields<T>)
             return read_struct(json, out);
         else
             return read_scalar(json, out);
     }
-    template <class T> bool read_struct(const Json& json, T& out) {
-        if (!json.is_object())
+    template <class T> bool read_struct(const JsonValue& json, T& out) {
+        if (!json.is(JsonKind::Object))
             return false;
-        std::size_t known = 0;
-        const bool good = std::apply([&](const auto&... f) { return (read_field(json, out, f, known) && ...); }, fields<T>);
-        if (!good || !strict || known == json.size())
-            return good;
-        for (const auto& item : json.items())
-            if (!std::apply([&](const auto&... f) { return ((f.name == item.key()) || ...); }, fields<T>))
-                wrong = item.key();
-        return false;
-    }
-    template <class T, class M> bool read_field(const Json& json, T& out, const Field<T, M>& f, std::size_t& known) {
-        const auto found = json.find(f.name);
-        if (found == json.end())
-            return true;
-        known++;
-        if (found->is_null() || read(*found, out.*f.member))
-            return true;
-        if (wrong.empty())
-            wrong = f.name;
-        return false;
-    }
-    bool read_scalar(const Json& json, std::string& out) {
-        if (!json.is_string())
+        for (auto member = json.first(); member; member = member->next_in(json)) {
+            const std::string_view key = member->key();
+            bool known = false, good = true;
+            std::apply([&](const auto&... f) { (void)((f.name == key && (known = true, good = read_member(*member, out.*f.member))) || ...); }, fields<T>);
+            if (good && (known || !strict))
+                continue;
+            if (wrong.empty())
+                wrong = key;
             return false;
-        out = json.get_ref<const std::string&>();
+        }
         return true;
     }
-    bool read_scalar(const Json& json, bool& out) {
-        if (!json.is_boolean())
-            return false;
-        out = json.get<bool>();
-        return true;
+    template <class M> bool read_member(const JsonValue& json, M& out) { return json.is(JsonKind::Null) || read(json, out); }
+    bool read_scalar(const JsonValue& json, std::string& out) {
+        out = json.string();
+        return json.is(JsonKind::String);
+    }
+    bool read_scalar(const JsonValue& json, bool& out) {
+        out = json.natural() != 0;
+        return json.is(JsonKind::Boolean);
     }
     template <class I>
         requires std::is_integral_v<I>
-    bool read_scalar(const Json& json, I& out) {
-        if (!json.is_number_integer())
-            return false;
-        if (json.is_number_unsigned()) {
-            const auto value = json.get<std::uint64_t>();
-            out = static_cast<I>(value);
-            return std::in_range<I>(value);
+    bool read_scalar(const JsonValue& json, I& out) {
+        if (json.is(JsonKind::Negative)) {
+            out = static_cast<I>(json.negative());
+            return std::in_range<I>(json.negative());
         }
-        const auto value = json.get<std::int64_t>();
-        out = static_cast<I>(value);
-        return std::in_range<I>(value);
+        out = static_cast<I>(json.natural());
+        return json.is(JsonKind::Natural) && std::in_range<I>(json.natural());
     }
-    bool read_scalar(const Json& json, Duration& out) {
+    bool read_scalar(const JsonValue& json, Duration& out) {
         std::int64_t count = 0;
         if (!read_scalar(json, count) || count < 0)
             return false;
         out = Duration(count);
         return true;
     }
-    bool read_scalar(const Json& json, Moment& out) {
-        return json.is_object() && read_scalar(json.value("monotonic", Json(0)), out.mono.since_boot) &&
-               read_scalar(json.value("realtime", Json(0)), out.wall);
+    bool read_scalar(const JsonValue& json, Moment& out) {
+        const auto monotonic = json.find("monotonic"), realtime = json.find("realtime");
+        return json.is(JsonKind::Object) && (!monotonic || read_scalar(*monotonic, out.mono.since_boot)) &&
+               (!realtime || read_scalar(*realtime, out.wall));
     }
-    bool read_scalar(const Json& json, Verb& out) {
-        std::string name;
-        if (!read_scalar(json, name))
-            return false;
-        const auto verb = verb_from_name(name);
+    bool read_scalar(const JsonValue& json, Verb& out) {
+        const auto verb = verb_from_name(json.string());
         out = verb.value_or(out);
         return verb.has_value();
     }
-    bool read_scalar(const Json& json, std::pair<std::string, std::string>& out) {
-        return json.is_object() && read_scalar(json.value("name", Json()), out.first) &&
-               read_scalar(json.value("value", Json()), out.second);
+    bool read_scalar(const JsonValue& json, std::pair<std::string, std::string>& out) {
+        const auto name = json.find("name"), value = json.find("value");
+        return name && value && read_scalar(*name, out.first) && read_scalar(*value, out.second);
     }
-    template <class E> bool read_scalar(const Json& json, std::optional<E>& out) { return read(json, out.emplace()); }
-    template <class E> bool read_scalar(const Json& json, std::vector<E>& out) {
-        if (!json.is_array())
+    template <class E> bool read_scalar(const JsonValue& json, std::optional<E>& out) { return read(json, out.emplace()); }
+    template <class E> bool read_scalar(const JsonValue& json, std::vector<E>& out) {
+        if (!json.is(JsonKind::Array))
             return false;
         out.clear();
-        for (const Json& element : json)
-            if (!read(element, out.emplace_back()))
+        for (auto element = json.first(); element; element = element->next_in(json))
+            if (!read(*element, out.emplace_back()))
                 return false;
         return true;
     }
@@ -138,38 +118,44 @@ WireError invalid_parameter(std::string_view name) {
     return {std::string(service_prefix) + "InvalidParameter", "parameter", std::string(name)};
 }
 
-bool read_flag(const Json& message, const char* name, bool& out) {
+bool read_flag(const JsonValue& message, std::string_view name, bool& out) {
     const auto found = message.find(name);
-    if (found == message.end() || found->is_null())
-        return true;
-    if (!found->is_boolean())
-        return false;
-    out = found->get<bool>();
-    return true;
+    return !found || Reader{.strict = false}.read_member(*found, out);
 }
 
-std::variant<Call, WireError> decode_service_call(std::string_view method, const Json& parameters, Call call) {
+/// The parameters of a message: none at all is an object without members.
+struct Parameters {
+    std::optional<JsonValue> value;
+    explicit Parameters(const JsonValue& message) : value(message.find("parameters")) {
+        if (value && value->is(JsonKind::Null))
+            value.reset();
+    }
+    bool is_object() const { return !value || value->is(JsonKind::Object); }
+    template <class T> bool read(Reader& reader, T& out) const { return !value || reader.read(*value, out); }
+};
+
+std::variant<Call, WireError> decode_service_call(std::string_view method, const Parameters& parameters, Call call) {
     if (method == "GetInfo") {
         call.request = GetInfoRequest{};
         return call;
     }
     if (method == "GetInterfaceDescription") {
-        const auto found = parameters.find("interface");
-        if (found == parameters.end() || !found->is_string())
+        const auto found = parameters.value ? parameters.value->find("interface") : std::nullopt;
+        if (!found || !found->is(JsonKind::String))
             return invalid_parameter("interface");
-        call.request = GetInterfaceDescriptionRequest{found->get<std::string>()};
+        call.request = GetInterfaceDescriptionRequest{std::string(found->string())};
         return call;
     }
     return WireError{std::string(service_prefix) + "MethodNotFound", "method", std::string(service_prefix) + std::string(method)};
 }
 
-std::variant<Call, WireError> decode_manager_call(std::string_view method, const Json& parameters, Call call) {
+std::variant<Call, WireError> decode_manager_call(std::string_view method, const Parameters& parameters, Call call) {
     std::optional<WireError> error;
     const bool known = any_request([&]<class T>(T request) {
         if (Method<T>::name != method)
             return false;
         Reader reader{.strict = true};
-        if (!reader.read(parameters, request))
+        if (!parameters.read(reader, request))
             error = invalid_parameter(reader.wrong.empty() ? "parameters" : reader.wrong);
         else
             call.request = Request(std::move(request));
@@ -217,23 +203,22 @@ bool within_limits(std::string_view text, const Limits& limits) {
 std::variant<Call, WireError> decode_call(std::string_view message, const Limits& limits) {
     if (!within_limits(message, limits))
         return WireError{};
-    Json json = Json::parse(message, nullptr, false);
-    if (!json.is_object())
+    const auto text = JsonText::parse(message);
+    if (!text || !text->root().is(JsonKind::Object))
         return WireError{};
+    const JsonValue json = text->root();
     const auto method = json.find("method");
-    if (method == json.end() || !method->is_string())
+    if (!method || !method->is(JsonKind::String))
         return WireError{};
-    const auto found = json.find("parameters");
-    // Moved: a list of units is a tree worth not copying.
-    const Json parameters = found == json.end() || found->is_null() ? Json::object() : std::move(*found);
+    const Parameters parameters(json);
     Call call;
     if (!parameters.is_object() || !read_flag(json, "more", call.more) || !read_flag(json, "oneway", call.oneway))
         return WireError{};
 
-    const std::string& name = method->get_ref<const std::string&>();
+    const std::string_view name = method->string();
     const std::size_t dot = name.rfind('.');
-    const std::string_view interface = std::string_view(name).substr(0, dot == std::string::npos ? 0 : dot);
-    const std::string_view verb = std::string_view(name).substr(dot == std::string::npos ? 0 : dot + 1);
+    const std::string_view interface = name.substr(0, dot == std::string::npos ? 0 : dot);
+    const std::string_view verb = name.substr(dot == std::string::npos ? 0 : dot + 1);
     if (interface == service_prefix.substr(0, service_prefix.size() - 1))
         return decode_service_call(verb, parameters, call);
     if (interface == interface_name)
@@ -242,19 +227,19 @@ std::variant<Call, WireError> decode_call(std::string_view message, const Limits
 }
 
 base::Result<Answer> decode_reply(const Request& request, std::string_view message) {
-    Json json = Json::parse(message, nullptr, false);
-    if (!json.is_object())
+    const auto parsed = JsonText::parse(message);
+    if (!parsed || !parsed->root().is(JsonKind::Object))
         return base::fail(Errc::Protocol, "the answer is no Varlink message");
-    const auto found = json.find("parameters");
-    const Json parameters = found == json.end() || found->is_null() ? Json::object() : std::move(*found);
-    if (const auto error = json.find("error"); error != json.end()) {
-        const std::string name = error->is_string() ? error->get<std::string>() : "?";
+    const JsonValue json = parsed->root();
+    const Parameters parameters(json);
+    if (const auto error = json.find("error")) {
+        const std::string name(error->is(JsonKind::String) ? error->string() : "?");
         const std::size_t dot = name.rfind('.');
         std::string text;
-        if (parameters.is_object())
-            for (const auto& item : parameters.items())
-                if (item.value().is_string())
-                    text = item.value().get<std::string>();
+        if (parameters.value && parameters.value->is(JsonKind::Object))
+            for (auto item = parameters.value->first(); item; item = item->next_in(*parameters.value))
+                if (item->is(JsonKind::String))
+                    text = item->string();
         if (name.starts_with(service_prefix))
             return base::fail(Errc::Unsupported, name.substr(service_prefix.size()) + " " + text +
                                                      " (initctl and PID 1 are of different versions?)");
@@ -268,7 +253,7 @@ base::Result<Answer> decode_reply(const Request& request, std::string_view messa
     const bool good = std::visit(
         [&]<class T>(const T&) {
             typename Method<T>::Answer reply;
-            const bool read = reader.read(parameters, reply);
+            const bool read = parameters.read(reader, reply);
             answer.reply = std::move(reply);
             return read;
         },

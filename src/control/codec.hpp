@@ -1,7 +1,7 @@
 #pragma once
-// Varlink messages <-> typed requests and replies. codec.cpp is the only file of the project that knows the JSON library
-// while reading; writing is done straight into text. Requests come from strangers: size, depth and number of values are
-// checked before parsing, types and ranges while decoding, and nothing throws.
+// Varlink messages <-> typed requests and replies. JSON is read by json_reader.hpp and written straight into text.
+// Requests come from strangers: size, depth and number of values are checked before parsing, types and ranges while
+// decoding, and nothing throws.
 // Tested by tests/unit/control/codec_test.cpp and tests/fuzz.
 
 #include "base/result.hpp"
