@@ -39,6 +39,14 @@ Decoded decode(std::string_view text) {
     return {code, length};
 }
 
+/// Length of the leading part that is printable ASCII.
+std::size_t plain_ascii(std::string_view text) {
+    std::size_t size = 0;
+    while (size < text.size() && text[size] >= 0x20 && text[size] < 0x7f)
+        size++;
+    return size;
+}
+
 struct Range {
     char32_t first, last;
 };
@@ -213,6 +221,8 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit && plain_ascii(text) == text.size())
+        return std::string(text);
     std::string out;
     out.reserve(std::min(text.size(), limit));
     while (!text.empty()) {
@@ -255,7 +265,8 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
 }
 
 std::size_t display_width(std::string_view utf8) {
-    std::size_t columns = 0;
+    std::size_t columns = plain_ascii(utf8); // names and states are seldom more
+    utf8.remove_prefix(columns);
     while (!utf8.empty()) {
         const Decoded decoded = decode(utf8);
         if (decoded.code >= 0x300 && in_ranges(double_width, decoded.code))

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace monoinit::control {
 
@@ -114,9 +115,9 @@ Result<std::string> Client::receive() {
     for (;;) {
         const std::size_t end = in_.find('\0', searched);
         if (end != std::string::npos) {
-            std::string message = in_.substr(0, end);
-            in_.erase(0, end + 1);
-            return message;
+            std::string rest = in_.substr(end + 1);
+            in_.resize(end);
+            return std::exchange(in_, std::move(rest));
         }
         searched = in_.size();
         if (in_.size() > answer_limit)

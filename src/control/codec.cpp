@@ -203,7 +203,7 @@ bool within_limits(std::string_view text, const Limits& limits) {
 std::variant<Call, WireError> decode_call(std::string_view message, const Limits& limits) {
     if (!within_limits(message, limits))
         return WireError{};
-    const auto text = JsonText::parse(message);
+    const auto text = JsonText::parse(std::string(message));
     if (!text || !text->root().is(JsonKind::Object))
         return WireError{};
     const JsonValue json = text->root();
@@ -227,7 +227,7 @@ std::variant<Call, WireError> decode_call(std::string_view message, const Limits
 }
 
 base::Result<Answer> decode_reply(const Request& request, std::string_view message) {
-    const auto parsed = JsonText::parse(message);
+    const auto parsed = JsonText::parse(std::string(message));
     if (!parsed || !parsed->root().is(JsonKind::Object))
         return base::fail(Errc::Protocol, "the answer is no Varlink message");
     const JsonValue json = parsed->root();

@@ -40,6 +40,13 @@ void append_ascii(std::string& out, char c) {
 void JsonWriter::write_scalar(std::string_view value) {
     text_ += '"';
     while (!value.empty()) {
+        std::size_t plain = 0; // most of it goes through in one piece
+        while (plain < value.size() && value[plain] >= 0x20 && value[plain] < 0x7f && value[plain] != '"' && value[plain] != '\\')
+            plain++;
+        text_ += value.substr(0, plain);
+        value.remove_prefix(plain);
+        if (value.empty())
+            break;
         if (static_cast<unsigned char>(value.front()) < 0x80) {
             append_ascii(text_, value.front());
             value.remove_prefix(1);

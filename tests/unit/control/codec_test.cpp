@@ -1,8 +1,7 @@
-// Messages from strangers, the flat reading of JSON, and the contract file against the tables of fields.
+// Messages from strangers, and the contract file against the tables of fields.
 #include "control/codec.hpp"
 
 #include "control/fields.hpp"
-#include "control/json_reader.hpp"
 #include "control/json_writer.hpp"
 
 #include <catch2/catch.hpp>
@@ -141,30 +140,6 @@ TEST_CASE("wrong parameters are named") {
           "org.varlink.service.MethodNotFound io.monoinit.Manager.Explode");
     CHECK(error_of(R"({"method":"io.systemd.Manager.List"})") == "org.varlink.service.InterfaceNotFound io.systemd.Manager");
     CHECK(error_of(R"({"method":"List"})") == "org.varlink.service.InterfaceNotFound ");
-}
-
-TEST_CASE("a JSON text is read as a row of values") {
-    const auto text = JsonText::parse(R"({"a":[1,-2,2.5,true,null,{"b":"\u00e9\n"}],"c":"first","c":"last","d":{},"e":[]})");
-    REQUIRE(text);
-    const JsonValue root = text->root();
-    const auto list = root.find("a");
-    REQUIRE(list);
-    std::vector<JsonKind> kinds;
-    for (auto item = list->first(); item; item = item->next_in(*list))
-        kinds.push_back(item->kind());
-    CHECK(kinds == std::vector{JsonKind::Natural, JsonKind::Negative, JsonKind::Fraction, JsonKind::Boolean, JsonKind::Null, JsonKind::Object});
-    CHECK(list->first()->natural() == 1);
-    CHECK(list->first()->next_in(*list)->negative() == -2);
-    CHECK(root.find("c")->string() == "last");
-    CHECK_FALSE(root.find("d")->first());
-    CHECK_FALSE(root.find("e")->first());
-    CHECK_FALSE(root.find("e")->next_in(root));
-    CHECK_FALSE(root.find("f"));
-    CHECK_FALSE(list->find("b"));
-    for (const char* wrong : {"", "{", "{}x", "[1,]", "{\"a\" 1}", "nul", "\"\xff\"", "01"})
-        CHECK_FALSE(JsonText::parse(wrong));
-    CHECK(JsonText::parse("18446744073709551615")->root().natural() == 18446744073709551615U);
-    CHECK(JsonText::parse("18446744073709551616")->root().is(JsonKind::Fraction));
 }
 
 TEST_CASE("introspection is understood") {
