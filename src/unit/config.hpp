@@ -6,10 +6,10 @@
 #include "base/ids.hpp"
 #include "base/signals.hpp"
 #include "base/time.hpp"
+#include "unit/shared.hpp"
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,29 +18,6 @@ namespace monoinit::unit {
 
 using base::Duration;
 using base::infinity;
-
-/// Copy on write: all default-constructed ones share a single default object.
-template <class T> class Shared {
-  public:
-    const T& operator*() const { return ptr_ ? *ptr_ : default_object(); }
-    const T* operator->() const { return &**this; }
-    /// The writable object; made unique first.
-    T& edit() {
-        if (!ptr_)
-            ptr_ = std::make_shared<T>();
-        else if (ptr_.use_count() > 1)
-            ptr_ = std::make_shared<T>(*ptr_);
-        return *ptr_;
-    }
-    bool is_default() const { return !ptr_; }
-
-  private:
-    static const T& default_object() {
-        static const T object{};
-        return object;
-    }
-    std::shared_ptr<T> ptr_;
-};
 
 enum class UnitType : std::uint8_t { Service, Socket, Target, Device, Mount, Automount, Swap, Timer, Path, Slice, Scope };
 
