@@ -1,5 +1,7 @@
 // The bare thing to compare with: a vfork+exec loop that starts N programs, and a bare waitpid loop.
 // usage: loop start N PROGRAM ARGS…   prints the seconds until all have been executed, then waits for SIGTERM
+//        loop chain N PATH PROGRAM ARGS…  starts N programs, each when the one before has said READY=1 to the socket at PATH;
+//                                     prints the seconds of one link
 //        loop keep PROGRAM ARGS…      the barest supervisor: starts the program again whenever it has ended
 //        loop reap N                  makes N orphans as PID 1 of a namespace; prints CPU seconds of reaping them
 //        loop orphans N GO FIFO       waits for a byte from GO, makes N orphans for whoever is the reaper above it, ticks
@@ -52,6 +54,27 @@ int run_start(int count, char** argv) {
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     int signal = 0;
     ::sigwait(&set, &signal);
+    for (const pid_t pid : pids)
+        ::kill(pid, SIGKILL);
+    return 0;
+}
+
+int run_chain(int count, const char* path, char** argv) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::setenv("NOTIFY_SOCKET", path, 1) != 0)
+        return 1;
+    std::vector<pid_t> pids;
+    const auto begin = Clock::now();
+    for (int i = 0; i < count; i++) {
+        char text[64];
+        pids.push_back(start(argv));
+        if (::recv(fd, text, sizeof text, 0) < 0)
+            return 1;
+    }
+    std::printf("%.6f\n", since(begin) / count);
     for (const pid_t pid : pids)
         ::kill(pid, SIGKILL);
     return 0;
@@ -165,6 +188,8 @@ int main(int argc, char** argv) {
     const std::string_view what = argc > 1 ? argv[1] : "";
     if (what == "start" && argc > 3)
         return run_start(std::atoi(argv[2]), argv + 3);
+    if (what == "chain" && argc > 4)
+        return run_chain(std::atoi(argv[2]), argv[3], argv + 4);
     if (what == "keep" && argc > 2)
         run_keep(argv + 2);
     if (what == "time" && argc > 3)
