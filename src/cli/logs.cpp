@@ -110,7 +110,7 @@ int usage_error(Context& context, const std::string& text) {
 /// Names that no unit has are said before anything is printed.
 int check_units(Context& context, const Names& units) {
     for (const std::string& unit : units) {
-        if (unit.find_first_of("*?[") != std::string::npos || unit == log::own_unit)
+        if (unit.find_first_of("*?[") != std::string::npos || unit == log::own_unit || unit == log::stray_unit)
             continue;
         const auto status = ask<control::StatusReply>(context, control::StatusRequest{.unit = unit});
         if (status || status.error().code != base::Errc::NotFound)
@@ -177,7 +177,8 @@ int logs(Context& context, Words words) {
     if (context.face == Face::Journalctl && !words.empty())
         return usage_error(context, "matches such as " + base::printable(words.front()) + " come with the log store; use -u UNIT");
     log::Query query;
-    query.filter.units = mangled(context.face == Face::Journalctl ? options.units : words);
+    for (const std::string& word : context.face == Face::Journalctl ? options.units : words)
+        query.filter.units.push_back(word == log::stray_unit ? word : mangled({word}).front());
     query.follow = options.follow;
     if (options.lines && *options.lines != "all" && !line_count(options, 0))
         return usage_error(context, "-n takes a number, or all");

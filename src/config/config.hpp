@@ -35,6 +35,7 @@ struct InitConfig {
     bool default_backoff = true;
     bool inherit_environment = true;
     bool strict_credentials = false;
+    bool syslog_sockets = true;
     base::Duration shutdown_timeout = std::chrono::seconds(8);
     base::Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
     std::string comm = "monoinit";

@@ -135,6 +135,7 @@ constexpr auto table = std::to_array<Option>({
     row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json", "Form of the lines on stdout."),
     row<Choice<LogsTo>, &InitConfig::logs>("logs", "auto|stdout|store", "Where services' lines go; auto: to the store only while CMD has the terminal."),
     row<Choice<Color>, &InitConfig::log_color>("log_color", "auto|always|never", "Colours in the lines on stdout; auto: on a terminal, unless NO_COLOR or TERM=dumb."),
+    row<Bool, &InitConfig::syslog_sockets>("syslog_sockets", "yes|no", "Make /dev/log and the journal's sockets, where they may be made and nobody answers there yet."),
     row<Bool, &InitConfig::default_backoff>("default_backoff", "yes|no", "Services with Restart= and no timing of their own wait 100 ms, doubling to 30 s; no: systemd's rule."),
     row<Bool, &InitConfig::inherit_environment>("inherit_environment", "yes|no", "Services get the container's environment; no: systemd's rule."),
     row<Bool, &InitConfig::strict_credentials>("strict_credentials", "yes|no", "Without root, a Group= that cannot be had fails with 216/GROUP instead of being degraded."),

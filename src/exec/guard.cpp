@@ -6,9 +6,9 @@
 #include "sys/process_title.hpp"
 #include "sys/signals.hpp"
 #include "sys/syscalls.hpp"
+#include "unit/name.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <sys/prctl.h>
@@ -29,10 +29,12 @@ std::vector<int> kept_descriptors(const Plan& plan, const GuardDescriptors& desc
     return kept;
 }
 
-void set_guard_title(GuardId guard) {
-    char title[32] = "guard: ";
-    const char* const end = std::to_chars(title + 7, title + sizeof title, guard.value).ptr;
-    sys::set_title(std::string_view(title, static_cast<std::size_t>(end - title)));
+/// People see it in ps(1), and the logger knows by it whose messages it reads (log/attribution.hpp).
+void set_guard_title(std::string_view unit) {
+    char title[7 + unit::name_limit + 1] = "guard: ";
+    const std::size_t size = std::min(unit.size(), sizeof title - 8);
+    std::memcpy(title + 7, unit.data(), size);
+    sys::set_title(std::string_view(title, 7 + size));
 }
 
 template <std::size_t N>
@@ -78,7 +80,7 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     std::vector<int> kept = kept_descriptors(plan, descriptors);
     sys::close_all_but(kept);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    set_guard_title(plan.guard);
+    set_guard_title(plan.unit);
     HelloMessage hello = hello_of(plan);
     StartResultMessage start;
     {

@@ -53,10 +53,11 @@ void append_json(std::string& out, const Record& record) {
     append_number(out, "__REALTIME_TIMESTAMP", record.wall_us);
     append_number(out, "__MONOTONIC_TIMESTAMP", record.mono_us);
     append_number(out, "PRIORITY", record.priority);
-    append_field(out, "_TRANSPORT", record.own ? "driver" : "stdout");
+    constexpr std::string_view transports[] = {"stdout", "syslog", "journal"}; // by Transport
+    append_field(out, "_TRANSPORT", record.own ? "driver" : transports[static_cast<std::size_t>(record.transport)]);
     append_field(out, "SYSLOG_IDENTIFIER", record.identifier);
     // As journald files what systemd says about a unit: UNIT= is the subject, _SYSTEMD_UNIT= the speaker.
-    if (!record.unit.empty() && record.unit != own_unit)
+    if (!record.unit.empty() && record.unit != own_unit && record.unit != stray_unit)
         append_field(out, record.own ? "UNIT" : "_SYSTEMD_UNIT", record.unit);
     if (record.pid != 0)
         append_number(out, "_PID", record.pid);

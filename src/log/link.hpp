@@ -8,6 +8,7 @@
 // detach(), start another, attach(). After a re-exec: import_state() instead of attach(); the same logger goes on.
 // Tested by tests/unit/log/link_test.cpp and logger_test.cpp.
 
+#include "log/collector_sockets.hpp"
 #include "log/protocol.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -26,6 +27,7 @@ struct LoggerFds {
     sys::UniqueFd buffers; ///< memfd: lines in flight, recent lines
     sys::UniqueFd spool_read, spool_write; ///< a pipe: what is on its way to stdout, so that none is written twice
     sys::UniqueFd listener; ///< <runtime dir>/logs, where readers connect; may be none
+    CollectorFds collector; ///< made by make_collector_fds(), where that is wanted
     std::vector<base::Error> problems; ///< what could not be made: each costs what it is for, nothing else
 };
 /// `logs_socket` empty: no readers. Without memfd the logger works, but its crash costs what it had in memory.

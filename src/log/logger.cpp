@@ -5,6 +5,7 @@
 #include "log/logger.hpp"
 
 #include "base/fmt.hpp"
+#include "log/collector.hpp"
 #include "log/log_server.hpp"
 #include "log/multiplexer.hpp"
 #include "log/recent_store.hpp"
@@ -63,6 +64,7 @@ class Logger {
           writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
           multiplexer_(store_, ring_, isatty(options.output) == 1),
           streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
+          collector_(loop, multiplexer_, {options.syslog, options.journal, options.stream}, {::getppid(), ::getuid(), look_at_process}),
           server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
 
     base::Result<void> start() {
@@ -138,6 +140,8 @@ class Logger {
         if (reported_lost_ > told_lost_ && ring_.empty() && writer_.last_error() == 0 && !drain_) {
             own_line(4, {}, fmt::format("{} lines did not go to stdout; they are kept: initctl logs", reported_lost_ - told_lost_));
             told_lost_ = reported_lost_;
+        } else if (reported_lost_ > told_lost_ && !ring_.empty()) {
+            writer_.tell_me(); // nothing else may wake us then
         }
     }
 
@@ -172,6 +176,8 @@ class Logger {
         if (!room && shutdown_ && !held_up_.is_set())
             held_up_.set(now + shutdown_patience);
         watch_streams(room);
+        if (room)
+            collector_.resume();
     }
 
     /// While they cannot be read they must not wake us.
@@ -231,6 +237,7 @@ class Logger {
         confirm_by_.set(sys::monotonic_now() + configured_within);
         if (!std::exchange(configured_, true) && !streams_.stuck())
             watch_streams(true);
+        collector_.start();
     }
     void handle(const to_logger::AddStream& m, sys::UniqueFd fd) {
         if (eof_unacknowledged_.contains(m.stream)) {
@@ -314,6 +321,7 @@ class Logger {
         }
         if (!streams_.finish_all())
             return;
+        collector_.drain();
         writer_.wake();
         if (!writer_.idle() && !late)
             return;
@@ -338,6 +346,7 @@ class Logger {
     StdoutWriter writer_;
     Multiplexer multiplexer_;
     Streams streams_;
+    Collector collector_;
     LogServer server_;
 
     Config config_;
@@ -367,6 +376,9 @@ constexpr struct {
     {"spool-read", &LoggerOptions::spool_read},
     {"spool-write", &LoggerOptions::spool_write},
     {"listener", &LoggerOptions::listener},
+    {"syslog", &LoggerOptions::syslog},
+    {"journal", &LoggerOptions::journal},
+    {"stream", &LoggerOptions::stream},
     {"output", &LoggerOptions::output},
 };
 

@@ -133,6 +133,7 @@ class RecentStore::Walk {
                          header.wall_us,
                          header.mono_us,
                          header.priority,
+                         Transport::Stdout,
                          (header.flags & own_flag) != 0,
                          (header.flags & continues_flag) != 0,
                          (header.flags & continued_flag) != 0,

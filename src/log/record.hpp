@@ -9,13 +9,18 @@
 namespace monoinit::log {
 
 inline constexpr std::string_view own_unit = "monoinit"; ///< where monoinit's lines about no unit are filed
+inline constexpr std::string_view stray_unit = "-"; ///< where lines are filed whose sender belongs to no unit, or is gone
 inline constexpr std::size_t max_line = 48 * 1024;
+
+/// How a line came in, as the journal's field _TRANSPORT= has it.
+enum class Transport : std::uint8_t { Stdout, Syslog, Journal };
 
 struct Record {
     std::uint64_t cursor = 0;   ///< counts up by one a line over all units, also across loggers; given by the store
     std::uint64_t wall_us = 0;  ///< CLOCK_REALTIME
     std::uint64_t mono_us = 0;  ///< CLOCK_MONOTONIC
     std::uint8_t priority = 6;
+    Transport transport = Transport::Stdout; ///< the store of recent lines does not keep it
     bool own = false;           ///< said by monoinit, about `unit`
     bool continues = false;     ///< the line was too long: a further part follows
     bool continued = false;     ///< ... and this is such a part

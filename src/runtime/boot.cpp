@@ -290,7 +290,7 @@ void Runtime::boot() {
         seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
     }
     mark_booted();
-    log_->start(dir_.logs, log_config(config_));
+    log_->start(dir_.logs, config_.syslog_sockets, log_config(config_));
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
     engine_->sync(configs, false, sys::moment_now());

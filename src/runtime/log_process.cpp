@@ -26,6 +26,22 @@ constexpr base::Duration quick = std::chrono::seconds(1); ///< a logger that liv
 constexpr base::Duration restart_pause = std::chrono::seconds(1);
 constexpr int last_turns = 64; ///< a dead logger's packets end; this holds also if somebody else had its end of the link
 
+/// What every logger inherits: where it is kept here, in the checkpoint, and in the logger's options.
+struct Shared {
+    FdKind kind;
+    sys::UniqueFd& (*held)(log::LoggerFds&);
+    int log::LoggerOptions::*option;
+};
+constexpr Shared shared_fds[] = {
+    {FdKind::LoggerBuffers, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.buffers; }, &log::LoggerOptions::buffers},
+    {FdKind::LoggerSpoolRead, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.spool_read; }, &log::LoggerOptions::spool_read},
+    {FdKind::LoggerSpoolWrite, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.spool_write; }, &log::LoggerOptions::spool_write},
+    {FdKind::LogSocket, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.listener; }, &log::LoggerOptions::listener},
+    {FdKind::SyslogSocket, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.collector.syslog; }, &log::LoggerOptions::syslog},
+    {FdKind::JournalSocket, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.collector.journal; }, &log::LoggerOptions::journal},
+    {FdKind::JournalStream, [](log::LoggerFds& fds) -> sys::UniqueFd& { return fds.collector.stream; }, &log::LoggerOptions::stream},
+};
+
 std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> result;
     for (std::string& text : strings)
@@ -63,15 +79,16 @@ log::LoggerLink::Events LogProcess::events() {
     return events;
 }
 
-void LogProcess::start(const std::string& logs_socket, log::Config config) {
+void LogProcess::start(const std::string& logs_socket, bool syslog_sockets, log::Config config) {
     if (auto made = log::make_logger_fds(logs_socket))
         fds_ = std::move(*made);
+    if (syslog_sockets)
+        fds_.collector = log::make_collector_fds();
     link_.configure(std::move(config));
     save_settings();
-    for (const auto& [kind, fd] : {std::pair{FdKind::LoggerBuffers, fds_.buffers.get()}, {FdKind::LoggerSpoolRead, fds_.spool_read.get()},
-                                   {FdKind::LoggerSpoolWrite, fds_.spool_write.get()}, {FdKind::LogSocket, fds_.listener.get()}})
-        if (fd >= 0)
-            checkpoint_.keep({kind, fd, 0, 0, 0});
+    for (const Shared& shared : shared_fds)
+        if (const int fd = shared.held(fds_).get(); fd >= 0)
+            checkpoint_.keep({shared.kind, fd, 0, 0, 0});
     launch();
 }
 
@@ -83,17 +100,16 @@ void LogProcess::launch() {
     }
     log::LoggerOptions options;
     options.link = pair->second.get();
-    options.buffers = fds_.buffers.get();
-    options.spool_read = fds_.spool_read.get();
-    options.spool_write = fds_.spool_write.get();
-    options.listener = fds_.listener.get();
+    for (const Shared& shared : shared_fds)
+        options.*shared.option = shared.held(fds_).get();
     std::vector<std::string> arguments = log::logger_argv(options);
     std::vector<char*> argv = pointers(arguments);
     const sys::SignalsBlocked blocked;
     const pid_t pid = sys::fork_process();
     if (pid == 0) {
-        for (const int fd : {options.link, options.buffers, options.spool_read, options.spool_write, options.listener})
-            if (fd >= 0)
+        ::fcntl(options.link, F_SETFD, 0);
+        for (const Shared& shared : shared_fds)
+            if (const int fd = options.*shared.option; fd >= 0)
                 ::fcntl(fd, F_SETFD, 0);
         ::setsid(); // a terminal's Ctrl-C is for services and CMD, not for the logger
         sys::reset_signal_handlers();
@@ -268,15 +284,10 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
     state.socket = -1;
     state.next_stream = std::strtoull(by_key[log_counter_record].c_str(), nullptr, 10);
     for (const FdEntry& entry : kept) {
-        if (entry.kind == FdKind::LoggerBuffers) {
-            fds_.buffers.reset(entry.fd);
-        } else if (entry.kind == FdKind::LoggerSpoolRead) {
-            fds_.spool_read.reset(entry.fd);
-        } else if (entry.kind == FdKind::LoggerSpoolWrite) {
-            fds_.spool_write.reset(entry.fd);
-        } else if (entry.kind == FdKind::LogSocket) {
-            fds_.listener.reset(entry.fd);
-        } else if (entry.kind == FdKind::LoggerLink) {
+        for (const Shared& shared : shared_fds)
+            if (entry.kind == shared.kind)
+                shared.held(fds_).reset(entry.fd);
+        if (entry.kind == FdKind::LoggerLink) {
             pid_ = entry.pid;
             state.socket = entry.fd;
         } else if (entry.kind == FdKind::LogStream) {

@@ -20,7 +20,7 @@ class LogProcess {
     ~LogProcess();
 
     /// Makes what all loggers share and starts the first. A failure costs the output, not the boot.
-    void start(const std::string& logs_socket, log::Config config);
+    void start(const std::string& logs_socket, bool syslog_sockets, log::Config config);
     /// After a re-exec: the logger of the image before goes on.
     void resume(const std::vector<FdEntry>& kept, const std::vector<std::pair<std::uint32_t, std::string>>& records);
 

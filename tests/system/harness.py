@@ -37,6 +37,15 @@ def until(what, probe, deadline=DEADLINE):
         time.sleep(0.005)
 
 
+# Setup of a box: a /dev with the devices everybody needs, and room to make /dev/log.
+PRIVATE_DEV = """mkdir /run/.dev
+mount -t tmpfs -o mode=755 tmpfs /run/.dev
+for device in null zero full random urandom tty; do touch /run/.dev/$device; mount --bind /dev/$device /run/.dev/$device; done
+mkdir /run/.dev/shm; ln -s /proc/self/fd /run/.dev/fd
+mount --move /run/.dev /dev; mount -t tmpfs tmpfs /dev/shm
+"""
+
+
 class Box:
     """One boot. Files: {"web.service": text}; names ending in / .d/x.conf make drop-ins. enable: what the target wants."""
 
@@ -53,7 +62,8 @@ class Box:
         for name in enable:
             self.enable(name)
         self.args = list(args)
-        self.env = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin"), **(env or {}))
+        # /dev is the machine's here: only stories with a /dev of their own (PRIVATE_DEV) make /dev/log.
+        self.env = {**os.environ, "MONOINIT_SYSLOG_SOCKETS": "no", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), **(env or {})}
         self.uid = uid
         self.stdout = stdout
         self.command = list(command)

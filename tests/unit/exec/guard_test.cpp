@@ -33,7 +33,7 @@ TEST_CASE("death by signal is told apart from exit", "[guard]") {
     CHECK(run(shell("kill -TERM $$")).exit == base::ExitInfo{Code::Killed, SIGTERM});
 }
 
-TEST_CASE("the command leads a session of its own and the guard shows only its number", "[guard]") {
+TEST_CASE("the command leads a session of its own and the guard shows its unit", "[guard]") {
     Guard guard(shell("echo; exec sleep 1000"));
     const auto started = guard.wait<GuardStarted>();
     read_line(guard.output());
@@ -41,7 +41,7 @@ TEST_CASE("the command leads a session of its own and the guard shows only its n
     REQUIRE(stat);
     CHECK(stat->session == started.pid);
     CHECK(stat->parent == guard.pid());
-    CHECK(sys::command_name(guard.pid()).starts_with("guard: "));
+    CHECK(sys::command_line(guard.pid()).front() == "guard: " + shell("").unit);
 }
 
 TEST_CASE("daemons that fork twice and leave the session stay in the tree", "[guard]") {
