@@ -30,13 +30,8 @@ init_job_ran_first() {
 
 # comes_back UNIT PORT PATH: another main process than $main, and it answers on the same port.
 comes_back() {
-    expect "$1 is back with another pid" 40 prop_moved "$1" "$main"
+    expect "$1 is back with another pid" 40 prop_moves "$1" "$main"
     expect "$1 answers on the same port" 40 answers "$2" "$3"
-}
-
-prop_moved() {
-    local now
-    now=$(prop "$1" MainPID) && [ "$now" != 0 ] && [ "$now" != "$2" ]
 }
 
 inner_pid() { in_c pgrep -o -f out/node/entry; }

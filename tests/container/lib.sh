@@ -13,6 +13,8 @@ story=$(basename "$0")
 garbage=("$scratch/$story.units")
 labels=(--label "monoinit-story=$story")
 mkdir -p "$scratch"
+# Health checks on a timer take a systemd on the host: here they are run by hand.
+export DISABLE_HC_SYSTEMD=true
 
 die() {
     echo "FAILED: $*" >&2
@@ -165,6 +167,11 @@ answers() { get "$1" "$2" >/dev/null 2>&1; }
 prop() { in_c initctl show -p "$2" --value "$1"; }
 prop_is() { [ "$(prop "$1" "$2" 2>/dev/null)" = "$3" ]; }
 prop_is_not() { [ "$(prop "$1" "$2" 2>/dev/null)" != "$3" ]; }
+# prop_moves UNIT PID: it has a main process, and another one than PID.
+prop_moves() {
+    local now
+    now=$(prop "$1" MainPID 2>/dev/null) && [ "${now:-0}" != 0 ] && [ "$now" != "$2" ]
+}
 exited() { [ "$(podman inspect -f '{{.State.Status}}' "$c")" = exited ]; }
 exit_code() { podman inspect -f '{{.State.ExitCode}}' "$c"; }
 exit_code_is() { exited && [ "$(exit_code)" = "$1" ]; }
