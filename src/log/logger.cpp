@@ -180,6 +180,12 @@ class Logger {
             collector_.resume();
     }
 
+    /// At the end, what a service wrote comes out before what is said of its end, and "all stopped" is the last word.
+    void catch_up() {
+        for (int turns = 0; turns < last_turns && configured_ && !streams_.stuck() && streams_readable(); turns++)
+            read_streams(sys::monotonic_now());
+    }
+
     /// While they cannot be read they must not wake us.
     void watch_streams(bool on) {
         if (on == watching_streams_)
@@ -256,6 +262,8 @@ class Logger {
     }
     void handle(const to_logger::EofAck& m, sys::UniqueFd) { eof_unacknowledged_.erase(m.stream); }
     void handle(const to_logger::Message& m, sys::UniqueFd) {
+        if (shutdown_)
+            catch_up();
         if (m.dropped > 0)
             own_line(4, {}, fmt::format("{} messages of monoinit were lost before this one", m.dropped));
         own_line(m.priority, m.unit, m.text);
