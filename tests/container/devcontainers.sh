@@ -21,9 +21,9 @@ devcontainer() {
     "$cli" "$verb" --docker-path "$support/bin/docker" --workspace-folder "$folder" "$@"
 }
 
-# up [OPTION…]: sets $c and $pid.
+# up: sets $c and $pid.
 up() {
-    devcontainer up --id-label "monoinit-story=$story" "$@" >"$scratch/$story.log" 2>&1 || die "devcontainer up"
+    devcontainer up --id-label "monoinit-story=$story" >"$scratch/$story.log" 2>&1 || die "devcontainer up"
     c=$(podman ps -q --filter "label=monoinit-story=$story")
     pid=$(podman inspect -f '{{.State.Pid}}' "$c")
 }
