@@ -243,6 +243,23 @@ TEST_CASE("a stalled stdout: back-pressure on pipes, PID 1 and readers go on, no
     CHECK(mine == sent);
 }
 
+TEST_CASE("at shutdown a service's last line comes before what is said of its end") {
+    Bench bench;
+    bench.start();
+    const sys::UniqueFd web = bench.stream("web.service");
+    put(web, "serving\n");
+    REQUIRE(bench.shows("[web] serving\n"));
+    bench.link.begin_shutdown();
+    bench.turn(0);
+    kill(bench.logger, SIGSTOP); // it finds both at once
+    put(web, "closing\n");
+    bench.link.message(6, "web.service", "web: stopped");
+    bench.turn(0);
+    kill(bench.logger, SIGCONT);
+    REQUIRE(bench.shows("[monoinit] web: stopped\n"));
+    CHECK(bench.text.find("[web] closing\n") < bench.text.find("[monoinit] web: stopped\n"));
+}
+
 TEST_CASE("a stalled stdout at shutdown: pipes are read, what did not go out is counted") {
     Bench bench;
     bench.start();
