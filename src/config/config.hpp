@@ -36,6 +36,8 @@ struct InitConfig {
     bool inherit_environment = true;
     bool strict_credentials = false;
     bool syslog_sockets = true;
+    bool exit_when_done = false;
+    bool orchestrated = false; ///< no restarts, the first failure ends the container, and so does the end of all units
     base::Duration shutdown_timeout = std::chrono::seconds(8);
     base::Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
     std::string comm = "monoinit";

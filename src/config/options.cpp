@@ -139,6 +139,8 @@ constexpr auto table = std::to_array<Option>({
     row<Bool, &InitConfig::default_backoff>("default_backoff", "yes|no", "Services with Restart= and no timing of their own wait 100 ms, doubling to 30 s; no: systemd's rule."),
     row<Bool, &InitConfig::inherit_environment>("inherit_environment", "yes|no", "Services get the container's environment; no: systemd's rule."),
     row<Bool, &InitConfig::strict_credentials>("strict_credentials", "yes|no", "Without root, a Group= that cannot be had fails with 216/GROUP instead of being degraded."),
+    row<Bool, &InitConfig::exit_when_done>("exit_when_done", "yes|no", "The container ends when no service runs or waits to be restarted any more: with 0, or with the status of the first that failed. With CMD its end counts."),
+    row<Bool, &InitConfig::orchestrated>("orchestrated", "yes|no", "For containers that something outside restarts: Restart= is not carried out, the first service that fails ends the container with its exit status, and so does the end of all."),
     row<Span, &InitConfig::shutdown_timeout>("shutdown_timeout", "SPAN", "Time in all for an ordered stop after SIGTERM; keep it below the container's own stop timeout."),
     row<Span, &InitConfig::default_timeout_start>("default_timeout_start", "SPAN", "TimeoutStartSec= of units that do not set it."),
     row<Span, &InitConfig::default_timeout_stop>("default_timeout_stop", "SPAN", "TimeoutStopSec= of units that do not set it."),

@@ -38,6 +38,7 @@ void Engine::Impl::take_change(const Change& change) {
         effects_.emplace_back(UnitChanged{unit.id, change.before, change.after});
         health_follows(unit, change.before, change.after);
     }
+    const bool stop_asked = stop_is_asked(unit);
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)
         return;
@@ -48,6 +49,7 @@ void Engine::Impl::take_change(const Change& change) {
     if (!change.will_restart)
         start_handlers(unit, change);
     look_at_neighbours(unit);
+    container_follows(unit, change, stop_asked);
 }
 
 void Engine::Impl::stamp(Unit& unit, ActiveState before, ActiveState after) {

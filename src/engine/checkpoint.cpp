@@ -259,6 +259,8 @@ void Engine::Impl::resume() {
         if (Unit* unit = units_.get(id); unit != nullptr && unit->job)
             resume_job(*unit);
     if (stopping_.on) {
+        // The shell may have missed it: the crash can have come between the record and the effects.
+        effects_.emplace_back(ShutdownBegan{stopping_.budget, stopping_.exit_status});
         install_stops();
         share_out_budget();
         return;

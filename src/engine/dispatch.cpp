@@ -47,7 +47,7 @@ void Engine::Impl::settle() {
                 brief(unit) + ": its order has become a cycle; its " + std::string(graph::name(unit.job->type)) +
                     " job does not wait");
             jobs_.ignore_order(unit);
-        } else {
+        } else if (!check_all_ended()) {
             break;
         }
     }

@@ -37,10 +37,12 @@ struct JobFinished {
 };
 /// The boot target's jobs are over (once): counts for "ready in …".
 struct BootFinished { std::uint32_t running = 0, done = 0, failed = 0; };
+/// A shutdown has begun, whoever wanted it. For those a unit brought about this is how the shell hears of them.
+struct ShutdownBegan { base::Duration budget{}; int exit_status = 0; };
 /// Everything is stopped (or killed): leave with this status.
 struct Exit { int status = 0; };
 
 using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
-                            BootFinished, Exit, HealthAction, HealthChanged>;
+                            BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged>;
 
 } // namespace monoinit::engine

@@ -38,6 +38,9 @@ struct JobStatus { JobId id; UnitId unit; graph::JobType type; graph::JobState s
 struct EngineOptions {
     supervise::Policy policy;
     base::Duration report_slow_job = std::chrono::seconds(10), report_slow_job_again = std::chrono::seconds(30);
+    bool exit_when_done = false; ///< the container ends when all units have
+    bool orchestrated = false;   ///< the first failure does; goes with policy.restarts = false
+    base::Duration shutdown_budget = base::infinity; ///< of an end that these, or X-Essential=, bring about
 };
 
 class Engine {

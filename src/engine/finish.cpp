@@ -11,30 +11,6 @@ using graph::JobResult;
 using graph::JobType;
 using supervise::Severity;
 
-namespace {
-
-/// Results of a start job that leave the unit down against its will.
-bool kept_down(JobResult result) {
-    switch (result) {
-    case JobResult::Timeout:
-    case JobResult::Failed:
-    case JobResult::Dependency:
-    case JobResult::Invalid:
-    case JobResult::Assert:
-    case JobResult::Unsupported:
-        return true;
-    case JobResult::Done:
-    case JobResult::Canceled:
-    case JobResult::Skipped:
-    case JobResult::Collected:
-    case JobResult::Once:
-        return false;
-    }
-    return false;
-}
-
-} // namespace
-
 void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool recursive) {
     touch(unit);
     if (result == JobResult::Done && unit.job->type == JobType::Restart) {
@@ -125,6 +101,26 @@ void Engine::Impl::say_end(const Unit& unit, const Job& job, JobResult result, c
     case JobResult::Once:
         return;
     }
+}
+
+/// Results of a start job that leave the unit down against its will.
+bool Engine::Impl::kept_down(JobResult result) {
+    switch (result) {
+    case JobResult::Timeout:
+    case JobResult::Failed:
+    case JobResult::Dependency:
+    case JobResult::Invalid:
+    case JobResult::Assert:
+    case JobResult::Unsupported:
+        return true;
+    case JobResult::Done:
+    case JobResult::Canceled:
+    case JobResult::Skipped:
+    case JobResult::Collected:
+    case JobResult::Once:
+        return false;
+    }
+    return false;
 }
 
 /// "ready": no job of the boot is left. Counts are of people's services; built-in units are nobody's concern.

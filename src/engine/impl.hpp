@@ -84,6 +84,7 @@ struct Engine::Impl final : graph::World {
     void fail_dependents();
     void say_end(const Unit& unit, const Job& job, graph::JobResult result, const std::string& reason);
     void count_boot();
+    static bool kept_down(graph::JobResult result);
 
     // changes.cpp: units change state
     struct Change {
@@ -113,6 +114,13 @@ struct Engine::Impl final : graph::World {
     static supervise::Health health_state(const Unit& unit);
     void save_health(const Unit& unit, Writer& io) const;
     static std::optional<supervise::HealthMonitor::Data> read_health(Reader& io, std::string& failure);
+
+    // ending.cpp: the container ends because units have
+    static bool stop_is_asked(const Unit& unit);
+    void container_follows(const Unit& unit, const Change& change, bool asked);
+    static int exit_code(const Unit& unit);
+    static bool keeps_container(const Unit& unit);
+    bool check_all_ended(); ///< true: so a shutdown has begun
 
     // shutdown.cpp
     void begin_shutdown(Shutdown::Kind kind, Duration budget, int exit_status, const std::string& reason);
@@ -168,6 +176,7 @@ struct Engine::Impl final : graph::World {
 
     UnitId boot_target_;
     bool boot_asked_ = false, boot_over_ = false;
+    bool maybe_all_ended_ = true; ///< something has changed since check_all_ended() looked
     std::uint32_t boot_jobs_ = 0;
     std::size_t failed_ = 0; ///< units in failed state
     std::uint32_t last_guard_ = 0;

@@ -63,6 +63,7 @@ void Engine::Impl::begin_shutdown(Shutdown::Kind kind, Duration budget, int exit
     stopping_.exit_status = exit_status;
     stopping_.leave_at = now() + budget;
     stopping_.kill_at = budget == base::infinity ? base::never : stopping_.leave_at + -reserve_of(budget);
+    effects_.emplace_back(ShutdownBegan{budget, exit_status});
     install_stops();
     for (const UnitId id : stopping_.up)
         if (Unit& unit = *units_.get(id); unit.service) {

@@ -184,6 +184,10 @@ void Runtime::set_up_place() {
     loader_ = std::make_unique<unit::Loader>(files_, unit_environment());
     engine::EngineOptions options;
     options.policy.default_backoff = config_.default_backoff;
+    options.policy.restarts = !config_.orchestrated;
+    options.orchestrated = config_.orchestrated;
+    options.exit_when_done = (config_.exit_when_done || config_.orchestrated) && command_.empty();
+    options.shutdown_budget = config_.shutdown_timeout;
     engine_ = std::make_unique<engine::Engine>(options);
     guards_ = std::make_unique<Guards>(Guards::Links{*loop_, *checkpoint_, *log_, manager_, [this](engine::Event event) { feed(std::move(event)); },
                                                      [this](base::UnitId unit) { return engine_->status(unit); },
@@ -211,7 +215,8 @@ void Runtime::set_up_place() {
         [this](int status, const std::string& how) {
             log_->command_has_terminal(false, nullptr);
             log_->say(6, {}, fmt::format("command {}: {}", command_.front(), how));
-            exit_status_ = status;
+            if (!unit_ends_)
+                exit_status_ = status;
             if (!stopping_)
                 shut_down(engine::Shutdown::Kind::Exit, "the command ended", status, config_.shutdown_timeout);
         },

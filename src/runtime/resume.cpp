@@ -20,7 +20,7 @@ struct Facts {
     std::uint64_t seed[2] = {};
     base::Moment started;
     std::optional<base::Duration> ready_after;
-    bool command_started = false, stopping = false, said_ready = false;
+    bool command_started = false, stopping = false, said_ready = false, unit_ends = false, asked_to_end = false;
     base::Instant stop_deadline = base::never;
     int exit_status = 0;
 };
@@ -42,6 +42,9 @@ Facts parse_facts(const std::string& bytes) {
             facts.command_started = true;
         } else if (words[0] == "told") {
             facts.said_ready = true;
+        } else if (words[0] == "unit_ends") {
+            facts.unit_ends = true;
+            facts.asked_to_end = words.size() == 2;
         } else if (words[0] == "stopping" && words.size() == 3) {
             facts.stopping = true;
             facts.stop_deadline = base::Instant{base::Duration(number(words[1]))};
@@ -74,6 +77,8 @@ void Runtime::resume() {
     stopping_ = facts.stopping;
     stop_deadline_ = facts.stop_deadline;
     exit_status_ = facts.exit_status;
+    unit_ends_ = facts.unit_ends;
+    asked_to_end_ = facts.asked_to_end;
 
     log_->resume(kept, records);
     const Checkpoint::Crash crash = checkpoint_->crash();

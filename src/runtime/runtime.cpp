@@ -80,6 +80,8 @@ void Runtime::perform(const engine::Effect& effect) {
         perform_check(*check);
     else if (const auto* health = std::get_if<engine::HealthChanged>(&effect))
         operations_->health_changed(*health);
+    else if (const auto* began = std::get_if<engine::ShutdownBegan>(&effect))
+        on_shutdown_began(*began);
     else if (const auto* exit = std::get_if<engine::Exit>(&effect))
         on_exit_effect(exit->status);
 }
@@ -192,6 +194,8 @@ void Runtime::save_facts() {
         bytes += "told\n";
     if (stopping_)
         bytes += fmt::format("stopping {} {}\n", stop_deadline_.since_boot.count(), exit_status_);
+    if (unit_ends_)
+        bytes += asked_to_end_ ? "unit_ends asked\n" : "unit_ends\n";
     for (const std::string& name : loaded_names_)
         bytes += fmt::format("unit {} {}\n", engine_->find(name).value, name);
     checkpoint_->write(runtime_record, bytes);
@@ -233,6 +237,12 @@ void Runtime::daemon_reexec() {
 void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget) {
     if (status)
         exit_status_ = *status;
+    if (unit_ends_ && !asked_to_end_ && budget > base::Duration{}) { // the first of those outside: no reason to kill, but to be in time
+        asked_to_end_ = true;
+        stop_deadline_ = budget == base::infinity ? stop_deadline_ : std::min(stop_deadline_, sys::now() + budget);
+        save_facts();
+        return feed(engine::Shutdown{kind, budget, status.value_or(0), reason});
+    }
     if (stopping_) {
         if (!hurried_)
             log_->say(5, {}, fmt::format("{} again: killing what is left", reason));
@@ -242,22 +252,34 @@ void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, 
         feed(engine::ShutdownNow{});
         return;
     }
+    begin_stopping(budget);
+    feed(engine::Shutdown{kind, budget, exit_status_, reason});
+    if (budget == base::Duration{})
+        feed(engine::ShutdownNow{});
+}
+
+void Runtime::begin_stopping(base::Duration budget) {
     stopping_ = true;
     stop_deadline_ = budget == base::infinity ? base::never : sys::now() + budget;
     save_facts();
     outer_.stopping();
     log_->begin_shutdown();
     foreground_->stop(SIGTERM);
-    feed(engine::Shutdown{kind, budget, exit_status_, reason});
-    if (budget == base::Duration{})
-        feed(engine::ShutdownNow{});
+}
+
+void Runtime::on_shutdown_began(const engine::ShutdownBegan& began) {
+    if (stopping_)
+        return; // it is the one asked for
+    unit_ends_ = true;
+    exit_status_ = began.exit_status;
+    begin_stopping(began.budget);
 }
 
 /// Units are all down. What may still run: CMD, leftovers of KillMode=process, strays. Then the last lines go out.
 void Runtime::on_exit_effect(int status) {
     units_down_ = true;
     // CMD's own status wins over the default; an explicit status of a unit wins over both.
-    if (status != 0)
+    if (status != 0 || unit_ends_)
         exit_status_ = status;
     if (guards_->count() > 0)
         guards_->signal_all(SIGTERM);

@@ -118,6 +118,8 @@ class Runtime {
     void on_signal(const signalfd_siginfo& info);
     void reap();
     void on_boot_finished(const engine::BootFinished& finished);
+    void begin_stopping(base::Duration budget);
+    void on_shutdown_began(const engine::ShutdownBegan& began);
     void on_exit_effect(int status);
     void leave_if_done();
     void report_units(const std::vector<engine::ConfigPtr>& configs);
@@ -166,6 +168,8 @@ class Runtime {
     std::optional<base::Duration> ready_after_;
     bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;
     bool command_started_ = false;
+    bool unit_ends_ = false; ///< a unit has brought the end about: its status counts, not CMD's
+    bool asked_to_end_ = false; ///< somebody outside wants it too
     int exit_status_ = 0;
     base::Instant drain_until_ = base::never, next_watchdog_ = base::never, stop_deadline_ = base::never,
                   leftovers_deadline_ = base::never;

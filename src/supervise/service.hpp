@@ -27,6 +27,7 @@ struct Policy {
     bool default_backoff = true;
     base::Duration backoff_first = std::chrono::milliseconds(100), backoff_max = std::chrono::seconds(30),
                    backoff_reset = std::chrono::seconds(60);
+    bool restarts = true; ///< false: Restart= and OnUnhealthy=restart are not carried out (orchestrated)
 };
 
 /// Answer to a start request. Started: it is on its way, StateChanged tells the end. Busy: it is still stopping, ask again
@@ -211,7 +212,7 @@ class Service {
     std::string main_exit_words(const std::string& text) const;
     std::string control_exit_words(const std::optional<base::ExitInfo>& exit, const std::string& text) const;
     void say_up(Step& step) const;
-    void say_end(std::optional<base::Duration> restart_in, Step& step) const;
+    void say_end(std::optional<base::Duration> restart_in, bool withheld, Step& step) const;
 
     const unit::ServiceSection& service() const { return *config_->service; }
 

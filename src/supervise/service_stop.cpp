@@ -180,12 +180,13 @@ void Service::enter_dead(Step& step) {
     data_.main_lost = false;
 
     const bool going_down = data_.forbid_restart || data_.ending || stop_pending_ || sigkill_at_ != base::never;
-    const bool restart = !going_down && !leftovers &&
-                         (data_.restart_unhealthy || should_restart(service(), data_.result, data_.main_exit));
+    const bool wanted = !going_down && !leftovers &&
+                        (data_.restart_unhealthy || should_restart(service(), data_.result, data_.main_exit));
+    const bool restart = wanted && policy_.restarts;
     data_.will_restart = restart;
     data_.flush_restarts = !restart && !data_.stop_for_restart;
     const base::Duration delay = restart ? restart_delay() : base::Duration{};
-    say_end(restart ? std::optional(delay) : std::nullopt, step);
+    say_end(restart ? std::optional(delay) : std::nullopt, wanted && !restart, step);
     tidy_up(restart, step);
 
     const bool failed =
@@ -244,8 +245,8 @@ void Service::emergency(Step& step) const {
     std::optional<int> status;
     if (configured)
         status = *configured;
-    else if (data_.main_exit && !data_.main_exit->is_signal())
-        status = data_.main_exit->status;
+    else if (data_.main_exit) // systemd gives 255 where there is no status to pass on
+        status = data_.main_exit->is_signal() ? 255 : data_.main_exit->status;
     else if (!failed)
         status = 0;
     step.out.emplace_back(

@@ -95,8 +95,10 @@ void Service::say_up(Step& step) const {
     say(Severity::Info, detail.empty() ? "started" : "started (" + detail + ")", step);
 }
 
-void Service::say_end(std::optional<base::Duration> restart_in, Step& step) const {
+/// `withheld`: Restart= asks for a restart that is not carried out.
+void Service::say_end(std::optional<base::Duration> restart_in, bool withheld, Step& step) const {
     const bool failed = data_.result != ServiceResult::Success;
+    const std::string note = withheld ? "; not restarted: this container is orchestrated" : "";
     if (restart_in) {
         const std::uint32_t attempt =
             data_.backoff_step > 0 ? data_.backoff_step : data_.restarts + 1;
@@ -110,7 +112,7 @@ void Service::say_end(std::optional<base::Duration> restart_in, Step& step) cons
     if (data_.result == ServiceResult::ExecCondition)
         return say(Severity::Info, "skipped: " + data_.last_failure, step);
     if (failed)
-        return say(Severity::Error, "failed: " + data_.last_failure, step);
+        return say(Severity::Error, "failed: " + data_.last_failure + note, step);
     if (data_.forbid_restart)
         return say(Severity::Info, "stopped", step);
     if (service().type == unit::ServiceType::Oneshot) {
@@ -119,7 +121,7 @@ void Service::say_end(std::optional<base::Duration> restart_in, Step& step) cons
                    "done in " + base::human_time_span(end.mono - data_.start_began.mono),
                    step);
     }
-    say(Severity::Info, data_.last_failure.empty() ? "ended" : data_.last_failure, step);
+    say(Severity::Info, (data_.last_failure.empty() ? "ended" : data_.last_failure) + note, step);
 }
 
 } // namespace monoinit::supervise

@@ -177,6 +177,26 @@ Result<void> InstallNames::parse(ParseContext& context, Value value, Strings& fi
 
 std::string InstallNames::show(const Strings& field) { return base::join(field, " "); }
 
+Result<void> Ports::parse(ParseContext& context, Value value, std::vector<std::uint16_t>& field) {
+    if (value.empty())
+        field.clear();
+    for (const auto& word : TRY(split_words(value, Unquote))) {
+        const auto port = parse_integer(word, 1, 65535);
+        if (!port)
+            note(context, "a word that is no port (1 to 65535), left out");
+        else if (std::find(field.begin(), field.end(), *port) == field.end())
+            field.push_back(static_cast<std::uint16_t>(*port));
+    }
+    return {};
+}
+
+std::string Ports::show(const std::vector<std::uint16_t>& field) {
+    std::string text;
+    for (const std::uint16_t port : field)
+        text += (text.empty() ? "" : " ") + std::to_string(port);
+    return text;
+}
+
 Result<void> Urls::parse(ParseContext& context, Value value, Strings& field) {
     const auto fits = [](std::string_view word) {
         constexpr auto schemes = std::to_array<std::string_view>({"http://", "https://", "file:/", "info:", "man:"});

@@ -207,6 +207,13 @@ struct InstallNames {
     static std::string show(const std::vector<std::string>& field);
 };
 
+/// X-Ports=: they add up, an empty value resets.
+struct Ports {
+    static constexpr base::Literal type = "port numbers";
+    static Result<void> parse(ParseContext&, Value value, std::vector<std::uint16_t>& field);
+    static std::string show(const std::vector<std::uint16_t>& field);
+};
+
 struct RawText {
     static constexpr base::Literal type = "text";
     static Result<void> parse(ParseContext&, Value value, std::string& field) {

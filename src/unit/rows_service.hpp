@@ -59,6 +59,8 @@ inline constexpr auto service_rows = std::to_array<Directive>({
     ignored(Group::Service, "USBFunctionStrings", "USB gadget strings.", "needs a USB device controller"),
     old_ignored(Group::Service, "BusPolicy", "", "systemd does not have it any more (kdbus)"),
     old_ignored(Group::Service, "SysVStartPriority", "", "systemd does not have it any more"),
+    field<codec::Bool, &UnitConfig::service, &ServiceSection::essential>(Group::Service, "X-Essential", "no", "yes", "When this service has ended for good, unasked, the container ends in order with its exit status: 128 and the signal for one that was killed, 0 for success."),
+    field<codec::Ports, &UnitConfig::service, &ServiceSection::ports>(Group::Service, "X-Ports", "", "8080 8443", "TCP ports that it serves: `initctl ports` shows them, and devcontainers forward them."),
     old_name<LimitInterval, &UnitConfig::unit, &UnitSection::start_limit>(Group::Service, "StartLimitInterval", "30s", "StartLimitIntervalSec= in [Unit]"),
     old_name<LimitBurst, &UnitConfig::unit, &UnitSection::start_limit>(Group::Service, "StartLimitBurst", "3", "StartLimitBurst= in [Unit]"),
     old_name<Emergency, &UnitConfig::unit, &UnitSection::start_limit, &StartLimit::action>(Group::Service, "StartLimitAction", "exit", "StartLimitAction= in [Unit]"),

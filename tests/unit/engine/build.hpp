@@ -41,6 +41,10 @@ class Build {
         config_->service.edit().restart = policy;
         return *this;
     }
+    Build& essential() {
+        config_->service.edit().essential = true;
+        return *this;
+    }
     Build& reloadable() {
         command(unit::ExecList::Reload, "/bin/reload");
         return *this;

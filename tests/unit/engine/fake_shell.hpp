@@ -143,6 +143,7 @@ class FakeShell {
     std::map<std::uint64_t, engine::RequestReply> replies;
     std::optional<engine::BootFinished> booted;
     std::optional<int> left;
+    std::optional<engine::ShutdownBegan> ending;
     std::uint64_t last_request = 0;
 
   private:
@@ -174,6 +175,8 @@ class FakeShell {
             booted = *boot;
         else if (const auto* check = std::get_if<engine::HealthAction>(&effect))
             answer_health(*check);
+        else if (const auto* began = std::get_if<engine::ShutdownBegan>(&effect))
+            ending = *began;
         else if (const auto* exit = std::get_if<engine::Exit>(&effect))
             left = exit->status;
     }
