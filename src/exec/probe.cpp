@@ -1,6 +1,7 @@
 // Probes: work on paths that units name, in a child that may hang. Tested by tests/unit/exec.
 #include "exec/probe.hpp"
 
+#include "exec/credential_files.hpp"
 #include "exec/directories.hpp"
 #include "sys/process_title.hpp"
 #include "sys/signals.hpp"
@@ -95,8 +96,7 @@ bool Probe::take_answer() {
             break;
         bytes_.append(buffer, static_cast<std::size_t>(size));
     }
-    answer_.reset();
-    return true;
+    return true; // still open: who watches it has to let go of it first, since children made meanwhile may share it
 }
 
 void Probe::abandon() {
@@ -146,6 +146,11 @@ base::Result<Probe> probe_remove_trees(const std::vector<std::string>& paths) {
                 result = std::move(removed);
         return text_of(result);
     });
+}
+
+base::Result<Probe> probe_remove_credentials(const std::string& root, const std::string& unit,
+                                             const std::array<std::uint8_t, 16>& invocation) {
+    return Probe::start([&] { return text_of(remove_credentials(root, unit, invocation)); });
 }
 
 base::Result<Probe> probe_remove_file(const std::string& path) {
