@@ -24,6 +24,7 @@ class Place {
   public:
     explicit Place(std::string root) : root_(std::move(root)) {}
 
+    bool exists(const std::string& path) const { return mode(path) != 0; }
     bool is_directory(const std::string& path) const { return (mode(path) & S_IFMT) == S_IFDIR; }
     bool is_file(const std::string& path) const { return (mode(path) & S_IFMT) == S_IFREG; }
     bool is_executable(const std::string& path) const { return is_file(path) && (mode(path) & 0111) != 0; }
@@ -70,6 +71,7 @@ class Checker {
                     for (const unit::Command& command : list)
                         check_command(command);
             check_accounts();
+            check_credentials();
         }
         check_needs();
         return std::move(problems_);
@@ -139,6 +141,15 @@ class Checker {
         for (const unit::EnvironmentFile& file : exec.environment_files)
             if (!file.optional && file.path.find_first_of("*?[%") == std::string::npos && !place_.is_file(file.path))
                 complain(file.file, file.line, "EnvironmentFile=" + file.path + " does not exist", "It will not start; with a \"-\" before the path it would.");
+    }
+    void check_credentials() {
+        const unit::CredentialSection& credentials = *unit_.exec->credentials;
+        for (const unit::Credential& one : credentials.load) {
+            const bool fallback = std::ranges::any_of(credentials.set, [&](const auto& set) { return set.id == one.id; });
+            if (one.source.starts_with('/') && !fallback && one.source.find('%') == std::string::npos && !place_.exists(one.source))
+                complain(one.file, one.line, "LoadCredential=" + one.id + ": " + one.source + " does not exist",
+                         "It will fail with 243/CREDENTIALS, unless the file is there by then or SetCredential= has a default.");
+        }
     }
     void check_needs() {
         for (const unit::Dependency& dependency : unit_.unit.dependencies) {

@@ -3,6 +3,7 @@
 #include "exec/build_plan.hpp"
 
 #include "base/strings.hpp"
+#include "exec/credential_files.hpp"
 #include "exec/environment.hpp"
 #include "exec/plan_streams.hpp"
 #include "unit/directives.hpp"
@@ -49,6 +50,7 @@ class Builder {
         resolve_supplementary_groups();
         resolve_privileges();
         list_directories();
+        list_credentials();
         set_environment();
         return std::move(built_);
     }
@@ -211,6 +213,20 @@ class Builder {
         plan().directories.push_back(std::move(directory));
     }
 
+    /// Files are made up to the start; the commands after it find them there.
+    void list_credentials() {
+        if (exec_.credentials->empty())
+            return;
+        credentials_directory_ = manager_.credentials_root + "/" + unit_.name;
+        if (!exec_.root_directory.empty())
+            built_.notices.push_back("credentials are in " + credentials_directory_ + ", outside RootDirectory=");
+        if (context_.list > unit::ExecList::StartPost)
+            return;
+        plan().secrets.wanted = exec_.credentials;
+        plan().secrets.places = credential_places(manager_.environment);
+        plan().secrets.root = manager_.credentials_root;
+    }
+
     // The order is systemd's: the manager's, ours, PassEnvironment=, Environment=; files come on top in the guard.
     void set_environment() {
         Plan& p = plan();
@@ -222,6 +238,8 @@ class Builder {
             set("LANG", manager_.locale);
         set_account_variables();
         set_service_variables();
+        if (!credentials_directory_.empty())
+            set("CREDENTIALS_DIRECTORY", credentials_directory_);
         for (std::size_t i = 0; i < unit::directory_kinds; i++) {
             const auto paths = directory_paths(exec_, static_cast<unit::DirectoryKind>(i), manager_);
             if (!paths.empty())
@@ -287,6 +305,7 @@ class Builder {
     const CommandContext& context_;
     std::optional<Account> account_;
     std::optional<gid_t> group_;
+    std::string credentials_directory_; ///< empty = the unit asks for none
     BuiltPlan built_;
 };
 
@@ -328,7 +347,23 @@ std::array<std::string, unit::directory_kinds> directory_roots(uid_t uid, const 
             variable_or(environment, "XDG_CONFIG_HOME", home + "/.config")};
 }
 
+namespace {
+
+/// "LoadCredential=token: …": there may be many, so the one with that name.
+std::string credential_line(const unit::UnitConfig& unit, std::string_view detail) {
+    const std::string_view id = detail.substr(std::min(detail.find('='), detail.size() - 1) + 1);
+    for (const auto* list : {&unit.exec->credentials->load, &unit.exec->credentials->set})
+        for (const unit::Credential& one : *list)
+            if (one.id == id.substr(0, id.find(':')) && one.file < unit.files.size())
+                return unit.files[one.file] + ":" + std::to_string(one.line);
+    return {};
+}
+
+} // namespace
+
 std::string blamed_line(const unit::UnitConfig& unit, const unit::Command& command, Stage stage, std::string_view detail) {
+    if (const std::string line = stage == Stage::Credentials ? credential_line(unit, detail) : ""; !line.empty())
+        return " (" + line + ")";
     std::string place = unit::place_of(unit, detail.substr(0, detail.find('=')));
     if (const std::string_view directive = traits(stage).directive; place.empty() && !directive.empty())
         place = unit::place_of(unit, directive);

@@ -36,6 +36,7 @@ struct ManagerContext {
     bool inherit_environment = true;
     std::string locale;                      ///< LANG to set where the environment has none, empty = none
     std::array<std::string, unit::directory_kinds> directory_roots; ///< directory_roots()
+    std::string credentials_root;            ///< $CREDENTIALS_DIRECTORY of a unit is root/UNIT
     uid_t uid = 0;                           ///< ours
     gid_t gid = 0;
     bool strict_credentials = false;

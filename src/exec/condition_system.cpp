@@ -2,6 +2,7 @@
 // (firmware, most security modules) is false. Tested by tests/unit/exec.
 #include "base/strings.hpp"
 #include "exec/condition_tests.hpp"
+#include "exec/credential_files.hpp"
 #include "exec/environment.hpp"
 #include "sys/place.hpp"
 #include "sys/syscalls.hpp"
@@ -242,8 +243,13 @@ bool version(const std::string& parameter, const ConditionContext&) {
     return versions_match(subject == "kernel" ? rest : parameter, kernel_release());
 }
 
-bool credential(const std::string&, const ConditionContext&) {
-    return false; // none are passed in
+/// Only those passed to the container: credstores of the image do not count, as under systemd.
+bool credential(const std::string& parameter, const ConditionContext& context) {
+    if (!unit::is_credential_name(parameter))
+        return false;
+    const auto given = find_variable(context.environment, "CREDENTIALS_DIRECTORY");
+    return (given && given->starts_with('/') && exists((std::string(*given) + "/" + parameter).c_str())) ||
+           exists((std::string(container_secrets) + "/" + parameter).c_str());
 }
 
 bool environment(const std::string& parameter, const ConditionContext& context) {

@@ -40,7 +40,7 @@ constexpr auto rows = std::to_array<ConditionRow>({
     {ConditionKind::Host,                   "Host",                   false, host},
     {ConditionKind::KernelCommandLine,      "KernelCommandLine",      false, kernel_command_line},
     {ConditionKind::KernelVersion,          "KernelVersion",          false, kernel_version},
-    {ConditionKind::Credential,             "Credential",             false, credential},
+    {ConditionKind::Credential,             "Credential",             true,  credential},
     {ConditionKind::Environment,            "Environment",            false, environment},
     {ConditionKind::Security,               "Security",               false, security},
     {ConditionKind::Capability,             "Capability",             false, capability},

@@ -126,6 +126,8 @@ base::Result<void> remove_at(int parent, const char* name, dev_t device, int dep
         return base::fail(base::Errc::Busy, std::string(name) + " is a mount point");
     if (depth > depth_limit)
         return base::fail(base::Errc::TooLarge, "directories nested too deeply");
+    if (status.st_uid == ::geteuid() && (status.st_mode & 0700) != 0700)
+        ::fchmod(fd.get(), 0700); // without privilege one's own read-only directory cannot be emptied
     sys::DirectoryReader reader(std::move(fd));
     for (int pass = 0; pass < 3; pass++) { // some file systems skip names while others are being removed
         while (const char* const entry = reader.next())

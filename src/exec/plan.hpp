@@ -58,6 +58,13 @@ struct CredentialsPlan {
     bool no_new_privileges = false;
 };
 
+/// LoadCredential= and kin: files for the unit (CredentialsPlan is about users and rights).
+struct SecretsPlan {
+    unit::Shared<unit::CredentialSection> wanted;
+    std::vector<std::string> places; ///< credential_places(): where names are looked for, the first wins
+    std::string root;                ///< the unit's directory lies below it
+};
+
 /// Which pid-valued variables the child fills in with its own pid.
 struct PidVariables {
     bool listen = false;   ///< LISTEN_PID
@@ -95,6 +102,7 @@ struct Plan {
     std::vector<DirectoryPlan> directories;
     uid_t directory_uid = 0; ///< their owner: User=, also for "+" and "!" commands
     gid_t directory_gid = 0;
+    SecretsPlan secrets;
     std::string working_directory = "/";
     bool working_directory_optional = false;
     std::string root_directory; ///< chroot, empty = none

@@ -8,6 +8,7 @@
 #include "exec/conditions.hpp"
 #include "sys/unique_fd.hpp"
 
+#include <array>
 #include <functional>
 #include <string>
 #include <sys/types.h>
@@ -52,6 +53,9 @@ PidFileAnswer pid_file_answer(const std::string& bytes);
 
 /// Removes trees (RuntimeDirectory=) without following symlinks or crossing mounts. The answer is an empty line, or the error as one.
 base::Result<Probe> probe_remove_trees(const std::vector<std::string>& paths);
+/// Removes what a start of a unit was given (exec/credential_files.hpp).
+base::Result<Probe> probe_remove_credentials(const std::string& root, const std::string& unit,
+                                             const std::array<std::uint8_t, 16>& invocation);
 /// Removes one file (PIDFile= after the service is down).
 base::Result<Probe> probe_remove_file(const std::string& path);
 

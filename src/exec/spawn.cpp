@@ -51,6 +51,8 @@ pid_t fork_guard(const Plan& plan, const GuardDescriptors& descriptors, bool lea
 void own_everything(Plan& plan) {
     if (!plan.scheduling.is_default())
         plan.scheduling.edit();
+    if (!plan.secrets.wanted.is_default())
+        plan.secrets.wanted.edit();
 }
 
 pid_t fork_guard_beside_heap(const Plan& plan, const GuardDescriptors& descriptors) {

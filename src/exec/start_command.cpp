@@ -3,6 +3,7 @@
 #include "exec/guard.hpp"
 
 #include "exec/build_plan.hpp"
+#include "exec/credential_files.hpp"
 #include "exec/directories.hpp"
 #include "exec/environment.hpp"
 #include "exec/lookup.hpp"
@@ -260,6 +261,8 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
     ::umask(0022);
     if (std::optional<StartOutcome> failure = make_directories(plan))
         return std::move(*failure);
+    if (const base::Result<void> done = provide_credentials(plan); !done)
+        return failed(Stage::Credentials, done.error());
     ::umask(plan.umask); // for files opened as streams too; the child inherits it
     if (!plan.probe)
         prepare_command(plan, prepared);

@@ -13,6 +13,7 @@
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ namespace monoinit::runtime {
 
 namespace {
 
+constexpr base::Duration boot_probe_limit = std::chrono::seconds(10);
 constexpr rlim_t descriptors_at_most = 65536; ///< more would cost memory for tables and buy nothing
 
 /// The signals that mean something to us; all others but faults stay blocked and unread.
@@ -178,6 +180,7 @@ void Runtime::set_up_place() {
     dir_ = invocation_.resume_checkpoint >= 0 ? existing_state_dir(config_.socket, ::getenv("XDG_RUNTIME_DIR"))
                                               : prepare_state_dir(config_.socket, ::getenv("XDG_RUNTIME_DIR"));
     manager_.directory_roots = exec::directory_roots(manager_.uid, manager_.environment, dir_.path);
+    manager_.credentials_root = (dir_.path.empty() ? manager_.directory_roots[0] : dir_.path) + "/credentials";
 
     log_ = std::make_unique<LogProcess>(*loop_, *checkpoint_, exe_.get());
     files_.look_around();
@@ -250,6 +253,7 @@ unit::Environment Runtime::unit_environment() const {
     using unit::DirectoryKind;
     const auto root = [&](DirectoryKind kind) { return manager_.directory_roots[static_cast<std::size_t>(kind)]; };
     environment.runtime_directory_root = root(DirectoryKind::Runtime);
+    environment.credentials_root = manager_.credentials_root;
     environment.state_root = root(DirectoryKind::State);
     environment.cache_root = root(DirectoryKind::Cache);
     environment.logs_root = root(DirectoryKind::Logs);
@@ -295,6 +299,7 @@ void Runtime::boot() {
         seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
     }
     mark_booted();
+    forget_old_credentials();
     log_->start(dir_.logs, config_.syslog_sockets, log_config(config_));
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
@@ -316,6 +321,14 @@ void Runtime::boot() {
     const bool any = std::ranges::any_of(configs, [](const auto& config) { return !config->builtin && config->type != unit::UnitType::Target; });
     if (!any) // one that cannot be loaded has been named above
         say_what_is_not_enabled();
+}
+
+/// Those of an earlier start of this container, where the runtime directory is on a disk. Out of the way at once, removed
+/// while we go on.
+void Runtime::forget_old_credentials() {
+    const std::string old = manager_.credentials_root + ".old";
+    if (!dir_.path.empty() && (::rename(manager_.credentials_root.c_str(), old.c_str()) == 0 || errno == ENOTEMPTY))
+        probes_->start(exec::probe_remove_trees({old}), sys::now(), boot_probe_limit, [](const std::optional<std::string>&) {});
 }
 
 void Runtime::report_boot_problems() {

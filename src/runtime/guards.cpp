@@ -179,6 +179,8 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
                     .text = built.failure->detail + exec::blamed_line(config, command, built.failure->stage, built.failure->detail)});
         return;
     }
+    if (!built.plan.secrets.wanted.is_default())
+        credentials_[unit] = context.invocation;
     auto channel = exec::make_guard_channel();
     if (!channel)
         return lack(unit, spawn.guard, channel.error());
@@ -501,6 +503,11 @@ supervise::Notified::Sender Guards::role_of(base::UnitId unit, int pid, base::Gu
     if (is(service.main_pid, service.main_guard))
         return Sender::Main;
     return is(service.control_pid, service.control_guard) ? Sender::Control : Sender::Tree;
+}
+
+std::array<std::uint8_t, 16> Guards::credentials_of(base::UnitId unit) const {
+    const auto found = credentials_.find(unit);
+    return found != credentials_.end() ? found->second : links_.invocation(unit); // not known after a re-exec
 }
 
 bool Guards::is_unit_user(base::UnitId unit, unsigned uid) const {

@@ -65,6 +65,8 @@ class Guards : public SenderJudge {
     std::vector<int> pids_of(base::UnitId unit) const; ///< of living guards
     std::vector<control::ExecRecord> history_of(base::UnitId unit) const;
     std::vector<std::string> notices_of(base::UnitId unit) const;
+    /// The start that the unit's credentials were made for; asked before the next one is made.
+    std::array<std::uint8_t, 16> credentials_of(base::UnitId unit) const;
     bool is_guard(int pid) const { return by_pid_.contains(pid); }
     std::size_t count() const { return guards_.size(); }
 
@@ -120,6 +122,7 @@ class Guards : public SenderJudge {
     };
     std::unordered_map<base::UnitId, std::deque<Ran>> history_;
     std::unordered_map<base::UnitId, std::vector<std::string>> notices_;
+    std::unordered_map<base::UnitId, std::array<std::uint8_t, 16>> credentials_;
 };
 
 } // namespace monoinit::runtime

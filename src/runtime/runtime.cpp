@@ -107,13 +107,22 @@ void Runtime::perform_action(const engine::UnitAction& action) {
                 read.error = fmt::format("pid {} is not one of this unit's processes", answer.pid);
             feed(engine::PidFileEvent{unit, std::move(read)});
         });
-    } else if (std::holds_alternative<supervise::RemoveDirectories>(action.action)) {
-        const auto paths = exec::directory_paths(*engine_->status(unit).config->exec, unit::DirectoryKind::Runtime, manager_);
-        if (!paths.empty())
-            probes_->start(exec::probe_remove_trees(paths), sys::now(), probe_limit, [](const std::optional<std::string>&) {});
+    } else if (const auto* directories = std::get_if<supervise::RemoveDirectories>(&action.action)) {
+        remove_directories(unit, directories->runtime);
     } else if (const auto* remove = std::get_if<supervise::RemovePidFile>(&action.action)) {
         probes_->start(exec::probe_remove_file(remove->path), sys::now(), probe_limit, [](const std::optional<std::string>&) {});
     }
+}
+
+void Runtime::remove_directories(base::UnitId unit, bool runtime) {
+    const auto config = engine_->status(unit).config;
+    const auto done = [](const std::optional<std::string>&) {};
+    if (runtime)
+        probes_->start(exec::probe_remove_trees(exec::directory_paths(*config->exec, unit::DirectoryKind::Runtime, manager_)),
+                       sys::now(), probe_limit, done);
+    if (!config->exec->credentials->empty())
+        probes_->start(exec::probe_remove_credentials(manager_.credentials_root, config->name, guards_->credentials_of(unit)), sys::now(),
+                       probe_limit, done);
 }
 
 void Runtime::check_conditions(base::UnitId unit) {
@@ -305,7 +314,8 @@ void Runtime::leave_if_done() {
         leftovers_deadline_ = now + drain_at_least;
         return;
     }
-    if (leftovers && now < leftovers_deadline_)
+    // Nor do credentials and runtime directories stay behind.
+    if ((leftovers || !probes_->idle()) && now < leftovers_deadline_)
         return;
     draining_ = true;
     drain_until_ = std::max(stop_deadline_ == base::never ? now + config_.shutdown_timeout : stop_deadline_, now + drain_at_least);

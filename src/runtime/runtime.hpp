@@ -95,6 +95,7 @@ class Runtime {
     void restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records);
     std::size_t count_masked() const;
     std::string place_words() const;
+    void forget_old_credentials();
     void report_boot_problems();
     void say_what_is_not_enabled();
     const std::vector<std::string>& not_enabled();
@@ -106,6 +107,7 @@ class Runtime {
     // runtime.cpp
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
+    void remove_directories(base::UnitId unit, bool runtime);
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
     void check_mount(base::UnitId unit);

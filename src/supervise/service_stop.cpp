@@ -216,8 +216,8 @@ base::Duration Service::restart_delay() {
 /// finds it clean.
 void Service::tidy_up(bool restart, Step& step) {
     const unit::ExecSection& exec = *config_->exec;
-    if (!exec.directories[static_cast<std::size_t>(unit::DirectoryKind::Runtime)].paths.empty()) {
-        bool keep = false;
+    bool keep = exec.directories[static_cast<std::size_t>(unit::DirectoryKind::Runtime)].paths.empty();
+    if (!keep) {
         switch (exec.runtime_directory_preserve) {
         case unit::Preserve::No:
             break;
@@ -228,9 +228,9 @@ void Service::tidy_up(bool restart, Step& step) {
             keep = restart || data_.stop_for_restart;
             break;
         }
-        if (!keep)
-            step.out.emplace_back(RemoveDirectories{true});
     }
+    if (!keep || !exec.credentials->empty())
+        step.out.emplace_back(RemoveDirectories{!keep});
     if (!service().pid_file.empty())
         step.out.emplace_back(RemovePidFile{service().pid_file});
 }

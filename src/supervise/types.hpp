@@ -56,7 +56,8 @@ struct Signal {
 struct WatchPid { GuardId guard; int pid = 0; };  ///< report this pid's exit as CommandExited, also if it is gone already
 struct QueryTree { GuardId guard; };              ///< answered by TreeListed
 struct ReadPidFile { std::string path; };         ///< in a probe; answered by PidFileRead
-struct RemoveDirectories { bool runtime = true; };///< RuntimeDirectory= of the unit, when it is down (Preserve= decided here)
+/// Credentials of the unit, when it is down, and its RuntimeDirectory= (Preserve= decided here).
+struct RemoveDirectories { bool runtime = true; };
 struct RemovePidFile { std::string path; };
 /// Emitted on every transition; before == after when only the sub-state changed. `will_restart`: this inactive or failed
 /// state is only passed through on the way to auto-restart (OnFailure= and kin do not fire).

@@ -5,6 +5,7 @@
 // Tested by tests/unit/unit/directives_test.cpp, which runs every row.
 
 #include "base/enum_names.hpp"
+#include "base/strings.hpp"
 #include "unit/codec_tools.hpp"
 #include "unit/command_line.hpp"
 #include "unit/directives.hpp"
@@ -392,6 +393,24 @@ struct SecureBitSet {
     static constexpr base::Literal type = "words";
     static Result<void> parse(ParseContext& context, Value value, std::optional<int>& field);
     static std::string show(const std::optional<int>& field);
+};
+
+struct LoadedCredentials { ///< LoadCredential=
+    static constexpr base::Literal type = "name[:path]";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<Credential>& field);
+    static std::string show(const std::vector<Credential>& field);
+};
+
+struct SetCredentials { ///< SetCredential=; what is shown never holds the data
+    static constexpr base::Literal type = "name:data";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<Credential>& field);
+    static std::string show(const std::vector<Credential>& field);
+};
+
+struct ImportedCredentials { ///< ImportCredential=
+    static constexpr base::Literal type = "name or pattern, [:new name]";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+    static std::string show(const std::vector<std::string>& field) { return base::join(field, " "); }
 };
 
 struct CpuList {

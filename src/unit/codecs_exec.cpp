@@ -260,6 +260,87 @@ std::string SecureBitSet::show(const std::optional<int>& field) {
     return base::join(words, " ");
 }
 
+namespace {
+
+constexpr std::string_view bad_credential_name = "not a credential's name (ASCII, no \"/\", no \":\")";
+
+/// The one with this name, made when there is none: of two the later wins.
+Credential& credential_named(std::vector<Credential>& field, std::string id, const ParseContext& context) {
+    auto at = std::find_if(field.begin(), field.end(), [&](const Credential& one) { return one.id == id; });
+    if (at == field.end())
+        at = field.insert(field.end(), Credential{});
+    *at = Credential{std::move(id), {}, false, context.file, context.line};
+    return *at;
+}
+
+} // namespace
+
+Result<void> LoadedCredentials::parse(ParseContext& context, Value value, std::vector<Credential>& field) {
+    if (value.empty()) {
+        field.clear();
+        return {};
+    }
+    const auto [tag, rest, colon] = tagged(value);
+    std::string id = TRY(expand(context, std::string(tag)));
+    if (!is_credential_name(id))
+        return fail(Errc::Invalid, std::string(bad_credential_name));
+    std::string source = rest.empty() ? id : TRY(expand(context, std::string(rest)));
+    if (source.starts_with('/'))
+        source = TRY(absolute_path(context, rest));
+    else if (!is_credential_name(source))
+        return fail(Errc::Invalid, "behind the name stands neither an absolute path nor the name of a credential");
+    credential_named(field, std::move(id), context).source = std::move(source);
+    return {};
+}
+
+std::string LoadedCredentials::show(const std::vector<Credential>& field) {
+    std::string text;
+    for (const auto& one : field)
+        text += (text.empty() ? "" : "\n") + one.id + ":" + one.source;
+    return text;
+}
+
+Result<void> SetCredentials::parse(ParseContext& context, Value value, std::vector<Credential>& field) {
+    if (value.empty()) {
+        field.clear();
+        return {};
+    }
+    const auto [tag, rest, colon] = tagged(value);
+    if (!colon)
+        return fail(Errc::Invalid, "not name:data");
+    std::string id = TRY(expand(context, std::string(tag)));
+    if (!is_credential_name(id))
+        return fail(Errc::Invalid, std::string(bad_credential_name));
+    std::string data = TRY(c_unescape(rest, true));
+    Credential& credential = credential_named(field, std::move(id), context);
+    credential.source = std::move(data);
+    credential.is_data = true;
+    return {};
+}
+
+std::string SetCredentials::show(const std::vector<Credential>& field) {
+    std::string text;
+    for (const auto& one : field)
+        text += (text.empty() ? "" : "\n") + one.id + ":[data]";
+    return text;
+}
+
+Result<void> ImportedCredentials::parse(ParseContext& context, Value value, Strings& field) {
+    if (value.empty()) {
+        field.clear();
+        return {};
+    }
+    std::string text = TRY(expand(context, std::string(value)));
+    const auto [tag, rest, colon] = tagged(text);
+    const std::string_view prefix = tag.ends_with('*') ? tag.substr(0, tag.size() - 1) : tag;
+    if (tag != "*" && (!is_credential_name(prefix) || prefix.find_first_of("*?[") != Value::npos))
+        return fail(Errc::Invalid, "not a credential's name, which may end in \"*\"");
+    if (colon && !is_credential_name(rest))
+        return fail(Errc::Invalid, std::string(bad_credential_name));
+    field.push_back(std::move(text));
+    return {};
+}
+
 Result<void> CpuList::parse(ParseContext&, Value value, std::vector<std::uint16_t>& field) {
     if (value.empty()) {
         field.clear();

@@ -20,6 +20,7 @@ constexpr std::size_t suggestion_limit = 50; ///< of one file: they cost time
 constexpr std::size_t excerpt_limit = 300;
 
 constexpr std::string_view blanks = " \t";
+constexpr std::string_view secret_type = "name:data"; ///< of rows whose values are not shown
 
 /// "# …" at the end of a value, outside quotes: meant as a remark, but unit files have none there.
 bool has_trailing_remark(std::string_view value) {
@@ -277,7 +278,8 @@ class Parser {
         problem.line = token.line;
         problem.row = row_index(row);
         problem.text = std::string(row.name) + "=: " + problem.text;
-        problem.excerpt = base::printable(token.excerpt, excerpt_limit);
+        const bool secret = row.type == secret_type;
+        problem.excerpt = base::printable(secret ? token.excerpt.substr(0, token.excerpt.find(':')) : token.excerpt, excerpt_limit);
         problem.consequence = std::move(consequence);
     }
 

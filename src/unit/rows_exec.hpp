@@ -15,6 +15,9 @@ template <class Codec, auto Member> constexpr Directive exec(Text name, Text dfl
 template <class Codec, auto Member> constexpr Directive scheduling(Text name, Text dflt, Text example, Text doc) {
     return field<Codec, &UnitConfig::exec, &ExecSection::scheduling, Member>(Group::Exec, name, dflt, example, doc);
 }
+template <class Codec, auto Member> constexpr Directive credential(Text name, Text example, Text doc, std::uint16_t since = 0) {
+    return field<Codec, &UnitConfig::exec, &ExecSection::credentials, Member>(Group::Exec, name, "", example, doc, since);
+}
 template <int Resource> constexpr Directive limit(Text name, Text example, Text doc) {
     return exec<codec::Limit<Resource>, &ExecSection::limits>(name, "the container's", example, doc);
 }
@@ -30,7 +33,7 @@ inline constexpr Text no_mounts = "needs a mount namespace (CAP_SYS_ADMIN); the 
 inline constexpr Text no_bind_mounts = "needs a mount namespace (CAP_SYS_ADMIN); the paths are not mounted, so what the service expects there may be missing";
 inline constexpr Text no_images = "needs a mount namespace (CAP_SYS_ADMIN) and loop devices; the image is not used";
 inline constexpr Text no_seccomp = "needs a system call filter, which this version does not install; the container's own filter stays in force";
-inline constexpr Text no_credentials = "no credentials in this version: $CREDENTIALS_DIRECTORY is not set";
+inline constexpr Text no_decryption = "there is no TPM and no key of the machine's in a container: the credential is not passed; LoadCredential= takes a plain file, such as a secret in /run/secrets";
 inline constexpr Text no_facility = "log entries have no facility in this version";
 inline constexpr Text no_journal = "no effect on the container's log in this version";
 
@@ -178,11 +181,11 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     exec_ignored("LockPersonality", "No personality(2).", no_seccomp),
     exec_ignored("MemoryDenyWriteExecute", "No memory both writable and executable.", no_seccomp),
 
-    exec_ignored("LoadCredential", "Credentials from files.", no_credentials),
-    exec_ignored("LoadCredentialEncrypted", "Encrypted credentials from files.", no_credentials),
-    exec_ignored("SetCredential", "Credentials from the unit.", no_credentials),
-    exec_ignored("SetCredentialEncrypted", "Encrypted credentials from the unit.", no_credentials),
-    exec_ignored("ImportCredential", "Credentials passed to the container.", no_credentials, 254),
+    credential<codec::LoadedCredentials, &CredentialSection::load>("LoadCredential", "token:/etc/app/token", "A file, directory, AF_UNIX socket or secret of the container, copied to $CREDENTIALS_DIRECTORY for the unit's user alone. A name is looked for in the $CREDENTIALS_DIRECTORY we were given, /run/secrets, /etc/credstore, /run/credstore, /usr/lib/credstore."),
+    exec_ignored("LoadCredentialEncrypted", "Encrypted credentials from files.", no_decryption),
+    credential<codec::SetCredentials, &CredentialSection::set>("SetCredential", "token:secret\\n", "A credential from the unit itself; also what LoadCredential= falls back to."),
+    exec_ignored("SetCredentialEncrypted", "Encrypted credentials from the unit.", no_decryption),
+    credential<codec::ImportedCredentials, &CredentialSection::import>("ImportCredential", "app.*", "All secrets of the container with such names; \":new.\" behind the pattern renames them.", 254),
 
     exec_ignored("PAMName", "A PAM session.", "no PAM in a static binary; limits and variables from PAM are not set"),
     exec_ignored("KeyringMode", "The kernel keyring.", "keyrings are usually forbidden in containers; the container's stays"),

@@ -97,7 +97,7 @@ inline constexpr auto unit_rows = std::to_array<Directive>({
     condition<ConditionKind::KernelCommandLine>("ConditionKernelCommandLine", "quiet", "Start only if PID 1 has this argument: it stands for the kernel command line in a container."),
     condition<ConditionKind::KernelVersion>("ConditionKernelVersion", ">=5.4", "Start only on this kernel version."),
     condition<ConditionKind::Version>("ConditionVersion", "kernel >=5.4", "Start only on this version of the kernel, systemd or libc.", 257),
-    condition<ConditionKind::Credential>("ConditionCredential", "token", "Start only if the credential was passed in."),
+    condition<ConditionKind::Credential>("ConditionCredential", "token", "Start only if the credential was passed to the container: in the $CREDENTIALS_DIRECTORY we were given, or in /run/secrets."),
     condition<ConditionKind::Environment>("ConditionEnvironment", "DEBUG=1", "Start only if the variable is in our environment."),
     condition<ConditionKind::Security>("ConditionSecurity", "apparmor", "Start only with this security technology."),
     condition<ConditionKind::Capability>("ConditionCapability", "CAP_NET_ADMIN", "Start only if the container has the capability."),

@@ -388,6 +388,11 @@ bool is_assignment(std::string_view text) {
            });
 }
 
+bool is_credential_name(std::string_view name) {
+    return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 0x7f && c != ':' && c != '/'; });
+}
+
 bool is_account_name(std::string_view name) {
     if (name.empty() || name == "." || name == ".." || name.size() > 255 || base::trim(name) != name || !base::is_valid_utf8(name))
         return false;

@@ -48,5 +48,6 @@ bool is_safe_text(std::string_view text);    ///< no control bytes, quotes or ba
 bool is_variable_name(std::string_view name);     ///< [A-Za-z_][A-Za-z0-9_]*
 bool is_assignment(std::string_view text);        ///< NAME=value without control bytes but tab and newline
 bool is_account_name(std::string_view name);      ///< of a user or group, or its number
+bool is_credential_name(std::string_view name);   ///< a file name of printable ASCII without ":", at most 255
 
 } // namespace monoinit::unit

@@ -184,9 +184,14 @@ Result<std::vector<std::string>> split_words(std::string_view text, unsigned fla
     return words;
 }
 
-Result<std::string> c_unescape(std::string_view text) {
+Result<std::string> c_unescape(std::string_view text, bool allow_nul) {
     std::string out;
     while (!text.empty()) {
+        if (allow_nul && (text.starts_with("\\x00") || text.starts_with("\\000"))) {
+            out += '\0';
+            text.remove_prefix(4);
+            continue;
+        }
         const char c = text.front();
         text.remove_prefix(1);
         if (c != '\\') {

@@ -26,8 +26,8 @@ base::Result<std::optional<std::string>> next_word(std::string_view& text, unsig
 
 base::Result<std::vector<std::string>> split_words(std::string_view text, unsigned flags);
 
-/// "\x2d\n" -> the bytes. An unknown escape is an error.
-base::Result<std::string> c_unescape(std::string_view text);
+/// "\x2d\n" -> the bytes. An unknown escape is an error, and so is a NUL unless it is allowed.
+base::Result<std::string> c_unescape(std::string_view text, bool allow_nul = false);
 
 /// The word in a form that next_word(Unquote | CUnescape) reads back.
 std::string quote_word(std::string_view word);

@@ -211,6 +211,20 @@ TEST_CASE("RuntimeDirectory= and PIDFile= go when the service is down, as "
     CHECK(sim.count<RemoveDirectories>() == removed);
 }
 
+TEST_CASE("credentials go whenever the service is down, whatever RuntimeDirectoryPreserve= says") {
+    Sim sim(ServiceType::Simple, [](auto& unit) {
+        unit.exec.edit().credentials.edit().import = {"*"};
+        unit.exec.edit().directories[0].paths = {"web"};
+        unit.exec.edit().runtime_directory_preserve = unit::Preserve::Yes;
+        unit.service.edit().restart = unit::RestartPolicy::Always;
+    });
+    sim.start();
+    sim.main_exits(exited(1));
+    sim.advance(1s);
+    sim.stop();
+    CHECK(sim.count<RemoveDirectories>() == 2);
+}
+
 TEST_CASE("a restored machine goes on where the checkpoint left it") {
     Sim before(ServiceType::Simple,
                [](auto& unit) { unit.service.edit().restart = unit::RestartPolicy::Always; });

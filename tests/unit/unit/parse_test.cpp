@@ -375,3 +375,35 @@ TEST_CASE("where an execution directive was set is known, the last place of seve
     for (const ResourceLimit& limit : unit.exec->limits)
         CHECK(limit_directive(limit.resource) == "LimitNOFILE");
 }
+
+TEST_CASE("credentials: names, paths, escapes, the later of two, and what is wrong with them") {
+    const auto unit = parsed("[Service]\nLoadCredential=a\nLoadCredential=b:/etc//b\nLoadCredential=%p:other\nLoadCredential=a:/new\n"
+                             "SetCredential=s:one\\x00\\n:two%n\nImportCredential=x.*\nImportCredential=*:y.\n");
+    const CredentialSection& section = *unit.exec->credentials;
+    REQUIRE(section.load.size() == 3);
+    CHECK((section.load[0].id == "a" && section.load[0].source == "/new" && section.load[0].line == 5));
+    CHECK(section.load[1].source == "/etc/b");
+    CHECK((section.load[2].id == "app" && section.load[2].source == "other"));
+    REQUIRE(section.set.size() == 1);
+    CHECK(section.set[0].source == std::string("one\0\n:two%n", 11));
+    CHECK(section.import == Lines{"x.*", "*:y."});
+    CHECK(unit.problems.empty());
+    CHECK(unit.degraded.empty());
+
+    CHECK(parsed("[Service]\nSetCredential=s:x\nSetCredential=\nLoadCredential=a\nLoadCredential=\n").exec->credentials->empty());
+    const auto wrong = parsed("[Service]\nLoadCredential=a/b\nLoadCredential=a:../x\nLoadCredential=a:/x/../y\nSetCredential=hunter2\n"
+                              "ImportCredential=*x\nImportCredential=a*:b/c\nSetCredential=..:x\n");
+    CHECK(wrong.exec->credentials->empty());
+    CHECK(wrong.problems.size() == 7);
+}
+
+TEST_CASE("the data of a credential is shown nowhere") {
+    const auto unit = parsed("[Service]\nSetCredential=token:hunter2\n");
+    for (const auto& row : directives())
+        if (row.show != nullptr && row.group == Group::Exec)
+            CHECK(row.show(unit).find("hunter2") == std::string::npos);
+    const auto wrong = parsed("[Service]\nSetCredential=token:hunter2\\q\n");
+    REQUIRE(wrong.problems.size() == 1);
+    CHECK(wrong.problems[0].excerpt == "SetCredential=token");
+    CHECK(wrong.problems[0].text.find("hunter2") == std::string::npos);
+}
