@@ -70,6 +70,28 @@ void fill_file_state(Context& context, const std::string& unit, control::Propert
 
 } // namespace
 
+std::string environment_text(const std::vector<control::EnvironmentEntry>& entries) {
+    std::string text;
+    Names told;
+    for (const auto& [kind, name, value, source] : entries) { // a group for each source, in order of appearance
+        if (kind != "variable" || std::ranges::find(told, source) != told.end())
+            continue;
+        told.push_back(source);
+        text += "# " + source + "\n";
+        for (const auto& entry : entries)
+            if (entry.kind == "variable" && entry.source == source)
+                text += entry.name + "=" + entry.value + "\n";
+    }
+    for (const auto& entry : entries)
+        if (entry.kind == "file")
+            text += "# EnvironmentFile=" + entry.name + ": " + entry.source + "\n";
+        else if (entry.kind == "removed")
+            text += "# " + entry.name + ": taken out by " + entry.source + "\n";
+        else if (entry.kind == "credential")
+            text += "# $CREDENTIALS_DIRECTORY/" + entry.name + ": " + entry.source + "\n";
+    return text;
+}
+
 int show(Context& context, Words words) {
     const auto expanded = expand(context, words);
     if (!expanded)
@@ -112,9 +134,11 @@ int env(Context& context, Words words) {
     }
     if (context.options.json)
         context.out += control::to_json(*reply) + "\n";
-    else
+    else if (reply->entries.empty())
         for (const std::string& variable : reply->variables)
             context.print("{}\n", variable);
+    else
+        context.out += environment_text(reply->entries);
     return 0;
 }
 

@@ -42,6 +42,8 @@ int kill(Context&, Words);
 int reset_failed(Context&, Words);
 int show(Context&, Words);               // show.cpp
 int env(Context&, Words);
+/// NAME=value lines below a remark that says where they come from; fit for a shell or an EnvironmentFile=.
+std::string environment_text(const std::vector<control::EnvironmentEntry>& entries);
 int is_active(Context&, Words);
 int is_failed(Context&, Words);
 int change_environment(Context&, Words); // set-environment, unset-environment, import-environment

@@ -209,7 +209,16 @@ struct StatusReply { UnitDetail unit; };
 struct PropertiesReply { PropertyList properties; };
 struct DependenciesReply { std::vector<Dependency> dependencies; };
 struct JobsReply { std::vector<JobInfo> jobs; };
-struct EnvironmentReply { Names variables; };
+/// Something a unit's commands get, and where it comes from.
+struct EnvironmentEntry {
+    std::string kind;   ///< "variable"; "file": an EnvironmentFile= that cannot be read; "credential"; "removed"
+    std::string name, value;
+    std::string source; ///< "container", "monoinit", "set-environment", "User= (web.service:5)", "EnvironmentFile=/x (…)"
+};
+struct EnvironmentReply {
+    Names variables;
+    std::vector<EnvironmentEntry> entries; ///< of a unit: the same and more, with their sources
+};
 
 struct UnitHealth {
     std::string unit;

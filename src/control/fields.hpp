@@ -82,13 +82,18 @@ template <> inline constexpr auto fields<JobOutcome> = std::tuple(
 template <> inline constexpr auto fields<WaitState> = std::tuple(
     MONOINIT_FIELD(WaitState, unit), MONOINIT_FIELD(WaitState, reached), MONOINIT_FIELD(WaitState, state), MONOINIT_FIELD(WaitState, text));
 
+template <> inline constexpr auto fields<EnvironmentEntry> = std::tuple(
+    MONOINIT_FIELD(EnvironmentEntry, kind), MONOINIT_FIELD(EnvironmentEntry, name), MONOINIT_FIELD(EnvironmentEntry, value),
+    MONOINIT_FIELD(EnvironmentEntry, source));
+
 template <> inline constexpr auto fields<Empty> = std::tuple();
 template <> inline constexpr auto fields<ListReply> = std::tuple(MONOINIT_FIELD(ListReply, units));
 template <> inline constexpr auto fields<StatusReply> = std::tuple(MONOINIT_FIELD(StatusReply, unit));
 template <> inline constexpr auto fields<PropertiesReply> = std::tuple(MONOINIT_FIELD(PropertiesReply, properties));
 template <> inline constexpr auto fields<DependenciesReply> = std::tuple(MONOINIT_FIELD(DependenciesReply, dependencies));
 template <> inline constexpr auto fields<JobsReply> = std::tuple(MONOINIT_FIELD(JobsReply, jobs));
-template <> inline constexpr auto fields<EnvironmentReply> = std::tuple(MONOINIT_FIELD(EnvironmentReply, variables));
+template <> inline constexpr auto fields<EnvironmentReply> = std::tuple(
+    MONOINIT_FIELD(EnvironmentReply, variables), MONOINIT_FIELD(EnvironmentReply, entries));
 template <> inline constexpr auto fields<OperateReply> = std::tuple(MONOINIT_FIELD(OperateReply, outcomes));
 template <> inline constexpr auto fields<WaitReply> = std::tuple(
     MONOINIT_FIELD(WaitReply, result), MONOINIT_FIELD(WaitReply, units), MONOINIT_FIELD(WaitReply, took));

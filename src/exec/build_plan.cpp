@@ -20,6 +20,8 @@ namespace {
 // clang-format off
 constexpr std::array<std::string_view, unit::directory_kinds> directory_variables{
     "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY"};
+constexpr std::array<std::string_view, unit::directory_kinds> directory_directives{
+    "RuntimeDirectory=", "StateDirectory=", "CacheDirectory=", "LogsDirectory=", "ConfigurationDirectory="};
 constexpr auto never_inherited = std::to_array<std::string_view>({
     "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "CREDENTIALS_DIRECTORY", "SYSTEMD_EXEC_PID",
     "MANAGERPID"});
@@ -57,8 +59,21 @@ class Builder {
 
   private:
     Plan& plan() { return built_.plan; }
-    void set(std::string_view name, std::string_view value) {
+    void set(std::string_view name, std::string_view value, std::string_view directive = {}) {
         set_variable(plan().environment, std::string(name) + "=" + std::string(value));
+        note_source(name, directive);
+    }
+    /// Empty: ours. A word without "=" is no directive.
+    void note_source(std::string_view name, std::string_view source) {
+        if (!context_.explain)
+            return;
+        std::erase_if(built_.sources, [name](const auto& earlier) { return earlier.first == name; });
+        if (source.empty())
+            return;
+        std::string text(source);
+        if (const std::string place = text.ends_with('=') ? unit::place_of(unit_, source.substr(0, source.size() - 1)) : ""; !place.empty())
+            text += " (" + place + ")";
+        built_.sources.emplace_back(name, std::move(text));
     }
     void fail(Stage stage, int error, std::string detail) {
         if (!built_.failure)
@@ -232,6 +247,8 @@ class Builder {
         Plan& p = plan();
         if (manager_.inherit_environment)
             p.environment = inherited_environment(manager_.environment, p.uses_terminal());
+        for (const std::string_view variable : p.environment)
+            note_source(variable.substr(0, variable.find('=')), "container");
         if (!find_variable(p.environment, "PATH"))
             set("PATH", default_path);
         if (!manager_.locale.empty() && !find_variable(p.environment, "LANG"))
@@ -239,16 +256,17 @@ class Builder {
         set_account_variables();
         set_service_variables();
         if (!credentials_directory_.empty())
-            set("CREDENTIALS_DIRECTORY", credentials_directory_);
+            set("CREDENTIALS_DIRECTORY", credentials_directory_, "credentials");
         for (std::size_t i = 0; i < unit::directory_kinds; i++) {
             const auto paths = directory_paths(exec_, static_cast<unit::DirectoryKind>(i), manager_);
             if (!paths.empty())
-                set(directory_variables[i], base::join(paths, ":"));
+                set(directory_variables[i], base::join(paths, ":"), directory_directives[i]);
         }
         for (const std::string& name : exec_.pass_environment)
             if (const auto value = find_variable(manager_.environment, name))
-                set(name, *value);
-        merge_environment(p.environment, exec_.environment);
+                set(name, *value, "PassEnvironment=");
+        for (const std::string_view variable : exec_.environment)
+            set(variable.substr(0, variable.find('=')), variable.substr(variable.find('=') + 1), "Environment=");
     }
 
     void set_account_variables() {
@@ -256,10 +274,10 @@ class Builder {
             set("TERM", find_variable(manager_.environment, "TERM").value_or("vt220"));
         if (!account_)
             return;
-        set("HOME", account_->home);
-        set("LOGNAME", account_->name);
-        set("USER", account_->name);
-        set("SHELL", account_->shell.empty() ? "/bin/sh" : account_->shell);
+        set("HOME", account_->home, "User=");
+        set("LOGNAME", account_->name, "User=");
+        set("USER", account_->name, "User=");
+        set("SHELL", account_->shell.empty() ? "/bin/sh" : account_->shell, "User=");
     }
 
     void set_service_variables() {

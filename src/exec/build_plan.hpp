@@ -71,6 +71,7 @@ struct CommandContext {
     std::array<std::uint8_t, 16> monitored_invocation{};
     std::uint32_t restarts = 0;
     std::string trigger_unit; ///< TRIGGER_UNIT= and kin; empty = none
+    bool explain = false;     ///< say where each variable comes from
 };
 
 struct PlanFailure {
@@ -82,6 +83,7 @@ struct PlanFailure {
 struct BuiltPlan {
     Plan plan;
     std::optional<PlanFailure> failure;
+    std::vector<std::pair<std::string, std::string>> sources; ///< with `explain`: variable, "User= (web.service:5)"; else monoinit
     std::vector<std::string> notices; ///< degraded: "Group=staff is out of reach for uid 1000, ignored"
 };
 

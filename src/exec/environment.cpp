@@ -216,6 +216,10 @@ std::vector<std::string> parse_environment_text(std::string_view text) {
     return EnvironmentParser{}.parse(text);
 }
 
+base::Result<std::vector<std::string>> environment_of_file(const std::string& path) {
+    return parse_environment_text(TRY(read_environment_file(path)));
+}
+
 base::Result<void> add_environment_files(std::vector<std::string>& environment,
                                          const std::vector<unit::EnvironmentFile>& files) {
     for (const unit::EnvironmentFile& file : files) {
@@ -223,11 +227,11 @@ base::Result<void> add_environment_files(std::vector<std::string>& environment,
         if (paths.empty() && !file.optional)
             return base::Error{base::Errc::NotFound, ENOENT, "EnvironmentFile=" + file.path + ": no file matches", {}};
         for (const std::string& path : paths) {
-            base::Result<std::string> text = read_environment_file(path);
-            if (text)
-                merge_environment(environment, parse_environment_text(*text));
+            base::Result<std::vector<std::string>> variables = environment_of_file(path);
+            if (variables)
+                merge_environment(environment, *variables);
             else if (!file.optional)
-                return std::move(text).error();
+                return std::move(variables).error();
         }
     }
     return {};

@@ -23,6 +23,9 @@ void unset_variables(std::vector<std::string>& environment, const std::vector<st
 /// substitution). What is no assignment is skipped, as systemd does.
 std::vector<std::string> parse_environment_text(std::string_view text);
 
+/// The assignments of one file. The error names it.
+base::Result<std::vector<std::string>> environment_of_file(const std::string& path);
+
 /// Reads all files in order, globs expanded, and merges them on top. The error names the file.
 base::Result<void> add_environment_files(std::vector<std::string>& environment,
                                          const std::vector<unit::EnvironmentFile>& files);

@@ -20,7 +20,7 @@ namespace monoinit::exec {
 
 namespace {
 
-constexpr std::size_t answer_limit = 64 << 10;
+constexpr std::size_t answer_limit = 256 << 10;
 
 [[noreturn]] void run_probe(const std::function<std::string()>& work, int answer) {
     sys::reset_signal_handlers();

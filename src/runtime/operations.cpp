@@ -264,6 +264,7 @@ void Operations::set_environment(Ticket ticket, const control::SetEnvironmentReq
         if (equals == 0 || equals == std::string::npos)
             return server_->fail(ticket, base::fail(base::Errc::Invalid, "not of the form NAME=value"));
         drop(assignment.substr(0, equals));
+        set_here_.push_back(assignment.substr(0, equals));
         environment.push_back(assignment);
     }
     for (const std::string& name : request.unset)

@@ -80,6 +80,7 @@ class Operations : public control::Manager {
     std::unordered_map<std::uint64_t, Request> requests_;
     std::map<control::Ticket, Wait> waits_;
     std::map<control::Ticket, control::SubscribeRequest> subscriptions_;
+    std::vector<std::string> set_here_; ///< names of variables that set-environment brought
     std::uint64_t next_request_ = 1;
 };
 

@@ -2,6 +2,7 @@
 #include "base/enum_names.hpp"
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
+#include "exec/explain_environment.hpp"
 #include "runtime/operations.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/proc.hpp"
@@ -15,6 +16,8 @@ namespace {
 
 using control::Ticket;
 using supervise::ActiveState;
+
+constexpr base::Duration environment_limit = std::chrono::seconds(3); ///< for files that units name
 
 constexpr auto health_questions = base::enum_names<supervise::HealthQuestion>({{supervise::HealthQuestion::Startup, "startup"},
                                                                               {supervise::HealthQuestion::Ready, "ready"},
@@ -147,7 +150,7 @@ base::Result<control::HealthReply> Operations::health(const control::HealthReque
 
 void Operations::environment(Ticket ticket, const control::EnvironmentRequest& request) {
     if (request.unit.empty())
-        return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment});
+        return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment, {}});
     const base::UnitId id = known(request.unit);
     if (!id)
         return server_->fail(ticket, unknown_unit(request.unit));
@@ -156,17 +159,23 @@ void Operations::environment(Ticket ticket, const control::EnvironmentRequest& r
     const unit::Command none;
     exec::CommandContext context;
     context.invocation = runtime_.invocation_id(id);
+    context.explain = true;
     const exec::BuiltPlan built = exec::build_plan(*config, commands.empty() ? none : commands.front(), runtime_.manager_context(), context);
-    std::vector<std::string> variables;
-    for (const std::string& variable : built.plan.environment) {
-        const auto equals = variable.find('=');
-        const std::string prefix = variable.substr(0, equals == std::string::npos ? 0 : equals + 1);
-        std::erase_if(variables, [&](const std::string& earlier) { return !prefix.empty() && earlier.starts_with(prefix); });
-        variables.push_back(variable);
-    }
-    for (const unit::EnvironmentFile& file : built.plan.environment_files)
-        variables.push_back(fmt::format("# and what {} holds when it starts", file.path));
-    server_->reply(ticket, control::EnvironmentReply{std::move(variables)});
+    // What lies in files is read by a probe: those are paths that a unit names.
+    runtime_.probes().start(exec::probe_explain_environment(*config, built), sys::now(), environment_limit, [this, ticket](const std::optional<std::string>& bytes) {
+        auto entries = exec::explained_answer(bytes.value_or(""));
+        if (!entries)
+            return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the environment is " + entries.error().what));
+        control::EnvironmentReply reply;
+        for (exec::Explained& entry : *entries) {
+            if (entry.kind == "variable")
+                reply.variables.push_back(entry.name + "=" + entry.value);
+            if (entry.source == "container" && std::ranges::find(set_here_, entry.name) != set_here_.end())
+                entry.source = "set-environment";
+            reply.entries.push_back({std::move(entry.kind), std::move(entry.name), std::move(entry.value), std::move(entry.source)});
+        }
+        server_->reply(ticket, reply);
+    });
 }
 
 void Operations::wait(Ticket ticket, const control::WaitRequest& request) {

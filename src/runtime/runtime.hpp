@@ -75,6 +75,7 @@ class Runtime {
     const unit::Loader& loader() const { return *loader_; }
     LogProcess& log() { return *log_; }
     Guards& guards() { return *guards_; }
+    Probes& probes() { return *probes_; }
     const StateDir& state_dir() const { return dir_; }
     std::array<std::uint8_t, 16> invocation_id(base::UnitId unit) const;
     bool booted() const { return ready_after_.has_value(); }
