@@ -20,6 +20,7 @@ constexpr auto table = std::to_array<VerbRow>({
     {"logs",              yes, no,  "[UNIT…]",      0, any_number, Needs::Nothing, Section::Look, logs, "output of units (-f, -n LINES)"},
     {"show",              yes, yes, "[UNIT…]",      0, any_number, Needs::Init, Section::Look, show, "properties (-p NAME, --value)"},
     {"cat",               yes, yes, "UNIT…",        1, any_number, Needs::Files, Section::Look, cat, "the files a unit is made of"},
+    {"doctor",            yes, no,  "",             0, 0,          Needs::Nothing, Section::Look, doctor, "what this container allows and lacks, with the fix"},
     {"env",               yes, no,  "[UNIT]",       0, 1,          Needs::Init, Section::Look, env, "the environment its commands get, and from where"},
     {"is-active",         yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Look, is_active, "exit 0 if one is active"},
     {"is-failed",         yes, yes, "[UNIT…]",      0, any_number, Needs::Init, Section::Look, is_failed, "exit 0 if one has failed"},

@@ -67,6 +67,7 @@ int exit_container(Context&, Words);
 int power(Context&, Words);              // halt, poweroff, reboot …
 int is_system_running(Context&, Words);
 int health(Context&, Words);             // health.cpp
+int doctor(Context&, Words);             // doctor.cpp
 int wait(Context&, Words);               // wait.cpp
 int logs(Context&, Words);               // logs.cpp
 int help(Context&, Words);               // help.cpp

@@ -42,7 +42,7 @@ TEST_CASE("the verbs people were promised are there") {
                              "show", "cat", "env", "is-active", "is-failed", "is-enabled", "enable", "disable", "reenable", "mask",
                              "unmask", "preset", "daemon-reload", "daemon-reexec", "reset-failed", "list-jobs", "list-dependencies",
                              "list-units", "list-unit-files", "isolate", "verify", "wait", "exit", "get-default", "set-default",
-                             "is-system-running", "help", "version"}) {
+                             "is-system-running", "doctor", "help", "version"}) {
         CAPTURE(name);
         CHECK(find_verb(Face::Initctl, name) != nullptr);
     }
