@@ -17,8 +17,11 @@ constexpr std::string_view guard_title = "guard: ";
 std::string Attribution::find(pid_t pid) const {
     for (int height = 0; height < highest_tree && pid > 1 && pid != init_; height++) {
         const Facts facts = look_(pid);
+        // A name without its end did not fit the room that argv and environment leave for titles.
         if (facts.parent == init_)
-            return facts.uid == init_uid_ && facts.title.starts_with(guard_title) ? facts.title.substr(guard_title.size()) : "";
+            return facts.uid == init_uid_ && facts.title.starts_with(guard_title) && facts.title.ends_with(".service")
+                       ? facts.title.substr(guard_title.size())
+                       : "";
         pid = facts.parent;
     }
     return "";
