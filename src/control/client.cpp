@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -41,6 +44,25 @@ Result<void> check_directory(const std::string& socket, const std::vector<unsign
     return {};
 }
 
+/// The uid of PID 1. Where /proc hides it (hidepid=2), a socket of /tmp tells: nobody else can listen with that pid.
+unsigned uid_of_init() {
+    struct stat info {};
+    if (::stat("/proc/1", &info) == 0)
+        return info.st_uid;
+    for (const char* place : {"/tmp", "/dev/shm"}) {
+        const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(place), ::closedir);
+        while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+            if (std::strncmp(entry->d_name, "monoinit-", 9) != 0)
+                continue;
+            const auto fd = sys::connect_unix(std::string(place) + "/" + entry->d_name + "/control", SOCK_STREAM);
+            const auto peer = fd ? sys::peer_credentials(fd->get()) : base::Result<ucred>(fd.error());
+            if (peer && peer->pid == 1)
+                return peer->uid;
+        }
+    }
+    return 0;
+}
+
 } // namespace
 
 FindOptions find_options(const std::string& socket_option) {
@@ -48,8 +70,7 @@ FindOptions find_options(const std::string& socket_option) {
     options.socket = socket_option.empty() ? environment_variable("MONOINIT_SOCKET") : socket_option;
     options.xdg_runtime_dir = environment_variable("XDG_RUNTIME_DIR");
     options.own_uid = ::getuid();
-    struct stat info {};
-    options.init_uid = ::stat("/proc/1", &info) == 0 ? info.st_uid : 0;
+    options.init_uid = uid_of_init();
     return options;
 }
 

@@ -16,7 +16,7 @@ struct FindOptions {
     std::string socket;           ///< --socket, else MONOINIT_SOCKET: taken as it is
     std::string xdg_runtime_dir;
     unsigned own_uid = 0;
-    unsigned init_uid = 0;        ///< owner of /proc/1
+    unsigned init_uid = 0;        ///< of PID 1
     std::string root;             ///< prefix of /run, /tmp and /dev/shm, for tests
 };
 /// What this process would use: environment, uids.
