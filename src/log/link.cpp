@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -207,6 +208,9 @@ bool LoggerLink::on_readable() {
     for (int turn = 0; turn < packets_a_turn; turn++) {
         auto received = sys::receive_message(socket_.get(), buffer);
         if (!received) {
+            // It has left with something unread: said once, ahead of the packets that are here ("drained" may be among them).
+            if (received.error().errnum == ECONNRESET)
+                continue;
             if (received.error().code != base::Errc::Busy && received.error().errnum != EINTR)
                 return false;
             break;

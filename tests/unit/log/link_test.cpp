@@ -273,3 +273,16 @@ TEST_CASE("without a logger, closed and empty streams do not pile up") {
     FakeLogger logger = attach(link);
     CHECK_FALSE(logger.all<to_logger::AddStream>().empty());
 }
+
+TEST_CASE("a logger that leaves with something unread: what it said last still counts") {
+    std::optional<std::uint64_t> drained;
+    LoggerLink link({.drained = [&](std::uint64_t lines) { drained = lines; }});
+    FakeLogger logger = attach(link);
+    link.begin_drain(base::Instant{});
+    link.message(6, {}, "never read");
+    logger.say(from_logger::Drained{3});
+    logger.socket.reset();
+    while (link.on_readable()) {
+    }
+    CHECK(drained == 3);
+}
