@@ -99,7 +99,7 @@ class Examination {
             ok("/run", "writable");
         else if (around_.tmp_writable || around_.shm_writable)
             note("/run", std::string("not writable: the socket and state are below ") + (around_.tmp_writable ? "/tmp" : "/dev/shm") +
-                             ", RuntimeDirectory= of root has no place", "--tmpfs /run (Kubernetes: an emptyDir)");
+                             (root() ? ", and RuntimeDirectory= has no place" : ""), "--tmpfs /run (Kubernetes: an emptyDir)");
         else
             problem("/run", "neither /run nor /tmp nor /dev/shm is writable: no control socket", "--tmpfs /run (Kubernetes: an emptyDir)");
         if (around_.tmp_writable)
