@@ -119,8 +119,10 @@ std::optional<GuardReport> GuardLink::receive() {
                 continue;
             return std::nullopt;
         }
+        if (size < 0 && errno == ECONNRESET)
+            continue; // it ended with something unread: said once, ahead of what it had sent
         release_slot(guard_);
-        gone_ = true; // end of file, or ECONNRESET: what it had not read is lost with it
+        gone_ = true;
         return GuardGone{};
     }
     return std::nullopt;
