@@ -81,6 +81,7 @@ def story_stop_while_it_hangs():
         box.write("bad.service", GOOD + f"EnvironmentFile={box.hung}/env\n")
         box.enable("bad.service")
         box.boot(wait=False)
+        box.wait_log(r"^\[monoinit\] good: started") # PID 1 is up: a mount waits for its FUSE daemon before that
         until("somebody hangs", box.fuse.waiting)
         equal(box.stop(), 0)
 

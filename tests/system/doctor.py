@@ -59,7 +59,7 @@ def story_seats():
                                 ("none", wrapper % "", "no monoinit here: PID 1 is the wrapper shell")):
         inner = f"mount -t tmpfs tmpfs /run; mkdir -p /run/units /run/x; exec sh -c '{command}'"
         process = subprocess.Popen(["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-ec", inner],
-                                   stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+                                   stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env={**os.environ, "MONOINIT_SYSLOG_SOCKETS": "no"})
         try:
             children = f"/proc/{process.pid}/task/{process.pid}/children"
             pid = until("PID 1", lambda: open(children, encoding="ascii").read().split())[0]
