@@ -322,8 +322,7 @@ def story_the_reference_units_run():
             print("SKIP: no /usr/bin/podman that a stand-in could cover")
             return
         box.initctl("start", "container-myapp", check=True)
-        log = box.log()
-        check("[container-myapp] podman run --cidfile=/run/container-myapp.service.ctr-id --cgroups=no-conmon --rm --sdnotify=conmon" in log, log)
+        box.wait_log(r"^\[container-myapp\] podman run --cidfile=/run/container-myapp.service.ctr-id --cgroups=no-conmon --rm --sdnotify=conmon")
         equal(facts(box, "container-myapp"), "active running success 0 0")
         before = box.main_pid("container-myapp")
         with open(f"/proc/{box.init}/root/run/stand-in.myapp", encoding="ascii") as said:
