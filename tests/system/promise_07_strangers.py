@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Promise 7: strangers at the control and notify sockets neither count nor hold PID 1 up."""
+import os
 import re
 import threading
 
@@ -87,7 +88,8 @@ sys.stdin.readline()
 
 def deed(box, name, *arguments, uid=STRANGER):
     """Begins a deed and returns when it is done; its sockets stay open until the box ends."""
-    box.write("stranger.py", DEEDS)
+    if not os.path.exists(box.units + "/stranger.py"):  # one that begins may be reading it
+        box.write("stranger.py", DEEDS)
     child = box.begin("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "python3", box.units + "/stranger.py", name, *arguments)
     return child
 
@@ -111,7 +113,7 @@ def story_at_the_control_socket():
             while reader.is_alive() or not answered:
                 equal(box.main_pid("x"), pid)
                 answered += 1
-            equal(line, ["done\n"], " ".join(child.args[-2:]))
+            equal(line, ["done\n"], f"{child.args[-2]}, exit {child.poll()}")
         box.initctl("restart", "y", check=True)
         equal(box.stop(), 0)
 
