@@ -70,7 +70,8 @@ std::vector<Address> addresses_of(const unit::TcpTarget& target) {
     add(target.host);
     if (!found.empty())
         return found;
-    for (const std::string_view line : base::split(read_hosts(), '\n')) {
+    const std::string hosts = read_hosts();
+    for (const std::string_view line : base::split(hosts, '\n')) {
         std::string_view rest = line.substr(0, line.find('#'));
         std::string first;
         bool named = false;

@@ -79,6 +79,7 @@ bool Collector::take_line(const Sender& sender, std::string_view line, Urgency u
     record.mono_us = static_cast<std::uint64_t>(sys::monotonic_now().count());
     record.priority = sender.priority;
     record.transport = sender.transport;
+    record.facility = sender.facility;
     record.pid = sender.pid;
     record.unit = sender.unit.empty() ? stray_unit : sender.unit;
     record.identifier = sender.identifier.empty() ? short_unit_name(record.unit) : sender.identifier;
@@ -136,7 +137,7 @@ void Collector::read_syslog() {
         const ucred sender = received->sender.value_or(ucred{0, static_cast<uid_t>(-1), 0});
         const std::string unit = unit_of(sender.pid);
         const auto pid = static_cast<std::uint32_t>(sender.pid);
-        take_message({unit, message.identifier, message.pid != 0 ? message.pid : pid, message.priority, Transport::Syslog}, message.text);
+        take_message({unit, message.identifier, message.pid != 0 ? message.pid : pid, message.priority, Transport::Syslog, message.facility}, message.text);
     }
 }
 

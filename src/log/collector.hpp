@@ -51,6 +51,7 @@ class Collector {
         std::uint32_t pid = 0;
         std::uint8_t priority = 6;
         Transport transport = Transport::Stdout;
+        std::uint8_t facility = 3;
     };
 
     void watch(int fd, void (Collector::*read)());

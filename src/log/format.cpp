@@ -6,6 +6,7 @@
 #include "base/fmt.hpp"
 #include "log/escape.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
@@ -48,6 +49,16 @@ void append_number(std::string& out, std::string_view name, std::uint64_t value)
     append_field(out, name, fmt::format_int(value).c_str());
 }
 
+/// What a unit adds to each of its lines; it cannot replace what we say of them.
+void append_extra_fields(std::string& out, std::string_view fields) {
+    while (!fields.empty()) {
+        const std::string_view field = fields.substr(0, fields.find('\0'));
+        if (const std::size_t equals = field.find('='); equals != std::string_view::npos)
+            append_field(out, field.substr(0, equals), field.substr(equals + 1));
+        fields.remove_prefix(std::min(field.size() + 1, fields.size()));
+    }
+}
+
 void append_json(std::string& out, const Record& record) {
     out.push_back('{');
     append_number(out, "__REALTIME_TIMESTAMP", record.wall_us);
@@ -55,6 +66,7 @@ void append_json(std::string& out, const Record& record) {
     append_number(out, "PRIORITY", record.priority);
     constexpr std::string_view transports[] = {"stdout", "syslog", "journal"}; // by Transport
     append_field(out, "_TRANSPORT", record.own ? "driver" : transports[static_cast<std::size_t>(record.transport)]);
+    append_number(out, "SYSLOG_FACILITY", record.facility);
     append_field(out, "SYSLOG_IDENTIFIER", record.identifier);
     // As journald files what systemd says about a unit: UNIT= is the subject, _SYSTEMD_UNIT= the speaker.
     if (!record.unit.empty() && record.unit != own_unit && record.unit != stray_unit)
@@ -63,6 +75,7 @@ void append_json(std::string& out, const Record& record) {
         append_number(out, "_PID", record.pid);
     if (record.continues)
         append_field(out, "_LINE_BREAK", "line-max");
+    append_extra_fields(out, record.extra_fields);
     append_field(out, "MESSAGE", record.text);
     out.append("}\n");
 }

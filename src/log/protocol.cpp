@@ -36,6 +36,7 @@ void pack(Packer& out, const StreamInfo& info) {
     out.text(cut(info.unit, max_name)).text(cut(info.identifier, max_name)).number(info.default_priority);
     out.flag(info.level_prefix).number(info.level_max).number(raw(info.kind));
     out.flag(info.to_console).flag(info.to_store);
+    out.number(info.facility).number(info.rate_burst).number(info.rate_interval_us).text(cut(info.extra_fields, max_extra_fields));
 }
 
 StreamInfo unpack_stream_info(Unpacker& in) {
@@ -48,6 +49,12 @@ StreamInfo unpack_stream_info(Unpacker& in) {
     info.kind = checked(in.number<std::uint8_t>(), StreamKind::Both, StreamKind::Both);
     info.to_console = in.flag();
     info.to_store = in.flag();
+    if (!in.more())
+        return info; // of a version before these
+    info.facility = std::min<std::uint8_t>(in.number<std::uint8_t>(), 23);
+    info.rate_burst = in.number<std::uint32_t>();
+    info.rate_interval_us = in.number<std::uint64_t>();
+    info.extra_fields = cut(in.text(), max_extra_fields);
     return info;
 }
 

@@ -129,18 +129,18 @@ class RecentStore::Walk {
 
     void fill(const Parsed& part, std::string_view text) {
         const RecordHeader& header = part.header;
-        record_ = Record{header.cursor,
-                         header.wall_us,
-                         header.mono_us,
-                         header.priority,
-                         Transport::Stdout,
-                         (header.flags & own_flag) != 0,
-                         (header.flags & continues_flag) != 0,
-                         (header.flags & continued_flag) != 0,
-                         header.pid,
-                         unit_->name,
-                         part.identifier,
-                         text};
+        record_ = Record{};
+        record_.cursor = header.cursor;
+        record_.wall_us = header.wall_us;
+        record_.mono_us = header.mono_us;
+        record_.priority = header.priority;
+        record_.own = (header.flags & own_flag) != 0;
+        record_.continues = (header.flags & continues_flag) != 0;
+        record_.continued = (header.flags & continued_flag) != 0;
+        record_.pid = header.pid;
+        record_.unit = unit_->name;
+        record_.identifier = part.identifier;
+        record_.text = text;
     }
 
     const RecentStore* store_;

@@ -25,9 +25,11 @@ struct Record {
     bool continues = false;     ///< the line was too long: a further part follows
     bool continued = false;     ///< ... and this is such a part
     std::uint32_t pid = 0;      ///< 0 = not known
+    std::uint8_t facility = 3;  ///< of syslog(3); not kept by the store of recent lines either
     std::string_view unit;      ///< full name
     std::string_view identifier;
     std::string_view text;
+    std::string_view extra_fields; ///< StreamInfo::extra_fields; likewise
 };
 
 /// A Record that owns its text.

@@ -2,6 +2,8 @@
 
 #include "log/streams.hpp"
 
+#include "base/fmt.hpp"
+#include "base/time.hpp"
 #include "sys/clock.hpp"
 
 #include <array>
@@ -44,6 +46,8 @@ Streams::Source& Streams::adopt(StreamId stream, StreamInfo info) {
     Source& source = sources_[stream];
     source.info = std::move(info);
     source.encoded = encode_stream_info(source.info);
+    if (source.info.rate_burst != 0)
+        source.limit = &limits_.try_emplace(source.info.unit, source.info.rate_interval_us, source.info.rate_burst).first->second;
     source.identifier = source.info.identifier.empty() ? short_unit_name(source.info.unit) : source.info.identifier;
     refresh(source);
     return source;
@@ -59,14 +63,31 @@ void Streams::refresh() {
         refresh(source);
 }
 
+void Streams::say_dropped(Source& source, std::uint64_t dropped, Stamp stamp) {
+    if (dropped != 0)
+        multiplexer_.own_line(4, source.info.unit, fmt::format("{}: {} lines dropped: more than LogRateLimitBurst={} in {}", short_unit_name(source.info.unit),
+                                                               dropped, source.info.rate_burst, base::human_time_span(base::Duration(source.info.rate_interval_us))),
+                              stamp.wall_us, stamp.mono_us);
+}
+
 bool Streams::take(const FlightLine& line) {
     Source& source = *current_;
+    if (source.limit != nullptr && !source.continued) {
+        say_dropped(source, source.limit->take_dropped(line.stamp.mono_us), line.stamp);
+        source.dropping = !source.limit->allow(line.stamp.mono_us);
+    }
+    if (source.dropping) {
+        source.continued = line.continues;
+        return true;
+    }
     Record record;
     record.wall_us = line.stamp.wall_us;
     record.mono_us = line.stamp.mono_us;
     record.priority = source.info.default_priority;
     record.unit = source.info.unit;
     record.identifier = source.identifier;
+    record.facility = source.info.facility;
+    record.extra_fields = source.info.extra_fields;
     record.text = line.text;
     record.continues = line.continues;
     record.continued = source.continued;
@@ -112,6 +133,8 @@ bool Streams::end(StreamId stream, Source& source) {
     source.at_end = true;
     if (!flight_.finish(stream, stamp_now(), sink_))
         return false;
+    if (source.limit != nullptr)
+        say_dropped(source, source.limit->take_dropped(), stamp_now());
     (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source.fd.get(), nullptr);
     sources_.erase(stream);
     open_--;

@@ -5,6 +5,7 @@
 
 #include "log/flight.hpp"
 #include "log/multiplexer.hpp"
+#include "log/rate_limit.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <functional>
@@ -41,6 +42,8 @@ class Streams {
         std::string encoded, prefix, identifier;
         sys::UniqueFd fd;
         bool muted = false;
+        RateLimit* limit = nullptr; ///< of its unit, in limits_; nothing: none
+        bool dropping = false;  ///< the line before was dropped: so are its other parts
         bool continued = false; ///< the line before was cut: no prefix to be parsed
         bool at_end = false;    ///< end of file seen; its last line waits for room
     };
@@ -50,12 +53,14 @@ class Streams {
     bool read_once(StreamId stream, Source& source);
     bool end(StreamId stream, Source& source);
     bool take(const FlightLine& line);
+    void say_dropped(Source& source, std::uint64_t dropped, Stamp stamp);
 
     Flight flight_;
     Multiplexer& multiplexer_;
     std::function<void(StreamId)> ended_;
     sys::UniqueFd epoll_;
     std::map<StreamId, Source> sources_;
+    std::map<std::string, RateLimit, std::less<>> limits_; ///< by unit: its streams share one
     std::size_t open_ = 0;
     Flight::Sink sink_;
     Source* current_ = nullptr; ///< whose lines sink_ gets

@@ -213,6 +213,14 @@ base::Result<sys::UniqueFd> LogProcess::add_stream(const unit::UnitConfig& confi
     info.default_priority = static_cast<std::uint8_t>(exec.syslog_level);
     info.level_prefix = exec.syslog_level_prefix;
     info.level_max = static_cast<std::uint8_t>(exec.log_level_max);
+    info.facility = static_cast<std::uint8_t>(exec.syslog_facility >> 3);
+    if (exec.log_rate_limit_burst || exec.log_rate_limit_interval) { // what is not set is journald's
+        info.rate_burst = exec.log_rate_limit_burst.value_or(10000);
+        info.rate_interval_us = static_cast<std::uint64_t>(exec.log_rate_limit_interval.value_or(std::chrono::seconds(30)).count());
+    }
+    for (const std::string& field : exec.log_extra_fields)
+        if (info.extra_fields.size() + field.size() < log::max_extra_fields)
+            (info.extra_fields += field) += '\0';
     info.kind = kind;
     const int fd = pipe.read.get();
     const std::string described = log::encode_stream_info(info);

@@ -58,7 +58,7 @@ TEST_CASE("plain and json forms") {
     CHECK(line(record, {.format = Format::Plain}) == "HTTP \"server\"\n");
     CHECK(line(record, {.format = Format::Json}) ==
           "{\"__REALTIME_TIMESTAMP\":\"1795312932123456\",\"__MONOTONIC_TIMESTAMP\":\"12345678\",\"PRIORITY\":\"6\","
-          "\"_TRANSPORT\":\"stdout\",\"SYSLOG_IDENTIFIER\":\"node\",\"_SYSTEMD_UNIT\":\"code-server.service\","
+          "\"_TRANSPORT\":\"stdout\",\"SYSLOG_FACILITY\":\"3\",\"SYSLOG_IDENTIFIER\":\"node\",\"_SYSTEMD_UNIT\":\"code-server.service\","
           "\"MESSAGE\":\"HTTP \\\"server\\\"\"}\n");
     record.own = true;
     record.identifier = own_unit;
