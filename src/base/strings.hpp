@@ -9,6 +9,7 @@ namespace monoinit::base {
 
 std::string_view trim(std::string_view text); ///< without leading and trailing blanks (space, tab, CR, LF)
 std::vector<std::string_view> split(std::string_view text, char separator); ///< keeps empty fields
+std::vector<std::string_view> split(std::string&& text, char separator) = delete; ///< the parts would not outlive it
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 bool is_valid_utf8(std::string_view text);

@@ -85,7 +85,8 @@ bool is_cgroup_writable() {
     struct statfs file_system {};
     if (::statfs("/sys/fs/cgroup", &file_system) != 0 || static_cast<long>(file_system.f_type) != cgroup2_magic)
         return false;
-    for (const std::string_view line : base::split(slurp("/proc/self/cgroup"), '\n'))
+    const std::string cgroups = slurp("/proc/self/cgroup");
+    for (const std::string_view line : base::split(cgroups, '\n'))
         if (line.starts_with("0::")) {
             const std::string group = "/sys/fs/cgroup" + std::string(line.substr(3));
             return ::faccessat(AT_FDCWD, group.c_str(), W_OK, AT_EACCESS) == 0 &&
