@@ -156,6 +156,9 @@ base::Result<void> Runtime::set_up() {
     TRY(loop_->add(signals_->fd(), EPOLLIN,
                    [this](std::uint32_t) { signals_->drain([this](const signalfd_siginfo& info) { on_signal(info); }); }));
     set_up_place();
+    if (dir_.other > 0)
+        return base::fail(base::Errc::Busy, fmt::format("a monoinit runs here already (pid {}, {}); --socket=PATH starts another beside it",
+                                                        dir_.other, dir_.control));
     return {};
 }
 

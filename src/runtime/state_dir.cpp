@@ -3,6 +3,7 @@
 #include "runtime/state_dir.hpp"
 
 #include "base/fmt.hpp"
+#include "sys/socket.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -37,14 +38,18 @@ base::Result<void> make_safely(const std::string& path, unsigned mode) {
     return {};
 }
 
-bool somebody_answers(const std::string& socket_path) {
+/// The pid of who listens at `socket_path`; 0 = somebody of another PID namespace (a shared /run or /tmp); -1 = nobody.
+int who_answers(const std::string& socket_path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket_path.size() >= sizeof address.sun_path)
-        return false;
+        return -1;
     std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
     const sys::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return errno == EAGAIN ? 0 : -1;
+    const auto peer = sys::peer_credentials(fd.get());
+    return peer ? peer->pid : 0;
 }
 
 void remove_stale(const std::string& directory) {
@@ -64,15 +69,20 @@ std::string parent_of(const std::string& path) {
 
 base::Result<void> claim(StateDir& dir, const std::string& path, const std::string& control) {
     TRY(make_safely(path, 0755));
-    if (somebody_answers(control))
+    const int pid = who_answers(control);
+    if (pid > 0 && ::getpid() != 1) // PID 1 does not refuse to boot for anybody's sake
+        dir.other = pid;
+    else if (pid >= 0)
         return base::fail(base::Errc::Busy, fmt::format("{}: another monoinit answers there", control));
     dir.notify = path + "/notify";
-    TRY(make_safely(dir.notify, 0711));
-    remove_stale(path);
-    remove_stale(dir.notify);
     dir.path = path;
     dir.control = control;
     dir.logs = path + "/logs";
+    if (dir.other > 0)
+        return {};
+    TRY(make_safely(dir.notify, 0711));
+    remove_stale(path);
+    remove_stale(dir.notify);
     return {};
 }
 
@@ -101,14 +111,14 @@ StateDir prepare_state_dir(const std::string& socket_override, const char* xdg_r
         else
             dir.refused.push_back(base::to_string(claimed.error()));
     }
-    return StateDir{{}, {}, {}, {}, std::move(dir.refused)};
+    return StateDir{{}, {}, {}, {}, std::move(dir.refused), 0};
 }
 
 StateDir existing_state_dir(const std::string& socket_override, const char* xdg_runtime_dir) {
     for (const auto& [path, control] : candidates(socket_override, xdg_runtime_dir)) {
         struct stat st{};
         if (::lstat(control.c_str(), &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == ::geteuid())
-            return StateDir{path, control, path + "/logs", path + "/notify", {}};
+            return StateDir{path, control, path + "/logs", path + "/notify", {}, 0};
     }
     return {};
 }

@@ -18,6 +18,7 @@ struct StateDir {
     std::string logs;        ///< path of the logger's socket
     std::string notify;      ///< directory of the notify sockets
     std::vector<std::string> refused; ///< "why" for each candidate passed over, for the boot log
+    int other = 0;           ///< pid of another monoinit of this uid and PID namespace that has the directory: not ours to take
 };
 
 /// `socket_override` is --socket=: its directory becomes the runtime directory. Never fails: path is empty at worst.
