@@ -9,7 +9,10 @@ namespace monoinit::base {
 
 std::string_view trim(std::string_view text); ///< without leading and trailing blanks (space, tab, CR, LF)
 std::vector<std::string_view> split(std::string_view text, char separator); ///< keeps empty fields
-std::vector<std::string_view> split(std::string&& text, char separator) = delete; ///< the parts would not outlive it
+/// Of a text that ends before its parts: not to be had.
+template <class T>
+    requires std::is_same_v<T, std::string>
+std::vector<std::string_view> split(T&& text, char separator) = delete;
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 bool is_valid_utf8(std::string_view text);
