@@ -12,7 +12,8 @@ garbage+=("$folder")
 # Containers first, then the images that the CLI made for this folder.
 before_leaving() {
     if [ "$1" != 0 ] && [ "$1" != 77 ] && [ -f "$scratch/$story.log" ]; then tail -30 "$scratch/$story.log"; fi
-    podman images --format '{{.Repository}}' | grep "/vsc-${folder##*/}" | sort -u | xargs -r podman rmi -f >/dev/null 2>&1 || true
+    local name=${folder##*/}
+    podman images --format '{{.Repository}}' | grep "/vsc-${name,,}-" | sort -u | xargs -r podman rmi -f >/dev/null 2>&1 || true
 }
 
 devcontainer() {
