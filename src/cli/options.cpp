@@ -29,6 +29,14 @@ template <std::vector<std::string> Options::*Member> void list(Options& options,
             (options.*Member).emplace_back(item);
 }
 
+/// As they are: a setting may hold commas.
+template <std::vector<std::string> Options::*Member> void add(Options& options, std::string_view value) { (options.*Member).emplace_back(value); }
+
+void property(Options& options, std::string_view value) {
+    list<&Options::properties>(options, value);
+    add<&Options::assignments>(options, value);
+}
+
 void output(Options& options, std::string_view value) {
     options.output = value;
     options.json = value == "json" || value == "json-pretty";
@@ -48,7 +56,7 @@ const std::vector<OptionRow> rows{
     {"force",         0,  Argument::None,     I,         [](Options& o, std::string_view) { o.force++; }, "replace links that are in the way; exit: at once"},
     {"runtime",       0,  Argument::None,     I | S,     flag<&Options::runtime>,       "change /run, until the container ends"},
     {"root",          0,  Argument::Required, I | S,     text<&Options::root>,          "work on the file tree below DIR"},
-    {"property",     'p', Argument::Required, I | S,     list<&Options::properties>,    "NAME[,NAME…] to show"},
+    {"property",     'p', Argument::Required, I | S,     property,                      "NAME[,NAME…] to show; run: NAME=VALUE, a line of its unit file"},
     {"value",         0,  Argument::None,     I | S,     flag<&Options::value>,         "show values without names"},
     {"signal",       's', Argument::Required, I | S,     text<&Options::signal>,        "SIGNAL for kill"},
     {"kill-whom",     0,  Argument::Required, I | S,     text<&Options::whom>,          "main, control or all processes"},
@@ -75,6 +83,17 @@ const std::vector<OptionRow> rows{
     {"ready",         0,  Argument::None,     I,         [](Options& o, std::string_view) { o.health_kind = "ready"; }, "health: whether it may get work (the default)"},
     {"live",          0,  Argument::None,     I,         [](Options& o, std::string_view) { o.health_kind = "live"; }, "health: whether nothing has to be ended"},
     {"timeout",       0,  Argument::Required, I | S,     maybe<&Options::timeout>,      "wait: SPAN (60 s)"},
+    {"name",          0,  Argument::Required, I,         text<&Options::name>,          "run: NAME of the service"},
+    {"description",   0,  Argument::Required, I,         text<&Options::description>,   "run: what it is"},
+    {"restart",       0,  Argument::Required, I,         text<&Options::restart>,       "run: Restart=, such as on-failure"},
+    {"user",          0,  Argument::Required, I,         text<&Options::run_as>,        "run: USER it runs as"},
+    {"workdir",       0,  Argument::Required, I,         text<&Options::directory>,     "run: DIR it starts in (where you are)"},
+    {"env",           0,  Argument::Required, I,         add<&Options::environment>,    "run: NAME=VALUE, or NAME for your own value"},
+    {"health",        0,  Argument::Required, I,         text<&Options::health>,        "run: a check: http://…, [HOST:]PORT, unix:PATH, file:PATH, log:TEXT, exec:COMMAND"},
+    {"save",          0,  Argument::None,     I,         flag<&Options::save>,          "run: keep its unit file in /etc/systemd/system"},
+    {"wait",          0,  Argument::None,     I,         flag<&Options::wait_for_end>,  "run: until it has ended; exit with its status"},
+    {"plan",          0,  Argument::None,     I,         flag<&Options::plan>,          "shutdown: show the order and the time, do nothing"},
+    {"devcontainer",  0,  Argument::None,     I,         flag<&Options::devcontainer>,  "ports: as devcontainer.json wants them"},
     {"format",        0,  Argument::Required, I,         text<&Options::format>,        "help: text, md, json or dot"},
     {"no-legend",     0,  Argument::None,     I | S,     flag<&Options::legend, false>, "no heading, no hints"},
     {"legend",        0,  Argument::Required, S,         [](Options& o, std::string_view v) { o.legend = v != "no" && v != "false" && v != "0"; }, ""},
@@ -149,13 +168,17 @@ class Parser {
                 TRY(long_option(word));
             else if (word.size() > 1 && word.front() == '-')
                 TRY(letters(word));
-            else
-                line_.words.push_back(word);
+            else if (line_.words.push_back(word); begins_command()) {
+                line_.words.insert(line_.words.end(), arguments_.begin() + static_cast<std::ptrdiff_t>(at_) + 1, arguments_.end());
+                break;
+            }
         }
         return std::move(line_);
     }
 
   private:
+    /// `initctl run npm run dev --port 1`: options after the command are the command's.
+    bool begins_command() const { return face_ == Face::Initctl && line_.words.size() == 2 && line_.words.front() == "run"; }
     base::Result<void> long_option(const std::string& word) {
         const std::size_t equals = word.find('=');
         const std::string_view name = std::string_view(word).substr(2, equals == std::string::npos ? equals : equals - 2);

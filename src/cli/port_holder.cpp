@@ -8,7 +8,9 @@
 #include "sys/unique_fd.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
+#include <cstring>
 #include <fcntl.h>
 #include <iterator>
 #include <unistd.h>
@@ -82,6 +84,21 @@ int holder_of(std::uint64_t inode) {
     return 0;
 }
 
+/// "0100007F" -> "127.0.0.1": words of four bytes in the machine's order.
+std::string address_text(std::string_view hex) {
+    unsigned char bytes[16] = {};
+    const std::size_t size = hex.size() / 2;
+    if (size != 4 && size != sizeof bytes)
+        return "";
+    for (std::size_t word = 0; word < size; word += 4) {
+        std::uint32_t value = 0;
+        std::from_chars(hex.data() + word * 2, hex.data() + word * 2 + 8, value, 16);
+        std::memcpy(bytes + word, &value, sizeof value);
+    }
+    char text[INET6_ADDRSTRLEN];
+    return ::inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, text, sizeof text) == nullptr ? "" : text;
+}
+
 } // namespace
 
 bool says_address_in_use(const std::vector<std::string>& lines) {
@@ -112,23 +129,49 @@ std::vector<std::uint16_t> ports_complained_of(const std::vector<std::string>& l
     return ports;
 }
 
-std::optional<std::uint64_t> listener_inode(std::string_view table, std::uint16_t port) {
+std::vector<Listener> listeners_in(std::string_view table) {
     constexpr std::string_view listening = "0A";
     constexpr std::size_t local = 1, state = 3, inode = 9;
+    std::vector<Listener> found;
     for (const std::string_view line : base::split(table, '\n')) {
         std::vector<std::string_view> fields = base::split(line, ' ');
         std::erase(fields, std::string_view());
         if (fields.size() <= inode || fields[state] != listening)
             continue;
-        const std::string_view hex = fields[local].substr(fields[local].rfind(':') + 1);
-        unsigned found = 0;
-        std::uint64_t number = 0;
-        std::from_chars(hex.data(), hex.data() + hex.size(), found, 16);
-        std::from_chars(fields[inode].data(), fields[inode].data() + fields[inode].size(), number);
-        if (found == port)
-            return number;
+        const std::size_t colon = std::min(fields[local].rfind(':'), fields[local].size() - 1);
+        const std::string_view hex = fields[local].substr(colon + 1);
+        unsigned port = 0;
+        Listener listener;
+        std::from_chars(hex.data(), hex.data() + hex.size(), port, 16);
+        std::from_chars(fields[inode].data(), fields[inode].data() + fields[inode].size(), listener.inode);
+        listener.port = static_cast<std::uint16_t>(port);
+        listener.address = address_text(fields[local].substr(0, colon));
+        found.push_back(std::move(listener));
     }
+    return found;
+}
+
+std::optional<std::uint64_t> listener_inode(std::string_view table, std::uint16_t port) {
+    for (const Listener& listener : listeners_in(table))
+        if (listener.port == port)
+            return listener.inode;
     return std::nullopt;
+}
+
+std::vector<Listener> all_listeners() {
+    const std::string four = read_all("/proc/net/tcp"), six = read_all("/proc/net/tcp6");
+    std::vector<Listener> found = listeners_in(four), more = listeners_in(six);
+    found.insert(found.end(), more.begin(), more.end());
+    return found;
+}
+
+std::vector<Listener> held_listeners(int pid, const std::vector<Listener>& listeners) {
+    std::vector<Listener> held;
+    const std::string process = std::to_string(pid);
+    for (const Listener& listener : listeners)
+        if (holds(process, "socket:[" + std::to_string(listener.inode) + "]"))
+            held.push_back(listener);
+    return held;
 }
 
 std::optional<PortHolder> find_port_holder(const std::vector<std::uint16_t>& ports) {

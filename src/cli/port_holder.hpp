@@ -17,6 +17,18 @@ std::vector<std::uint16_t> ports_complained_of(const std::vector<std::string>& l
 /// Socket inode of a listener on the port, by the text of /proc/net/tcp or tcp6.
 std::optional<std::uint64_t> listener_inode(std::string_view table, std::uint16_t port);
 
+struct Listener {
+    std::uint16_t port = 0;
+    std::string address; ///< "127.0.0.1", "0.0.0.0", "::"
+    std::uint64_t inode = 0;
+    bool operator==(const Listener&) const = default;
+};
+/// Every listener in the text of /proc/net/tcp or tcp6.
+std::vector<Listener> listeners_in(std::string_view table);
+std::vector<Listener> all_listeners();
+/// Those among them that a process has open.
+std::vector<Listener> held_listeners(int pid, const std::vector<Listener>& listeners);
+
 struct PortHolder {
     std::uint16_t port = 0;
     int pid = 0; ///< 0: a process we may not look at

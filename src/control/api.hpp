@@ -70,6 +70,15 @@ struct CheckInfo {
     std::string output;       ///< what it printed, the last 4 kB
 };
 
+/// A unit in an ordered shutdown.
+struct PlannedStop {
+    std::string unit;
+    std::uint32_t wave = 1;  ///< those of a wave stop in parallel
+    std::optional<Duration> share, killed_after; ///< part of the budget; when it is killed, from the beginning on
+    std::optional<Duration> timeout;             ///< TimeoutStopSec=; unset: infinity
+    std::string note;        ///< what is special about its stop
+};
+
 /// Everything `status` prints.
 struct UnitDetail {
     UnitSummary summary;
@@ -175,7 +184,12 @@ struct DaemonReexecRequest {};
 struct ExitRequest {
     std::optional<int> status;
     bool force = false; ///< now, without the units' own timeouts
+    bool within_budget = false; ///< as SIGTERM: in the time that shutdown_timeout allows for all
 };
+/// What a shutdown would do.
+struct ShutdownPlanRequest {};
+/// A service whose file is kept beside the control socket, and gone when the container starts anew (`initctl run`).
+struct PutUnitRequest { std::string name, text; };
 struct WaitRequest {
     std::string condition = "ready"; ///< "ready", "healthy", "active", "inactive", "failed"
     Names units;                     ///< empty: the boot target
@@ -198,7 +212,7 @@ struct SubscribeRequest {
 using Request = std::variant<InfoRequest, ListRequest, StatusRequest, PropertiesRequest, DependenciesRequest, JobsRequest,
                              EnvironmentRequest, OperateRequest, KillRequest, ResetFailedRequest, CancelRequest,
                              DaemonReloadRequest, DaemonReexecRequest, ExitRequest, WaitRequest, MuteRequest,
-                             SetEnvironmentRequest, SubscribeRequest, HealthRequest>;
+                             SetEnvironmentRequest, SubscribeRequest, HealthRequest, ShutdownPlanRequest, PutUnitRequest>;
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -246,6 +260,10 @@ struct JobOutcome {
 /// With `more`, a reply per outcome as it comes (one element), and the last reply holds all.
 struct OperateReply { std::vector<JobOutcome> outcomes; };
 
+struct ShutdownPlanReply {
+    std::optional<Duration> budget; ///< for all; unset: the units' own timeouts
+    std::vector<PlannedStop> stops; ///< wave by wave
+};
 struct WaitState {
     std::string unit;
     bool reached = false;
@@ -267,6 +285,6 @@ struct UnitEvent {
 };
 
 using Reply = std::variant<Empty, ManagerInfo, ListReply, StatusReply, PropertiesReply, DependenciesReply, JobsReply,
-                           EnvironmentReply, OperateReply, WaitReply, UnitEvent, HealthReply>;
+                           EnvironmentReply, OperateReply, WaitReply, UnitEvent, HealthReply, ShutdownPlanReply>;
 
 } // namespace monoinit::control

@@ -103,6 +103,12 @@ template <> inline constexpr auto fields<UnitEvent> = std::tuple(
 template <> inline constexpr auto fields<HealthReply> = std::tuple(
     MONOINIT_FIELD(HealthReply, verdict), MONOINIT_FIELD(HealthReply, units), MONOINIT_FIELD(HealthReply, text));
 
+template <> inline constexpr auto fields<PlannedStop> = std::tuple(
+    MONOINIT_FIELD(PlannedStop, unit), MONOINIT_FIELD(PlannedStop, wave), MONOINIT_FIELD(PlannedStop, share),
+    MONOINIT_FIELD(PlannedStop, killed_after), MONOINIT_FIELD(PlannedStop, timeout), MONOINIT_FIELD(PlannedStop, note));
+template <> inline constexpr auto fields<ShutdownPlanReply> = std::tuple(
+    MONOINIT_FIELD(ShutdownPlanReply, budget), MONOINIT_FIELD(ShutdownPlanReply, stops));
+
 template <> inline constexpr auto fields<InfoRequest> = std::tuple();
 template <> inline constexpr auto fields<ListRequest> = std::tuple(MONOINIT_FIELD(ListRequest, all));
 template <> inline constexpr auto fields<StatusRequest> = std::tuple(MONOINIT_FIELD(StatusRequest, unit), MONOINIT_FIELD(StatusRequest, pid));
@@ -120,7 +126,10 @@ template <> inline constexpr auto fields<ResetFailedRequest> = std::tuple(MONOIN
 template <> inline constexpr auto fields<CancelRequest> = std::tuple(MONOINIT_FIELD(CancelRequest, jobs));
 template <> inline constexpr auto fields<DaemonReloadRequest> = std::tuple();
 template <> inline constexpr auto fields<DaemonReexecRequest> = std::tuple();
-template <> inline constexpr auto fields<ExitRequest> = std::tuple(MONOINIT_FIELD(ExitRequest, status), MONOINIT_FIELD(ExitRequest, force));
+template <> inline constexpr auto fields<ExitRequest> = std::tuple(
+    MONOINIT_FIELD(ExitRequest, status), MONOINIT_FIELD(ExitRequest, force), MONOINIT_FIELD(ExitRequest, within_budget));
+template <> inline constexpr auto fields<ShutdownPlanRequest> = std::tuple();
+template <> inline constexpr auto fields<PutUnitRequest> = std::tuple(MONOINIT_FIELD(PutUnitRequest, name), MONOINIT_FIELD(PutUnitRequest, text));
 template <> inline constexpr auto fields<WaitRequest> = std::tuple(
     MONOINIT_FIELD(WaitRequest, condition), MONOINIT_FIELD(WaitRequest, units), MONOINIT_FIELD(WaitRequest, any),
     MONOINIT_FIELD(WaitRequest, timeout));
@@ -148,6 +157,8 @@ template <> struct Method<CancelRequest> { static constexpr std::string_view nam
 template <> struct Method<DaemonReloadRequest> { static constexpr std::string_view name = "DaemonReload"; using Answer = Empty; };
 template <> struct Method<DaemonReexecRequest> { static constexpr std::string_view name = "DaemonReexec"; using Answer = Empty; };
 template <> struct Method<ExitRequest> { static constexpr std::string_view name = "Exit"; using Answer = Empty; };
+template <> struct Method<ShutdownPlanRequest> { static constexpr std::string_view name = "ShutdownPlan"; using Answer = ShutdownPlanReply; };
+template <> struct Method<PutUnitRequest> { static constexpr std::string_view name = "PutUnit"; using Answer = Empty; };
 template <> struct Method<WaitRequest> { static constexpr std::string_view name = "Wait"; using Answer = WaitReply; };
 template <> struct Method<MuteRequest> { static constexpr std::string_view name = "Mute"; using Answer = Empty; };
 template <> struct Method<SetEnvironmentRequest> { static constexpr std::string_view name = "SetEnvironment"; using Answer = Empty; };

@@ -60,6 +60,14 @@ void Engine::forget_unknown(UnitId unit) {
     impl_->forget_unknown(unit);
 }
 
+void Engine::unlist(UnitId unit) {
+    impl_->unlist(unit);
+}
+
+std::vector<PlannedStop> Engine::plan_shutdown(base::Duration budget) const {
+    return impl_->plan_shutdown(budget);
+}
+
 void Engine::set_boot_target(UnitId unit) {
     impl_->boot_target_ = unit;
 }

@@ -33,6 +33,14 @@ struct UnitStatus {
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it
 };
 
+/// One unit of an ordered shutdown, as it would be now.
+struct PlannedStop {
+    UnitId unit;
+    std::uint32_t wave = 1;       ///< units of a wave stop in parallel, each as soon as what it waits for is down
+    base::Duration share{}, by{}; ///< its own part of the budget; when it is killed, from the beginning; 0 without a budget
+    bool out_of_order = false;    ///< its ordering is a cycle: it waits for nothing
+};
+
 struct JobStatus { JobId id; UnitId unit; graph::JobType type; graph::JobState state; base::Instant since; std::vector<JobId> waits_for; };
 
 struct EngineOptions {
@@ -55,6 +63,10 @@ class Engine {
     void sync(const std::vector<ConfigPtr>& units, bool complete, base::Moment now);
     /// Drops a name that was asked for and is no unit's, unless something refers to it; ids of others stay.
     void forget_unknown(UnitId unit);
+    /// The unit's file is gone: it is forgotten, if nothing of it runs.
+    void unlist(UnitId unit);
+    /// The order in which units would stop, wave by wave; those that have nothing to stop are left out.
+    std::vector<PlannedStop> plan_shutdown(base::Duration budget) const;
     /// Which unit's start is the boot; BootFinished is emitted when no job of that transaction is left.
     void set_boot_target(UnitId unit);
 

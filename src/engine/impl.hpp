@@ -5,6 +5,7 @@
 // could run. Private to engine/; each group of methods has a .cpp of its own.
 
 #include "engine/job_table.hpp"
+#include "engine/stop_order.hpp"
 #include "graph/transaction.hpp"
 
 #include <set>
@@ -47,6 +48,7 @@ struct Engine::Impl final : graph::World {
     void fresh_graph();           ///< rebuilds it if units changed
     void forget_if_gone(Unit& unit);
     void forget_unknown(UnitId id);
+    void unlist(UnitId id);
 
     // requests.cpp: from a request to installed jobs
     struct Outcome {
@@ -125,6 +127,9 @@ struct Engine::Impl final : graph::World {
     // shutdown.cpp
     void begin_shutdown(Shutdown::Kind kind, Duration budget, int exit_status, const std::string& reason);
     void share_out_budget();
+    static void add_to(StopOrder& order, const Unit& unit);
+    static bool has_to_stop(const Unit& unit);
+    std::vector<PlannedStop> plan_shutdown(Duration budget);
     void install_stops();
     void kill_all();
     void check_shutdown();

@@ -96,8 +96,7 @@ void Engine::Impl::install_stops() {
             finish(unit, JobResult::Canceled, "shutting down", false);
     }
     units_.each([&](Unit& unit) {
-        const ActiveState actual = unit.service ? supervise::active_state(unit.service->data().state) : unit.active;
-        if (graph::is_down(static_cast<graph::Activity>(actual)) && graph::is_down(static_cast<graph::Activity>(unit.active)))
+        if (!has_to_stop(unit))
             return;
         stopping_.up.insert(unit.id);
         touch(unit);
@@ -109,101 +108,67 @@ void Engine::Impl::install_stops() {
     });
 }
 
-/// When each unit is to be killed. On the longest chain through a unit each member that has something to stop gets an
-/// equal share, but no more than its own TimeoutStopSec=; then shares are stretched to fill the budget. Deadlines grow
-/// along each chain, so those after a stuck unit always have time left. A cycle is cut where it is met.
+/// When each unit is to be killed.
 void Engine::Impl::share_out_budget() {
-    struct Place {
-        std::vector<UnitId> after;      ///< stop when this one is down
-        std::uint32_t before_count = 0; ///< not placed yet
-        std::uint32_t levels_before = 0, levels_after = 0;
-        Duration weight{}, before{}, behind{};
-    };
-    std::map<UnitId, Place> places;
+    StopOrder order;
     for (const UnitId id : stopping_.up)
-        places[id];
-    const auto link_all = [&] {
-        for (auto& [id, place] : places) {
-            const Unit& unit = *units_.get(id);
-            if (!unit.job)
-                continue;
+        add_to(order, *units_.get(id));
+    for (const UnitId id : stopping_.up)
+        if (const Unit& unit = *units_.get(id); unit.job)
             jobs_.each_ordered(unit, [&](const Unit& other, bool other_first) {
-                if (!other_first && places.contains(other.id)) {
-                    place.after.push_back(other.id);
-                    places[other.id].before_count++;
-                }
+                if (!other_first && order.contains(other.id))
+                    order.link(id, other.id);
             });
-        }
-    };
-    link_all();
-
-    std::vector<UnitId> order, ready;
-    for (const auto& [id, place] : places)
-        if (place.before_count == 0)
-            ready.push_back(id);
-    std::set<UnitId> left(stopping_.up);
-    while (!left.empty()) {
-        if (ready.empty()) { // a cycle among running units: one of them does not wait
-            const UnitId victim = *std::min_element(left.begin(), left.end(), [&](UnitId a, UnitId b) {
-                return places[a].before_count < places[b].before_count;
-            });
-            Unit& unit = *units_.get(victim);
-            log(Severity::Warning, victim, brief(unit) + ": stopped out of order: its ordering is a cycle");
-            jobs_.ignore_order(unit);
-            places[victim].before_count = 0;
-            ready.push_back(victim);
-        }
-        const UnitId id = ready.back();
-        ready.pop_back();
-        if (left.erase(id) == 0)
-            continue;
-        order.push_back(id);
-        for (const UnitId next : places[id].after)
-            if (places[next].before_count > 0 && --places[next].before_count == 0)
-                ready.push_back(next);
+    for (const UnitId victim : order.sort()) {
+        Unit& unit = *units_.get(victim);
+        log(Severity::Warning, victim, brief(unit) + ": stopped out of order: its ordering is a cycle");
+        jobs_.ignore_order(unit);
     }
     if (stopping_.kill_at == base::never)
         return;
-
-    const auto counts = [&](UnitId id) { return units_.get(id)->service ? 1U : 0U; };
-    const auto forward = [&](auto&& step) {
-        for (const UnitId id : order)
-            for (const UnitId next : places[id].after)
-                step(id, places[id], next, places[next]);
-    };
-    const auto backward = [&](auto&& step) {
-        for (auto id = order.rbegin(); id != order.rend(); ++id)
-            for (const UnitId next : places[*id].after)
-                step(*id, places[*id], next, places[next]);
-    };
-    forward([&](UnitId id, const Place& place, UnitId, Place& next) {
-        next.levels_before = std::max(next.levels_before, place.levels_before + counts(id));
-    });
-    backward([&](UnitId, Place& place, UnitId id, const Place& next) {
-        place.levels_after = std::max(place.levels_after, next.levels_after + counts(id));
-    });
-    const Duration span = std::max<Duration>(stopping_.kill_at - now(), 0us);
-    for (auto& [id, place] : places)
-        if (counts(id) > 0) {
-            const Duration share = span / (place.levels_before + 1 + place.levels_after);
-            place.weight = std::clamp<Duration>(units_.get(id)->config->service->timeout_stop, 1us, std::max<Duration>(share, 1us));
+    order.share_out(std::max<Duration>(stopping_.kill_at - now(), 0us));
+    for (const StopOrder::Place& place : order.places())
+        if (Unit& unit = *units_.get(place.unit); unit.service) {
+            unit.service->set_stop_deadline(now() + place.by);
+            touch(unit);
         }
-    forward([&](UnitId, const Place& place, UnitId, Place& next) {
-        next.before = std::max(next.before, place.before + place.weight);
+}
+
+void Engine::Impl::add_to(StopOrder& order, const Unit& unit) {
+    order.add(unit.id, unit.service != nullptr, unit.config->service->timeout_stop);
+}
+
+bool Engine::Impl::has_to_stop(const Unit& unit) {
+    const ActiveState actual = unit.service ? supervise::active_state(unit.service->data().state) : unit.active;
+    return !graph::is_down(static_cast<graph::Activity>(actual)) || !graph::is_down(static_cast<graph::Activity>(unit.active));
+}
+
+/// What begin_shutdown() would do, without doing it.
+std::vector<PlannedStop> Engine::Impl::plan_shutdown(Duration budget) {
+    fresh_graph();
+    StopOrder order;
+    units_.each([&](const Unit& unit) {
+        if (has_to_stop(unit))
+            add_to(order, unit);
     });
-    backward([&](UnitId, Place& place, UnitId, const Place& next) {
-        place.behind = std::max(place.behind, next.behind + next.weight);
+    units_.each([&](const Unit& unit) {
+        if (!order.contains(unit.id))
+            return;
+        graph_.for_each(unit.id, graph::Atom::After, [&](const graph::Edge& edge) {
+            if (order.contains(edge.to) && edge.to != unit.id) // stops are in the reverse order of starts
+                order.link(unit.id, edge.to);
+        });
     });
-    for (const auto& [id, place] : places) {
-        Unit& unit = *units_.get(id);
-        if (!unit.service)
-            continue;
-        const double part = static_cast<double>((place.before + place.weight).count()) /
-                            static_cast<double>((place.before + place.weight + place.behind).count());
-        unit.service->set_stop_deadline(
-            now() + Duration(static_cast<Duration::rep>(static_cast<double>(span.count()) * part)));
-        touch(unit);
-    }
+    const std::vector<UnitId> cut = order.sort();
+    if (budget != base::infinity)
+        order.share_out(budget + -reserve_of(budget));
+    std::vector<PlannedStop> plan;
+    for (const StopOrder::Place& place : order.places())
+        if (place.stops)
+            plan.push_back({place.unit, place.levels_before + 1, place.share, place.by,
+                            std::find(cut.begin(), cut.end(), place.unit) != cut.end()});
+    std::stable_sort(plan.begin(), plan.end(), [](const PlannedStop& one, const PlannedStop& other) { return one.wave < other.wave; });
+    return plan;
 }
 
 void Engine::Impl::kill_all() {

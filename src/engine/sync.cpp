@@ -94,6 +94,13 @@ void Engine::Impl::forget_if_gone(Unit& unit) {
     graph_stale_ = true;
 }
 
+void Engine::Impl::unlist(UnitId id) {
+    if (Unit* unit = units_.get(id)) {
+        unit->listed = false;
+        forget_if_gone(*unit);
+    }
+}
+
 void Engine::Impl::forget_unknown(UnitId id) {
     const Unit* unit = units_.get(id);
     if (unit == nullptr || unit->config->load_state != LoadState::NotFound || is_busy(*unit) || unit->armed != base::never)

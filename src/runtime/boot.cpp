@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -235,6 +236,8 @@ unit::Environment Runtime::unit_environment() const {
     unit::Environment environment;
     const char* unit_path = ::getenv("SYSTEMD_UNIT_PATH");
     environment.unit_path = unit::default_unit_path(unit_path == nullptr ? "" : unit_path, config_.unit_path);
+    if (!dir_.path.empty())
+        environment.unit_path.push_back(transient_directory());
     environment.uid = manager_.uid;
     environment.gid = manager_.gid;
     environment.user_name = place_.user_name;
@@ -328,8 +331,24 @@ void Runtime::boot() {
 
 /// Those of an earlier start of this container, where the runtime directory is on a disk. Out of the way at once, removed
 /// while we go on.
+std::string Runtime::transient_directory() const { return dir_.path.empty() ? std::string() : dir_.path + "/transient"; }
+
+/// Units of a former start of the container, where the directory is not fresh.
+void Runtime::forget_old_transient_units() {
+    DIR* const directory = ::opendir(transient_directory().c_str());
+    if (directory == nullptr)
+        return;
+    while (const dirent* const entry = ::readdir(directory))
+        if (entry->d_type == DT_REG)
+            ::unlinkat(::dirfd(directory), entry->d_name, 0);
+    ::closedir(directory);
+    loader_->rescan();
+}
+
 void Runtime::forget_old_credentials() {
     const std::string old = manager_.credentials_root + ".old";
+    if (!dir_.path.empty())
+        forget_old_transient_units();
     if (!dir_.path.empty() && (::rename(manager_.credentials_root.c_str(), old.c_str()) == 0 || errno == ENOTEMPTY))
         probes_->start(exec::probe_remove_trees({old}), sys::now(), boot_probe_limit, [](const std::optional<std::string>&) {});
 }
@@ -361,9 +380,11 @@ std::string Runtime::file_state(const std::string& name) {
 void Runtime::say_what_is_not_enabled() {
     const std::vector<std::string>& names = not_enabled();
     if (names.empty()) {
+        std::vector<std::string> places = loader_->environment().unit_path;
+        std::erase(places, transient_directory()); // nobody's to put files in
         log_->say(5, {}, fmt::format("no unit is enabled and there is none to enable; looked in {}. A first one, /etc/systemd/system/web.service: "
                                      "[Service] ExecStart=/usr/bin/env sleep infinity [Install] WantedBy=multi-user.target (each on a line of its own)",
-                                     base::join(loader_->environment().unit_path, " ")));
+                                     base::join(places, " ")));
         return;
     }
     std::vector<std::string> shorter;

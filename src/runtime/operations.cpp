@@ -3,11 +3,13 @@
 
 #include "base/enum_names.hpp"
 #include "base/fmt.hpp"
+#include "base/signals.hpp"
 #include "base/strings.hpp"
 #include "runtime/runtime.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 namespace monoinit::runtime {
 
@@ -242,8 +244,42 @@ void Operations::daemon_reexec(Ticket ticket) {
 void Operations::exit(Ticket ticket, const control::ExitRequest& request) {
     server_->reply(ticket, control::Empty{});
     server_->flush();
-    runtime_.shut_down(engine::Shutdown::Kind::Exit, request.force ? "exit --force" : "exit", request.status,
-                       request.force ? base::Duration{} : base::infinity);
+    runtime_.shut_down(engine::Shutdown::Kind::Exit, request.force ? "exit --force" : request.within_budget ? "shutdown" : "exit", request.status,
+                       request.force ? base::Duration{} : request.within_budget ? runtime_.shutdown_budget() : base::infinity);
+}
+
+control::ShutdownPlanReply Operations::shutdown_plan() {
+    control::ShutdownPlanReply reply;
+    const base::Duration budget = runtime_.shutdown_budget();
+    if (budget != base::infinity)
+        reply.budget = budget;
+    for (const engine::PlannedStop& stop : runtime_.engine().plan_shutdown(budget)) {
+        const engine::UnitStatus status = runtime_.engine().status(stop.unit);
+        const unit::ServiceSection& service = *status.config->service;
+        control::PlannedStop planned{.unit = status.config->name, .wave = stop.wave};
+        if (reply.budget) {
+            planned.share = stop.share;
+            planned.killed_after = stop.by;
+        }
+        if (service.timeout_stop != base::infinity)
+            planned.timeout = service.timeout_stop;
+        std::vector<std::string> notes;
+        if (stop.out_of_order)
+            notes.emplace_back("its ordering is a cycle: it waits for nothing");
+        if (!service.list(unit::ExecList::Stop).empty())
+            notes.push_back("runs ExecStop=" + service.list(unit::ExecList::Stop).front().path);
+        const unit::KillSection& kill = *status.config->kill;
+        if (kill.mode != unit::KillMode::ControlGroup)
+            notes.push_back(kill.mode == unit::KillMode::None ? "KillMode=none: nothing is sent, SIGKILL at the end" : kill.mode == unit::KillMode::Mixed
+                                ? "KillMode=mixed" : "KillMode=process");
+        if (kill.kill_signal != SIGTERM)
+            notes.push_back(std::string(base::signal_name(kill.kill_signal)));
+        if (!kill.send_sigkill)
+            notes.emplace_back("SendSIGKILL=no");
+        planned.note = base::join(notes, ", ");
+        reply.stops.push_back(std::move(planned));
+    }
+    return reply;
 }
 
 void Operations::mute(Ticket ticket, const control::MuteRequest& request) {

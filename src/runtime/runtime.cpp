@@ -180,6 +180,21 @@ base::UnitId Runtime::load(const std::string& name) {
     return found;
 }
 
+void Runtime::look_at_unit_files() {
+    loader_->rescan();
+    forget_files();
+}
+
+/// Its file is gone, or another takes its place; nothing of it runs.
+void Runtime::forget_unit(base::UnitId unit) {
+    const std::string name = engine_->status(unit).config->name;
+    engine_->unlist(unit);
+    known_names_.erase(name);
+    std::erase(loaded_names_, name);
+    save_dirty();
+    save_facts();
+}
+
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
     bool changed = false;
     for (const auto& config : configs)

@@ -66,6 +66,11 @@ class Runtime {
     /// Loads a unit and everything it names, and tells the engine. Returns its id, 0 if the name is not valid.
     base::UnitId load(const std::string& name);
     void daemon_reload();
+    /// Where put_unit() keeps unit files; empty: nowhere.
+    std::string transient_directory() const;
+    void look_at_unit_files(); ///< one has come, or is another now
+    void forget_unit(base::UnitId unit);
+    base::Duration shutdown_budget() const { return config_.shutdown_timeout; }
     /// Does not return when it works.
     void daemon_reexec();
     /// Begins the end (or, when it has begun already, hurries it).
@@ -96,6 +101,7 @@ class Runtime {
     void restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records);
     std::size_t count_masked() const;
     std::string place_words() const;
+    void forget_old_transient_units();
     void forget_old_credentials();
     void report_boot_problems();
     void say_what_is_not_enabled();

@@ -6,6 +6,7 @@
 #include "unit/install.hpp"
 #include "unit/install_links.hpp"
 #include "unit/name.hpp"
+#include "unit/transient.hpp"
 
 namespace monoinit::unit {
 
@@ -70,7 +71,7 @@ std::optional<FileState> state_of_file(const UnitConfig& unit, std::string_view 
         return FileState::Static;
     if (path.starts_with("/run/systemd/generator"))
         return FileState::Generated;
-    if (path.starts_with("/run/systemd/transient/"))
+    if (is_transient_path(path))
         return FileState::Transient;
     return std::nullopt;
 }

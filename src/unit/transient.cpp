@@ -1,0 +1,167 @@
+// See transient.hpp. What a value may not hold is what would make more than its own line of it: line ends, and a backslash
+// at the end. Tested by tests/unit/unit/transient_test.cpp.
+#include "unit/transient.hpp"
+
+#include "base/strings.hpp"
+#include "unit/directives.hpp"
+#include "unit/implicit.hpp"
+#include "unit/name.hpp"
+#include "unit/parse.hpp"
+#include "unit/words.hpp"
+
+#include <algorithm>
+
+namespace monoinit::unit {
+
+using base::Errc;
+using base::fail;
+using base::Result;
+
+namespace {
+
+constexpr std::size_t words_at_most = 1000, text_at_most = 96 << 10, description_at_most = 160;
+
+std::string without_specifiers(std::string_view text) {
+    std::string out;
+    for (const char c : text)
+        out += c == '%' ? std::string("%%") : std::string(1, c);
+    return out;
+}
+
+/// The value as it will stand behind "Name=".
+Result<std::string> line_value(std::string_view what, std::string_view value) {
+    if (!base::is_valid_utf8(value))
+        return fail(Errc::Invalid, std::string(what) + " is not UTF-8");
+    const bool controls = std::any_of(value.begin(), value.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+    if (controls)
+        return fail(Errc::Invalid, std::string(what) + " holds a line end or another control character");
+    if (value.ends_with('\\'))
+        return fail(Errc::Invalid, std::string(what) + " ends in a backslash, which would take in the next line");
+    return std::string(value);
+}
+
+std::string quoted(const std::string& word) {
+    const std::string escaped = without_specifiers(word);
+    return escaped == "#" ? "\"#\"" : quote_word(escaped); // alone it would look like a remark
+}
+
+/// No variables: they are the shell's that asked, or meant for one that is run.
+Result<std::string> exec_start(const std::vector<std::string>& command) {
+    if (command.empty() || command.front().empty())
+        return fail(Errc::Invalid, "no command");
+    if (command.front().front() != '/')
+        return fail(Errc::Invalid, "the command is not an absolute path: " + base::printable(command.front(), 80));
+    if (command.size() > words_at_most)
+        return fail(Errc::TooLarge, "more than " + std::to_string(words_at_most) + " arguments");
+    std::string line;
+    for (const std::string& word : command) {
+        if (!base::is_valid_utf8(word) || word.find('\0') != std::string::npos)
+            return fail(Errc::Invalid, "an argument is not UTF-8, or holds a NUL");
+        line += line.empty() ? quoted(":" + word) : " " + quoted(word);
+    }
+    return line;
+}
+
+Result<std::string> health_line(std::string_view spec) {
+    TRY(line_value("--health", spec));
+    constexpr std::pair<std::string_view, std::string_view> kinds[] = {
+        {"unix:", "UnixConnect"}, {"file:", "FileExists"}, {"log:", "LogLine"}, {"exec:", "Exec"}, {"tcp:", "TcpConnect"}};
+    if (spec.starts_with("http://"))
+        return "HttpGet=" + without_specifiers(spec);
+    for (const auto& [prefix, key] : kinds)
+        if (spec.starts_with(prefix))
+            return std::string(key) + "=" + without_specifiers(spec.substr(prefix.size()));
+    return "TcpConnect=" + without_specifiers(spec);
+}
+
+struct Lines {
+    std::string unit, service, install;
+};
+
+Result<void> add_property(Lines& lines, const std::string& property) {
+    const std::size_t equals = property.find('=');
+    if (equals == std::string::npos || equals == 0)
+        return fail(Errc::Invalid, "-p " + base::printable(property, 80) + ": not of the form NAME=VALUE");
+    const std::string name = property.substr(0, equals);
+    const std::string value = TRY(line_value(base::printable(name, 80) + "=", std::string_view(property).substr(equals + 1)));
+    std::vector<std::string_view> known;
+    for (const std::string_view section : sections_of(UnitType::Service)) {
+        if (find_directive(UnitType::Service, section, name) != nullptr) {
+            std::string& text = section == "Unit" ? lines.unit : section == "Install" ? lines.install : lines.service;
+            text += name + "=" + value + "\n";
+            return {};
+        }
+        const auto names = names_in_section(UnitType::Service, section);
+        known.insert(known.end(), names.begin(), names.end());
+    }
+    const std::string_view best = base::closest(name, known);
+    return fail(Errc::Invalid, "-p: there is no directive " + base::printable(name, 80) + "=" +
+                                   (best.empty() ? std::string() : "; did you mean " + std::string(best) + "=?"));
+}
+
+Result<void> add_plain(Lines& lines, std::string_view directive, const std::string& value) {
+    if (value.empty())
+        return {};
+    const std::string line = TRY(line_value(std::string(directive) + "=", value));
+    if (base::trim(line) != line)
+        return fail(Errc::Invalid, std::string(directive) + "= begins or ends with a blank");
+    lines.service += std::string(directive) + "=" + without_specifiers(line) + "\n";
+    return {};
+}
+
+Result<std::string> make_text(const TransientSpec& spec) {
+    Lines lines;
+    std::string description = spec.description;
+    if (description.empty()) // a bracket at the end, lest a backslash stands there
+        description = base::printable(base::join(spec.command, " "), description_at_most) + " (initctl run)";
+    lines.unit = "Description=" + without_specifiers(TRY(line_value("the description", description))) + "\n";
+    lines.service = "Type=exec\nExecStart=" + TRY(exec_start(spec.command)) + "\n";
+    TRY(add_plain(lines, "WorkingDirectory", spec.working_directory));
+    TRY(add_plain(lines, "User", spec.user));
+    TRY(add_plain(lines, "Restart", spec.restart));
+    for (const std::string& assignment : spec.environment) {
+        if (!base::is_valid_utf8(assignment))
+            return fail(Errc::Invalid, "--env: not UTF-8");
+        lines.service += "Environment=" + quoted(assignment) + "\n";
+    }
+    for (const std::string& property : spec.properties)
+        TRY(add_property(lines, property));
+    std::string text = "# Made by initctl run.\n[Unit]\n" + lines.unit + "\n[Service]\n" + lines.service;
+    if (!spec.health.empty())
+        text += "\n[X-Health]\n" + TRY(health_line(spec.health)) + "\n";
+    if (!lines.install.empty())
+        text += "\n[Install]\n" + lines.install;
+    if (text.size() > text_at_most)
+        return fail(Errc::TooLarge, "all together more than " + std::to_string(text_at_most >> 10) + " kB");
+    return text;
+}
+
+} // namespace
+
+Result<std::string> transient_unit(const Environment& environment, const TransientSpec& spec) {
+    if (!is_valid_name(spec.name) || is_template(spec.name) || type_of(spec.name) != UnitType::Service)
+        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a service");
+    std::string text = TRY(make_text(spec));
+    UnitConfig unit;
+    unit.name = spec.name;
+    unit.names = {spec.name};
+    unit.type = UnitType::Service;
+    unit.files = {spec.name};
+    parse_unit_text(environment, unit, text);
+    if (!unit.problems.empty()) {
+        const Problem& first = unit.problems.front();
+        return fail(Errc::Invalid, first.text + (first.suggestion.empty() ? "" : "; did you mean " + first.suggestion + "?"));
+    }
+    fill_defaults(environment, unit);
+    check_settings(unit);
+    if (unit.load_state == LoadState::BadSetting)
+        return fail(Errc::Invalid, unit.load_error);
+    return text;
+}
+
+bool is_transient_path(std::string_view path) {
+    const std::size_t slash = path.rfind('/');
+    return slash != std::string_view::npos && path.substr(0, slash).ends_with("/transient");
+}
+
+} // namespace monoinit::unit

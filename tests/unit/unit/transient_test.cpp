@@ -1,0 +1,64 @@
+// Requests that become unit files, and those that must not.
+#include "unit/transient.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace monoinit;
+using namespace monoinit::unit;
+
+namespace {
+
+TransientSpec spec() { return {.name = "vite.service", .command = {"/usr/bin/npm", "run", "dev"}}; }
+
+std::string refusal(const TransientSpec& spec) {
+    const auto text = transient_unit(Environment{}, spec);
+    return text ? "none" : text.error().what;
+}
+
+} // namespace
+
+TEST_CASE("a command becomes the text of a service") {
+    TransientSpec wanted = spec();
+    wanted.working_directory = "/srv/a b";
+    wanted.environment = {"A=two words", "B=100%"};
+    wanted.properties = {"Restart=always", "After=db.service", "WantedBy=multi-user.target"};
+    wanted.health = "http://localhost:5173/";
+    const auto text = transient_unit(Environment{}, wanted);
+    REQUIRE(text);
+    for (const char* line : {"[Unit]\n", "After=db.service\n", "Type=exec\n", "WorkingDirectory=/srv/a b\n", "Restart=always\n",
+                             "[X-Health]\nHttpGet=http://localhost:5173/\n", "[Install]\nWantedBy=multi-user.target\n"}) {
+        CAPTURE(line, *text);
+        CHECK(text->find(line) != std::string::npos);
+    }
+}
+
+TEST_CASE("arguments arrive as they are") {
+    TransientSpec wanted = spec();
+    wanted.command = {"/bin/echo", "%n", "$HOME", "a b", "\"quoted\"", "", ";", "#", "back\\slash", "日本"};
+    const auto text = transient_unit(Environment{}, wanted);
+    REQUIRE(text);
+    CHECK(text->find("%n") == text->find("%%n") + 1);
+    CHECK(text->find("ExecStart=:/bin/echo") != std::string::npos); // no variables
+}
+
+TEST_CASE("nothing can be asked for that would be another line") {
+    const auto with = [](auto change) {
+        TransientSpec wanted = spec();
+        change(wanted);
+        return refusal(wanted);
+    };
+    CHECK(with([](auto& s) { s.properties = {"Environment=A\nExecStartPre=/bin/sh"}; }).find("line end") != std::string::npos);
+    CHECK(with([](auto& s) { s.properties = {"Environment=A\\"}; }).find("backslash") != std::string::npos);
+    CHECK(with([](auto& s) { s.properties = {"Nonsense=1"}; }).find("there is no directive Nonsense=") != std::string::npos);
+    CHECK(with([](auto& s) { s.properties = {"no-equals"}; }).find("NAME=VALUE") != std::string::npos);
+    CHECK(with([](auto& s) { s.restart = "alwais"; }).find("did you mean always") != std::string::npos);
+    CHECK(with([](auto& s) { s.user = "a\nb"; }).find("line end") != std::string::npos);
+    CHECK(with([](auto& s) { s.description = "x\n[Service]"; }).find("line end") != std::string::npos);
+    CHECK(with([](auto& s) { s.name = "../x.service"; }).find("not a valid name") != std::string::npos);
+    CHECK(with([](auto& s) { s.name = "x@.service"; }).find("not a valid name") != std::string::npos);
+    CHECK(with([](auto& s) { s.name = "x.target"; }).find("not a valid name") != std::string::npos);
+    CHECK(with([](auto& s) { s.command = {}; }) == "no command");
+    CHECK(with([](auto& s) { s.command = {"npm"}; }).find("not an absolute path") != std::string::npos);
+    CHECK(with([](auto& s) { s.command.push_back("\xff"); }).find("UTF-8") != std::string::npos);
+    CHECK(with([](auto& s) { s.command.resize(5000, "x"); }).find("arguments") != std::string::npos);
+}
