@@ -6,6 +6,7 @@
 #include "base/strings.hpp"
 #include "cli/verbs.hpp"
 #include "sys/unique_fd.hpp"
+#include "sys/users.hpp"
 #include "unit/name.hpp"
 #include "unit/transient.hpp"
 
@@ -39,6 +40,16 @@ std::string nameless() {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     return fmt::format("{}{:x}-{:x}.service", unit::nameless_prefix, static_cast<unsigned long>(now.tv_sec) << 20 | static_cast<unsigned long>(now.tv_nsec) >> 10, ::getpid());
+}
+
+/// Who is neither root nor the init's user runs services as themselves.
+std::string own_user(Context& context) {
+    struct stat info {};
+    const auto init = context.init();
+    if (!init || ::getuid() == 0 || (::stat((*init)->path().c_str(), &info) == 0 && info.st_uid == ::getuid()))
+        return "";
+    const auto user = sys::find_user_by_id(::getuid());
+    return user ? user->name : std::to_string(::getuid());
 }
 
 int refuse(Context& context, const base::Error& error) {
@@ -111,20 +122,20 @@ int run(Context& context, Words words) {
     spec.name = options.name.empty() ? nameless() : options.name + (options.name.ends_with(".service") ? "" : ".service");
     spec.description = options.description;
     spec.working_directory = options.directory.empty() ? current_directory() : options.directory;
-    spec.user = options.run_as;
+    spec.user = options.run_as.empty() ? own_user(context) : options.run_as;
     spec.restart = options.restart;
     spec.properties = options.assignments;
     spec.health = options.health;
     spec.command = words;
     const char* const path = ::getenv("PATH");
+    if (const auto init = context.init(); !init)
+        return context.complain_no_init(init.error());
     auto program = resolve_program(words.front(), current_directory(), path == nullptr ? "/usr/bin:/bin" : path);
     auto environment = assignments(options.environment);
     if (!program || !environment)
         return refuse(context, program ? environment.error() : program.error());
     spec.command.front() = std::move(*program);
     spec.environment = std::move(*environment);
-    if (const auto init = context.init(); !init)
-        return context.complain_no_init(init.error());
     const auto text = unit::transient_unit(context.loader().environment(), spec);
     if (!text)
         return refuse(context, text.error());

@@ -7,7 +7,10 @@ namespace monoinit::control {
 
 namespace {
 
-bool is_privileged(const Peer& peer, const Domain& domain) { return peer.uid == 0 || peer.uid == domain.own_uid; }
+/// Of people, as login.defs(5) has it: an account of a daemon must not outlive the unit that it is for.
+constexpr unsigned first_person = 1000, last_person = 59999;
+
+bool is_person(const Peer& peer) { return peer.uid >= first_person && peer.uid <= last_person; }
 
 bool in_group(const Peer& peer, const Domain& domain) {
     return domain.group && (peer.gid == *domain.group ||
@@ -31,7 +34,9 @@ std::string about_rule(Action action, const UnitFacts* unit, const Peer& peer, c
     std::vector<std::string> who{"root"};
     if (domain.own_uid != 0)
         who.push_back("monoinit's own uid " + std::to_string(domain.own_uid));
-    if (action != Action::Control)
+    if (action == Action::Run)
+        who.push_back("people (uids " + std::to_string(first_person) + " to " + std::to_string(last_person) + ", each as themselves)");
+    else if (action != Action::Control)
         who.push_back(domain.group ? "members of the group monoinit (gid " + std::to_string(*domain.group) + ")"
                                    : "members of a group called monoinit (there is none)");
     if (owner_would_do)
@@ -46,6 +51,8 @@ std::string about_rule(Action action, const UnitFacts* unit, const Peer& peer, c
 }
 
 } // namespace
+
+bool is_privileged(const Peer& peer, const Domain& domain) { return peer.uid == 0 || peer.uid == domain.own_uid; }
 
 std::optional<std::string> authorize(const Peer& peer, Action action, std::string_view verb, const UnitFacts* unit,
                                      const Domain& domain) {
@@ -63,6 +70,10 @@ std::optional<std::string> authorize(const Peer& peer, Action action, std::strin
         break;
     case Action::Manage:
         if (in_group(peer, domain))
+            return std::nullopt;
+        break;
+    case Action::Run:
+        if (is_person(peer))
             return std::nullopt;
         break;
     case Action::Control:

@@ -1,7 +1,8 @@
 #pragma once
 // Who may do what (a pure function, so that the whole rule is one table in a test). Root and monoinit's own uid: everything.
 // The uid that a unit's User= names: start, stop, restart, reload and kill that unit, unless it has `+`/`!` commands.
-// Members of a group "monoinit": every verb on existing units. Everybody: look, but not at environments.
+// Members of a group "monoinit": every verb on existing units. People (uids 1000 to 59999): run services as themselves.
+// Everybody: look, but not at environments.
 // Tested by tests/unit/control/authorize_test.cpp.
 
 #include <cstdint>
@@ -41,7 +42,11 @@ enum class Action : std::uint8_t {
     Operate,     ///< start, stop, restart, reload, kill, reset-failed of one unit
     Manage,      ///< daemon-reload, isolate, cancel jobs, mute: all units, no new power over the container
     Control,     ///< exit, daemon-reexec, set-environment
+    Run,         ///< a service of one's own, as oneself
 };
+
+/// Root and monoinit's own uid.
+bool is_privileged(const Peer& peer, const Domain& domain);
 
 /// Nothing when allowed; else one line that names the uid, the rule and the command that works.
 /// `verb` is as typed ("restart"); `unit` null where the action is about none in particular.

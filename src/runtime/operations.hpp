@@ -45,7 +45,7 @@ class Operations : public control::Manager {
     void daemon_reexec(control::Ticket ticket) override;
     void exit(control::Ticket ticket, const control::ExitRequest& request) override;
     control::ShutdownPlanReply shutdown_plan() override;
-    void put_unit(control::Ticket ticket, const control::PutUnitRequest& request) override;
+    void put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request) override;
     void wait(control::Ticket ticket, const control::WaitRequest& request) override;
     void mute(control::Ticket ticket, const control::MuteRequest& request) override;
     void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
@@ -69,8 +69,10 @@ class Operations : public control::Manager {
         base::Instant deadline = base::never, since;
     };
     base::UnitId known(const std::string& name);
-    std::optional<std::string> name_is_taken(const std::string& name);
+    std::optional<std::string> name_is_taken(const std::string& name, const control::Peer& peer);
+    std::optional<std::string> refuse_own(const std::string& name, const control::Peer& peer);
     void sweep_transient_units();
+    bool is_transient(base::UnitId unit) const;
     static void explain(control::JobOutcome& outcome, const engine::JobFinished& finished, const engine::UnitStatus& status,
                         const base::Moment& before);
     void settle(std::uint64_t request, control::JobOutcome outcome);

@@ -70,6 +70,7 @@ class Runtime {
     std::string transient_directory() const;
     void look_at_unit_files(); ///< one has come, or is another now
     void forget_unit(base::UnitId unit);
+    bool is_privileged(const control::Peer& peer) const { return control::is_privileged(peer, {manager_.uid, std::nullopt}); }
     base::Duration shutdown_budget() const { return config_.shutdown_timeout; }
     /// Does not return when it works.
     void daemon_reexec();

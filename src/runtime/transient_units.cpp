@@ -9,6 +9,7 @@
 #include "unit/name.hpp"
 #include "unit/transient.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@ namespace monoinit::runtime {
 namespace {
 
 constexpr std::size_t text_at_most = 128 << 10;
+constexpr int own_at_most = 64; ///< of one uid without further rights
 
 bool write_whole(const std::string& path, std::string_view text) {
     const sys::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -27,8 +29,13 @@ bool write_whole(const std::string& path, std::string_view text) {
 
 } // namespace
 
+bool Operations::is_transient(base::UnitId unit) const {
+    const auto& files = runtime_.engine().status(unit).config->files;
+    return !files.empty() && unit::is_transient_path(files.front());
+}
+
 /// Why a service of this name cannot be made; nothing: it can, and what was left of one before is forgotten.
-std::optional<std::string> Operations::name_is_taken(const std::string& name) {
+std::optional<std::string> Operations::name_is_taken(const std::string& name, const control::Peer& peer) {
     const base::UnitId unit = runtime_.load(name);
     if (!unit)
         return std::nullopt;
@@ -37,12 +44,14 @@ std::optional<std::string> Operations::name_is_taken(const std::string& name) {
     const std::string short_name(unit::short_name(name));
     if (config.load_state == unit::LoadState::NotFound)
         return std::nullopt;
-    if (config.files.empty() || !unit::is_transient_path(config.files.front()))
-        return fmt::format("{} is a unit already ({}): give it another --name, or initctl start {}", short_name,
+    if (!is_transient(unit))
+        return fmt::format("{} is a unit already ({}): give this another --name, or initctl start {}", short_name,
                            config.files.empty() || config.files.front().empty() ? "built in or masked" : config.files.front(), short_name);
+    if (!runtime_.is_privileged(peer) && facts(name).user_uid != peer.uid)
+        return fmt::format("{} is another user's: give this another --name", short_name);
     const bool down = status.active == supervise::ActiveState::Inactive || status.active == supervise::ActiveState::Failed;
     if (!down || status.job)
-        return fmt::format("{} runs already: initctl stop {}, or give this one another --name", short_name, short_name);
+        return fmt::format("{} runs already: initctl stop {}, or give this another --name", short_name, short_name);
     runtime_.forget_unit(unit);
     return std::nullopt;
 }
@@ -51,15 +60,26 @@ std::optional<std::string> Operations::name_is_taken(const std::string& name) {
 void Operations::sweep_transient_units() {
     for (const base::UnitId id : runtime_.engine().units()) {
         const engine::UnitStatus status = runtime_.engine().status(id);
-        if (!status.config->name.starts_with(unit::nameless_prefix) || status.active != supervise::ActiveState::Inactive || status.job ||
-            status.config->files.empty() || !unit::is_transient_path(status.config->files.front()))
+        if (!status.config->name.starts_with(unit::nameless_prefix) || status.active != supervise::ActiveState::Inactive || status.job || !is_transient(id))
             continue;
         ::unlink(status.config->files.front().c_str());
         runtime_.forget_unit(id);
     }
 }
 
-void Operations::put_unit(control::Ticket ticket, const control::PutUnitRequest& request) {
+/// Why somebody without rights over the container may not have this service, now that it is loaded.
+std::optional<std::string> Operations::refuse_own(const std::string& name, const control::Peer& peer) {
+    const control::UnitFacts unit = facts(name);
+    if (unit.user_uid != peer.uid || unit.privileged_commands)
+        return fmt::format("uid {} may run services as themselves only: User={} and no command with + or !", peer.uid, unit.user.empty() ? "(unset)" : unit.user);
+    const std::vector<base::UnitId> all = runtime_.engine().units();
+    const auto own = std::ranges::count_if(all, [&](base::UnitId id) { return is_transient(id) && facts(runtime_.engine().status(id).config->name).user_uid == peer.uid; });
+    if (own > own_at_most)
+        return fmt::format("uid {} has {} such services already; initctl run --name again replaces one that has ended", peer.uid, own_at_most);
+    return std::nullopt;
+}
+
+void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request) {
     const std::string directory = runtime_.transient_directory();
     if (directory.empty())
         return server_->fail(ticket, base::fail(base::Errc::System, "there is no writable runtime directory for units made by a request"));
@@ -67,8 +87,11 @@ void Operations::put_unit(control::Ticket ticket, const control::PutUnitRequest&
         return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a service"));
     if (request.text.size() > text_at_most)
         return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the text of the unit is too long"));
+    const bool privileged = runtime_.is_privileged(peer);
+    if (const auto foreign = privileged ? std::nullopt : unit::beyond_own_rights(request.text))
+        return server_->fail(ticket, base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign)));
     sweep_transient_units();
-    if (const auto taken = name_is_taken(request.name))
+    if (const auto taken = name_is_taken(request.name, peer))
         return server_->fail(ticket, base::fail(base::Errc::Exists, *taken));
     (void)::mkdir(directory.c_str(), 0755); // it may be there; if not, the file cannot be written
     const std::string path = directory + "/" + request.name, fresh = directory + "/.new";
@@ -81,6 +104,11 @@ void Operations::put_unit(control::Ticket ticket, const control::PutUnitRequest&
         return server_->fail(ticket, base::fail(base::Errc::Invalid, unit && !runtime_.engine().status(unit).config->load_error.empty()
                                                                          ? runtime_.engine().status(unit).config->load_error
                                                                          : "the unit could not be loaded"));
+    if (const auto refusal = privileged ? std::nullopt : refuse_own(request.name, peer)) {
+        ::unlink(path.c_str());
+        runtime_.forget_unit(unit);
+        return server_->fail(ticket, base::fail(base::Errc::Denied, *refusal));
+    }
     server_->reply(ticket, control::Empty{});
 }
 

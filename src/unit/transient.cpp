@@ -159,6 +159,33 @@ Result<std::string> transient_unit(const Environment& environment, const Transie
     return text;
 }
 
+std::optional<std::string> beyond_own_rights(std::string_view text) {
+    constexpr std::string_view unit_keys[] = {"Description", "Documentation", "After", "StartLimitIntervalSec", "StartLimitBurst"};
+    constexpr std::string_view service_keys[] = {"Type", "ExecStart", "WorkingDirectory", "User", "Restart", "RestartSec", "RestartSteps",
+                                                 "RestartMaxDelaySec", "Environment", "TimeoutStartSec", "TimeoutStopSec", "KillSignal",
+                                                 "SuccessExitStatus", "RemainAfterExit", "UMask", "X-Ports"};
+    const auto holds = [](auto& keys, std::string_view key) { return std::find(std::begin(keys), std::end(keys), key) != std::end(keys); };
+    std::string_view section;
+    for (std::string_view line : base::split(text, '\n')) {
+        line = base::trim(line);
+        if (line.empty() || line.front() == '#' || line.front() == ';')
+            continue;
+        if (line.ends_with('\\'))
+            return "a line that goes on in the next";
+        if (line.front() == '[') {
+            section = line.substr(1, line.size() - 1 - (line.ends_with(']') ? 1 : 0));
+            if (section != "Unit" && section != "Service" && !section.starts_with("X-Health"))
+                return "section [" + base::printable(section, 80) + "]";
+            continue;
+        }
+        const std::string_view key = base::trim(line.substr(0, line.find('=')));
+        const bool own = section == "Unit" ? holds(unit_keys, key) : section == "Service" ? holds(service_keys, key) : section.starts_with("X-Health");
+        if (!own)
+            return base::printable(key, 80) + "=";
+    }
+    return std::nullopt;
+}
+
 bool is_transient_path(std::string_view path) {
     const std::size_t slash = path.rfind('/');
     return slash != std::string_view::npos && path.substr(0, slash).ends_with("/transient");

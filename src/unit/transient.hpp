@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "unit/loader.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,10 @@ struct TransientSpec {
 
 /// The text of the unit file. Invalid, with the parser's own words, where something in it cannot be used.
 base::Result<std::string> transient_unit(const Environment& environment, const TransientSpec& spec);
+
+/// What of a unit's text goes beyond what its user could do alone (files that root would read or write, other units, limits):
+/// "EnvironmentFile=", "section [Install]". Nothing: it may be anybody's.
+std::optional<std::string> beyond_own_rights(std::string_view text);
 
 /// How names begin that nobody chose: such units are forgotten when they have ended well.
 inline constexpr std::string_view nameless_prefix = "run-";

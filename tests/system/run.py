@@ -59,9 +59,28 @@ def story_what_cannot_be_run_is_said():
             done = box.initctl("run", *words)
             check(text in done.stderr, f"{words}: {done.stderr}")
             equal(done.returncode, status, words)
-        refused = box.initctl("run", "true", uid=1234)
+        refused = box.initctl("run", "true", uid=999)
         equal(refused.returncode, 1)
-        check("1234" in refused.stderr, refused.stderr)
+        check("uid 999 may not run" in refused.stderr, refused.stderr)
+
+
+def story_people_run_services_as_themselves():
+    with Box(setup="cp /etc/passwd /run/passwd; echo 'ann:x:1700:1700::/tmp:/bin/sh' >>/run/passwd; echo 'bob:x:1701:1701::/tmp:/bin/sh' >>/run/passwd; "
+                   "mount --bind /run/passwd /etc/passwd") as box:
+        box.boot()
+        box.initctl("run", "--name", "hers", "--", "sh", "-c", "id -u; exec sleep 1000", uid=1700, check=True)
+        box.wait_log(r"^\[hers\] 1700$")
+        equal(box.initctl("restart", "hers", uid=1700).returncode, 0, "it is hers")
+        for words, text in ((("--name", "hers", "true"), "another user's"),
+                            (("--user", "root", "id"), "as themselves only"),
+                            (("--user", "ann", "id"), "as themselves only"),
+                            (("-p", "EnvironmentFile=/etc/shadow", "env"), "may not run a service with EnvironmentFile="),
+                            (("-p", "ExecStart=+/bin/id", "true"), "")):
+            done = box.initctl("run", *words, uid=1701)
+            check(done.returncode != 0 and text in done.stderr, f"{words}: {done.stderr}")
+        check("uid=0" not in box.log(), box.log())
+        equal(box.initctl("stop", "hers", uid=1701).returncode, 1, "not his")
+        box.initctl("stop", "hers", uid=1700, check=True)
 
 
 def story_ports():

@@ -74,3 +74,14 @@ TEST_CASE("a refusal names the uid, the rule and the command that works") {
     CHECK(*authorize(stranger, Action::Control, "exit", nullptr, as_dev) ==
           "uid 1001 may not exit: only root and monoinit's own uid 1000 may. What works: sudo -u '#1000' initctl exit");
 }
+
+TEST_CASE("people run services as themselves, accounts of daemons do not") {
+    const Domain domain{.own_uid = 0, .group = std::nullopt};
+    const auto may = [&](unsigned uid) { return !authorize(Peer{.uid = uid, .gid = uid}, Action::Run, "run", nullptr, domain); };
+    CHECK(may(0));
+    CHECK(may(1000));
+    CHECK(may(59999));
+    for (const unsigned uid : {1U, 33U, 999U, 60000U, 65534U})
+        CHECK_FALSE(may(uid));
+    CHECK(authorize(Peer{.uid = 33}, Action::Run, "run", nullptr, domain)->find("people (uids 1000 to 59999, each as themselves)") != std::string::npos);
+}

@@ -56,7 +56,7 @@ struct FakeManager : Manager {
     void daemon_reexec(Ticket t) override { later(t, "daemon-reexec"); }
     void exit(Ticket t, const ExitRequest&) override { later(t, "exit"); }
     ShutdownPlanReply shutdown_plan() override { return {.budget = std::chrono::seconds(8), .stops = {{.unit = "web.service"}}}; }
-    void put_unit(Ticket t, const PutUnitRequest&) override { later(t, "run"); }
+    void put_unit(Ticket t, const Peer&, const PutUnitRequest&) override { later(t, "run"); }
     void wait(Ticket t, const WaitRequest&) override { later(t, "wait"); }
     void mute(Ticket t, const MuteRequest&) override { later(t, "mute"); }
     void set_environment(Ticket t, const SetEnvironmentRequest&) override { later(t, "set-environment"); }

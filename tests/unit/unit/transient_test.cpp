@@ -62,3 +62,28 @@ TEST_CASE("nothing can be asked for that would be another line") {
     CHECK(with([](auto& s) { s.command.push_back("\xff"); }).find("UTF-8") != std::string::npos);
     CHECK(with([](auto& s) { s.command.resize(5000, "x"); }).find("arguments") != std::string::npos);
 }
+
+TEST_CASE("what a user without further rights may put into a service") {
+    TransientSpec wanted = spec();
+    wanted.user = "dev";
+    wanted.environment = {"A=1"};
+    wanted.working_directory = "/srv";
+    wanted.restart = "always";
+    wanted.health = "8080";
+    wanted.properties = {"X-Ports=8080"};
+    CHECK_FALSE(beyond_own_rights(*transient_unit(Environment{}, wanted)));
+    for (const auto& [property, word] : {std::pair{"EnvironmentFile=/etc/shadow", "EnvironmentFile="}, {"LoadCredential=a:/etc/shadow", "LoadCredential="},
+                                         {"StandardOutput=append:/etc/passwd", "StandardOutput="}, {"AmbientCapabilities=CAP_SYS_ADMIN", "AmbientCapabilities="},
+                                         {"ExecStartPre=+/bin/sh", "ExecStartPre="}, {"Conflicts=db.service", "Conflicts="}, {"WantedBy=multi-user.target", "section [Install]"},
+                                         {"X-Essential=yes", "X-Essential="}, {"OnFailure=x.service", "OnFailure="}, {"LimitNOFILE=1000000", "LimitNOFILE="}}) {
+        TransientSpec more = wanted;
+        more.properties.emplace_back(property);
+        const auto text = transient_unit(Environment{}, more);
+        CAPTURE(property);
+        REQUIRE(text);
+        CHECK(beyond_own_rights(*text) == word);
+    }
+    CHECK(beyond_own_rights("[Service]\nEnvironment=A \\\nEnvironmentFile=/x\n") == "a line that goes on in the next");
+    CHECK(beyond_own_rights("  [ Service ]\n") == "section [ Service ]");
+    CHECK(beyond_own_rights("ExecStart=/bin/sh\n") == "ExecStart=");
+}
