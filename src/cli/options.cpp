@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace monoinit::cli {
 
@@ -43,7 +44,7 @@ void output(Options& options, std::string_view value) {
 }
 
 // clang-format off
-const std::vector<OptionRow> rows{
+constexpr auto rows = std::to_array<OptionRow>({
     {"help",         'h', Argument::None,     I | S | J, flag<&Options::help>,          "this text"},
     {"version",       0,  Argument::None,     I | S | J, flag<&Options::version>,       "the version"},
     {"socket",        0,  Argument::Required, I | S | J, text<&Options::socket>,        "PATH of the control socket (also MONOINIT_SOCKET)"},
@@ -126,7 +127,7 @@ const std::vector<OptionRow> rows{
     {"catalog",      'x', Argument::None,     J,         nullptr, ""},
     {"no-hostname",   0,  Argument::None,     J,         nullptr, ""},
     {"no-tail",       0,  Argument::None,     J,         nullptr, ""},
-};
+});
 // clang-format on
 
 bool serves(const OptionRow& row, Face face) { return (row.faces & (1U << static_cast<unsigned>(face))) != 0; }
@@ -238,7 +239,7 @@ class Parser {
 
 } // namespace
 
-const std::vector<OptionRow>& option_rows() { return rows; }
+std::span<const OptionRow> option_rows() { return rows; }
 
 base::Result<ParsedLine> parse_options(Face face, std::string_view program, const std::vector<std::string>& arguments) {
     return Parser(face, program, arguments).run();

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,7 @@ struct OptionRow {
     std::string_view help; ///< empty: not listed in help
 };
 
-const std::vector<OptionRow>& option_rows();
+std::span<const OptionRow> option_rows();
 
 struct ParsedLine {
     Options options;
