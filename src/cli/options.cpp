@@ -95,6 +95,8 @@ constexpr auto rows = std::to_array<OptionRow>({
     {"wait",          0,  Argument::None,     I,         flag<&Options::wait_for_end>,  "run: until it has ended; exit with its status"},
     {"plan",          0,  Argument::None,     I,         flag<&Options::plan>,          "shutdown: show the order and the time, do nothing"},
     {"devcontainer",  0,  Argument::None,     I,         flag<&Options::devcontainer>,  "ports: as devcontainer.json wants them"},
+    {"iterations",    0,  Argument::Required, I,         text<&Options::iterations>,    "calendar: how many moments"},
+    {"base-time",     0,  Argument::Required, I,         text<&Options::base_time>,     "calendar: after this moment, not now"},
     {"format",        0,  Argument::Required, I,         text<&Options::format>,        "help: text, md, json or dot"},
     {"no-legend",     0,  Argument::None,     I | S,     flag<&Options::legend, false>, "no heading, no hints"},
     {"legend",        0,  Argument::Required, S,         [](Options& o, std::string_view v) { o.legend = v != "no" && v != "false" && v != "0"; }, ""},

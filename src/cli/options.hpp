@@ -19,6 +19,7 @@ struct Options {
     std::vector<std::string> types, states, properties, units;
     // run
     std::string name, description, restart, run_as, directory, health;
+    std::string iterations, base_time; ///< calendar
     std::vector<std::string> assignments, environment; ///< -p as written, --env
     bool save = false, wait_for_end = false;
     bool plan = false, devcontainer = false; ///< shutdown, ports

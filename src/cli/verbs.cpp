@@ -64,6 +64,7 @@ constexpr auto table = std::to_array<VerbRow>({
     {"get-default",       yes, yes, "",             0, 0,          Needs::Files, Section::Files, get_default, "the boot target"},
     {"set-default",       yes, yes, "TARGET",       1, 1,          Needs::Files, Section::Files, set_default, "another boot target"},
     {"verify",            yes, no,  "[UNIT…|FILE…]", 0, any_number, Needs::Files, Section::Files, verify, "what is wrong with unit files (--portable: under systemd)"},
+    {"calendar",          yes, no,  "EXPRESSION…",  1, any_number, Needs::Nothing, Section::Files, calendar, "when it elapses next, as systemd.time(7) has it (--iterations, --base-time)"},
 
     {"daemon-reload",     yes, yes, "",             0, 0,          Needs::Init, Section::Manager, daemon_reload, "read the unit files again"},
     {"daemon-reexec",     yes, yes, "",             0, 0,          Needs::Init, Section::Manager, daemon_reexec, "execute the binary anew; services do not notice"},

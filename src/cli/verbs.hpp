@@ -68,6 +68,7 @@ int power(Context&, Words);              // halt, poweroff, reboot …
 int is_system_running(Context&, Words);
 int health(Context&, Words);             // health.cpp
 int doctor(Context&, Words);             // doctor.cpp
+int calendar(Context&, Words);           // calendar.cpp
 int run(Context&, Words);                // run.cpp
 int ports(Context&, Words);              // ports.cpp
 int shutdown(Context&, Words);           // shutdown.cpp

@@ -1,0 +1,87 @@
+// initctl calendar: when calendar expressions of timers elapse, in the words of systemd-analyze(1).
+// Tested by tests/system/calendar_verb.py, against the real systemd-analyze where there is one.
+#include "base/calendar.hpp"
+
+#include "base/strings.hpp"
+#include "cli/verbs.hpp"
+#include "sys/clock.hpp"
+
+#include <charconv>
+#include <cstdlib>
+
+namespace monoinit::cli {
+
+namespace {
+
+constexpr std::size_t label_width = 15; ///< "Normalized form"
+constexpr unsigned most_iterations = 100000;
+
+void line(Context& context, std::string_view label, std::string_view value) {
+    context.out += std::string(label_width - std::min(label_width, label.size()), ' ') + std::string(label) + ": " + std::string(value) + "\n";
+}
+
+void moment(Context& context, const std::string& label, base::Duration when, base::Duration now, const base::TimeZone& local) {
+    const base::Moment at{{}, when};
+    line(context, label, systemd_timestamp(at));
+    const std::int64_t seconds = when.count() / 1'000'000;
+    if (local.at(seconds).abbreviation != "UTC") {
+        const base::Civil utc = base::TimeZone().local(seconds);
+        constexpr std::string_view days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+        line(context, "(in UTC)", fmt::format("{} {:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", days[base::weekday(utc)], utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second));
+    }
+    line(context, "From now", systemd_relative(when > now ? when - now : now - when) + (when > now ? " left" : " ago"));
+}
+
+} // namespace
+
+int calendar(Context& context, Words words) {
+    const char* const tz = ::getenv("TZ");
+    base::TimeZones zones(context.files(), "", tz == nullptr ? "" : tz);
+    const base::TimeZonePtr local = zones.local();
+    const base::Duration now = sys::wall_now();
+    base::Duration base = now;
+    if (!context.options.base_time.empty()) {
+        // A moment is the calendar expression that elapses once.
+        const auto given = base::Calendar::parse(context.options.base_time, zones);
+        const auto first = given ? given->next(base::Duration(0), *local) : std::nullopt;
+        if (!first || given->next(*first, *local)) {
+            context.complain("{}: --base-time={}: not a moment such as 2026-11-30 12:00:00", context.program, base::printable(context.options.base_time));
+            return 2;
+        }
+        base = *first;
+    }
+    unsigned iterations = 1;
+    const std::string& count = context.options.iterations;
+    if (!count.empty() && (std::from_chars(count.data(), count.data() + count.size(), iterations).ptr != count.data() + count.size() || iterations > most_iterations)) {
+        context.complain("{}: --iterations= is a number up to {}", context.program, most_iterations);
+        return 2;
+    }
+    int status = 0;
+    bool first = true;
+    for (const std::string& word : words) {
+        const auto parsed = base::Calendar::parse(word, zones);
+        if (!parsed) {
+            context.complain("{}: {}: {}", context.program, base::printable(word), parsed.error().what);
+            status = 1;
+            continue;
+        }
+        context.out += first ? "" : "\n";
+        first = false;
+        if (parsed->normalized() != word)
+            line(context, "Original form", base::printable(word));
+        line(context, "Normalized form", parsed->normalized());
+        std::optional<base::Duration> at = base;
+        for (unsigned i = 1; i <= iterations; i++) {
+            at = parsed->next(*at, *local);
+            if (!at) {
+                if (i == 1)
+                    line(context, "Next elapse", "never");
+                break;
+            }
+            moment(context, i == 1 ? "Next elapse" : fmt::format("Iteration #{}", i), *at, now, *local);
+        }
+    }
+    return status;
+}
+
+} // namespace monoinit::cli
