@@ -1,7 +1,7 @@
 #pragma once
 // Calendar expressions, systemd.time(7) "CALENDAR EVENTS": "Mon..Fri *-*-* 9..17/2:00", "*-*~03 12:00 Asia/Tokyo", "weekly".
 // What is accepted, the normalised form and the moments are systemd's, which tests/unit/base/calendar_test.cpp and
-// tests/system/calendar.py compare with the real systemd-analyze.
+// tests/system/calendar_expressions.py compare with the real systemd-analyze.
 
 #include "base/time.hpp"
 #include "base/time_zone.hpp"
@@ -32,6 +32,8 @@ class Calendar {
     };
     enum Field : std::uint8_t { Year, Month, Day, Hour, Minute, Second };
     static constexpr std::size_t fields = 6;
+    static constexpr int million = 1'000'000, first_year = 1970, last_year = 2199;
+    static constexpr std::string_view weekday_names[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
     struct Search;
     friend class CalendarParser;
 

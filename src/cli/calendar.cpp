@@ -3,8 +3,10 @@
 #include "base/calendar.hpp"
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "cli/verbs.hpp"
 #include "sys/clock.hpp"
+#include "sys/local_zone.hpp"
 
 #include <charconv>
 #include <cstdlib>
@@ -25,9 +27,7 @@ void moment(Context& context, const std::string& label, base::Duration when, bas
     line(context, label, systemd_timestamp(at));
     const std::int64_t seconds = when.count() / 1'000'000;
     if (local.at(seconds).abbreviation != "UTC") {
-        const base::Civil utc = base::TimeZone().local(seconds);
-        constexpr std::string_view days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-        line(context, "(in UTC)", fmt::format("{} {:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", days[base::weekday(utc)], utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second));
+        line(context, "(in UTC)", base::time_text(base::TimeZone(), when, "%a %Y-%m-%d %H:%M:%S UTC"));
     }
     line(context, "From now", systemd_relative(when > now ? when - now : now - when) + (when > now ? " left" : " ago"));
 }
@@ -35,16 +35,16 @@ void moment(Context& context, const std::string& label, base::Duration when, bas
 } // namespace
 
 int calendar(Context& context, Words words) {
-    const char* const tz = ::getenv("TZ");
+    const char* const tz = ::getenv("TZ"); // the abbreviations of its zone are words, too
     base::TimeZones zones(context.files(), "", tz == nullptr ? "" : tz);
-    const base::TimeZonePtr local = zones.local();
+    const base::TimeZone& local = sys::local_zone();
     const base::Duration now = sys::wall_now();
     base::Duration base = now;
     if (!context.options.base_time.empty()) {
         // A moment is the calendar expression that elapses once.
         const auto given = base::Calendar::parse(context.options.base_time, zones);
-        const auto first = given ? given->next(base::Duration(0), *local) : std::nullopt;
-        if (!first || given->next(*first, *local)) {
+        const auto first = given ? given->next(base::Duration(0), local) : std::nullopt;
+        if (!first || given->next(*first, local)) {
             context.complain("{}: --base-time={}: not a moment such as 2026-11-30 12:00:00", context.program, base::printable(context.options.base_time));
             return 2;
         }
@@ -72,13 +72,13 @@ int calendar(Context& context, Words words) {
         line(context, "Normalized form", parsed->normalized());
         std::optional<base::Duration> at = base;
         for (unsigned i = 1; i <= iterations; i++) {
-            at = parsed->next(*at, *local);
+            at = parsed->next(*at, local);
             if (!at) {
                 if (i == 1)
                     line(context, "Next elapse", "never");
                 break;
             }
-            moment(context, i == 1 ? "Next elapse" : fmt::format("Iteration #{}", i), *at, now, *local);
+            moment(context, i == 1 ? "Next elapse" : fmt::format("Iter. #{}", i), *at, now, local);
         }
     }
     return status;

@@ -2,15 +2,16 @@
 #include "cli/context.hpp"
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "config/config.hpp"
 #include "sys/clock.hpp"
+#include "sys/local_zone.hpp"
 #include "sys/proc.hpp"
 #include "sys/real_files.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -79,13 +80,7 @@ std::string os_release(const std::string& text, std::string_view key) {
     return "";
 }
 
-std::string formatted(const base::Moment& moment, const char* form) {
-    const auto seconds = static_cast<time_t>(moment.wall.count() / 1'000'000);
-    struct tm parts {};
-    ::localtime_r(&seconds, &parts);
-    char text[128];
-    return std::string(text, ::strftime(text, sizeof text, form, &parts));
-}
+std::string formatted(const base::Moment& moment, std::string_view form) { return base::time_text(sys::local_zone(), moment.wall, form); }
 
 } // namespace
 

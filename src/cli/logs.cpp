@@ -2,14 +2,15 @@
 #include "cli/logs.hpp"
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "cli/verbs.hpp"
 #include "log/reader.hpp"
 #include "sys/clock.hpp"
+#include "sys/local_zone.hpp"
 #include "unit/name.hpp"
 
 #include <charconv>
 #include <csignal>
-#include <ctime>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,12 +32,8 @@ base::Result<std::string> log_socket(Context& context) {
     return info.log_source;
 }
 
-std::string local_time(std::uint64_t wall_us, const char* form) {
-    const auto seconds = static_cast<time_t>(wall_us / 1'000'000);
-    struct tm parts {};
-    ::localtime_r(&seconds, &parts);
-    char text[64];
-    return std::string(text, ::strftime(text, sizeof text, form, &parts));
+std::string local_time(std::uint64_t wall_us, std::string_view form) {
+    return base::time_text(sys::local_zone(), base::Duration(static_cast<std::int64_t>(wall_us)), form);
 }
 
 std::string json_string(std::string_view text) {

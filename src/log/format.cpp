@@ -4,12 +4,13 @@
 #include "log/format.hpp"
 
 #include "base/fmt.hpp"
+#include "base/time_text.hpp"
 #include "log/escape.hpp"
+#include "sys/local_zone.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <ctime>
 
 namespace monoinit::log {
 namespace {
@@ -126,23 +127,19 @@ void append_line(std::string& out, const Record& record, const FormatOptions& op
 }
 
 std::string format_time(std::uint64_t wall_us, std::uint64_t mono_us, TimeForm form) {
-    const auto seconds = static_cast<std::time_t>(wall_us / 1000000);
     const std::uint64_t micros = wall_us % 1000000;
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    const auto strftime_as = [&local](const char* pattern) {
-        std::array<char, 64> text{};
-        return std::string(text.data(), std::strftime(text.data(), text.size(), pattern, &local));
+    const auto text = [wall_us](std::string_view pattern) {
+        return base::time_text(sys::local_zone(), base::Duration(static_cast<std::int64_t>(wall_us)), pattern);
     };
     switch (form) {
     case TimeForm::None:
         return {};
     case TimeForm::Clock:
-        return strftime_as("%H:%M:%S");
+        return text("%H:%M:%S");
     case TimeForm::Short:
-        return strftime_as("%b %d %H:%M:%S");
+        return text("%b %d %H:%M:%S");
     case TimeForm::Iso:
-        return fmt::format("{}.{:06}{}", strftime_as("%Y-%m-%dT%H:%M:%S"), micros, strftime_as("%z"));
+        return fmt::format("{}.{:06}{}", text("%Y-%m-%dT%H:%M:%S"), micros, text("%z"));
     case TimeForm::Unix:
         return fmt::format("{}.{:06}", wall_us / 1000000, micros);
     case TimeForm::Monotonic:

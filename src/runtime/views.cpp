@@ -3,11 +3,12 @@
 
 #include "base/enum_names.hpp"
 #include "base/fmt.hpp"
+#include "base/time_text.hpp"
+#include "sys/local_zone.hpp"
 #include "unit/directives.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 namespace monoinit::runtime {
 
@@ -151,13 +152,7 @@ std::vector<control::CheckInfo> checks_of(const engine::UnitStatus& status) {
 std::string_view name(unit::LoadState state) { return base::name_of(load_state_names, state); }
 
 std::string format_timestamp(base::Moment moment) {
-    if (!moment)
-        return {};
-    const auto seconds = static_cast<std::time_t>(moment.wall.count() / 1'000'000);
-    std::tm broken{};
-    ::localtime_r(&seconds, &broken);
-    char text[64];
-    return std::string(text, std::strftime(text, sizeof text, "%a %Y-%m-%d %H:%M:%S %Z", &broken));
+    return moment ? base::time_text(sys::local_zone(), moment.wall, "%a %Y-%m-%d %H:%M:%S %Z") : std::string();
 }
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status) {
