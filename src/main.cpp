@@ -21,7 +21,7 @@ Personality personality(int argc, char** argv) {
         return Personality::Logger;
     const std::string_view path = argc > 0 ? argv[0] : "";
     const std::string_view name = path.substr(path.rfind('/') + 1);
-    if (name == "initctl" || name == "monoctl")
+    if (name == "initctl" || name == "monoctl" || name == "systemd-analyze") // the last for its verbs calendar and verify
         return Personality::Initctl;
     if (name == "systemctl")
         return Personality::Systemctl;

@@ -389,7 +389,9 @@ bool is_zone_name(std::string_view name) {
 }
 
 TimeZonePtr TimeZones::read(const std::string& path) const {
-    const auto bytes = files_.read(path, largest_file);
+    if (files_ == nullptr)
+        return nullptr;
+    const auto bytes = files_->read(path, largest_file);
     if (!bytes)
         return nullptr;
     auto zone = TimeZone::from_tzif(*bytes);
@@ -402,14 +404,14 @@ TimeZonePtr TimeZones::read_local() {
     if (tz.starts_with(':'))
         tz.remove_prefix(1);
     if (tz.starts_with('/')) {
-        zone = read(root_ + std::string(tz));
+        zone = read(std::string(tz));
     } else if (!tz.empty()) {
         zone = find(tz);
         if (!zone)
             if (auto rule = TimeZone::from_rule(tz))
                 zone = std::make_shared<const TimeZone>(std::move(*rule));
     } else {
-        zone = read(root_ + "/etc/localtime");
+        zone = read("/etc/localtime");
     }
     return zone ? zone : std::make_shared<const TimeZone>();
 }
@@ -433,7 +435,7 @@ TimeZonePtr TimeZones::find(std::string_view name) {
         return nullptr;
     if (const auto known = named_.find(name); known != named_.end())
         return known->second;
-    TimeZonePtr zone = read(root_ + "/usr/share/zoneinfo/" + std::string(name));
+    TimeZonePtr zone = read("/usr/share/zoneinfo/" + std::string(name));
     if (named_.size() < most_named)
         named_.emplace(std::string(name), zone);
     return zone;

@@ -75,19 +75,19 @@ using TimeZonePtr = std::shared_ptr<const TimeZone>;
 /// The zones of a place, each read once: the local one (TZ, then /etc/localtime, then UTC) and those with a name.
 class TimeZones {
   public:
-    TimeZones(const FileSource& files, std::string root, std::string tz) : files_(files), root_(std::move(root)), tz_(std::move(tz)) {}
+    /// `tz` is $TZ. Without files there is only UTC.
+    TimeZones(const FileSource* files, std::string tz) : files_(files), tz_(std::move(tz)) {}
 
     TimeZonePtr local();
     TimeZonePtr find(std::string_view name); ///< null: no such zone here
     bool reread_local();                     ///< true: it has changed
-    bool follows_file() const { return tz_.empty(); }
 
   private:
     TimeZonePtr read(const std::string& path) const;
     TimeZonePtr read_local();
 
-    const FileSource& files_;
-    std::string root_, tz_;
+    const FileSource* files_;
+    std::string tz_;
     TimeZonePtr local_;
     std::map<std::string, TimeZonePtr, std::less<>> named_;
 };

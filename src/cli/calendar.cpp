@@ -1,12 +1,11 @@
-// initctl calendar: when calendar expressions of timers elapse, in the words of systemd-analyze(1).
-// Tested by tests/system/calendar_verb.py, against the real systemd-analyze where there is one.
+// `initctl calendar`, and `systemd-analyze calendar` where that name is linked to us: when an OnCalendar= elapses, in
+// systemd's words. Judged by the real one in tests/system/calendar_expressions.py.
 #include "base/calendar.hpp"
-
 #include "base/strings.hpp"
-#include "base/time_text.hpp"
+#include "base/timestamp.hpp"
 #include "cli/verbs.hpp"
 #include "sys/clock.hpp"
-#include "sys/local_zone.hpp"
+#include "sys/real_files.hpp"
 
 #include <charconv>
 #include <cstdlib>
@@ -15,70 +14,72 @@ namespace monoinit::cli {
 
 namespace {
 
-constexpr std::size_t label_width = 15; ///< "Normalized form"
-constexpr unsigned most_iterations = 100000;
-
-void line(Context& context, std::string_view label, std::string_view value) {
-    context.out += std::string(label_width - std::min(label_width, label.size()), ' ') + std::string(label) + ": " + std::string(value) + "\n";
+void line(Context& context, std::string_view label, std::string_view text) {
+    context.print("{:>15}: {}\n", label, text);
 }
 
-void moment(Context& context, const std::string& label, base::Duration when, base::Duration now, const base::TimeZone& local) {
-    const base::Moment at{{}, when};
-    line(context, label, systemd_timestamp(at));
-    const std::int64_t seconds = when.count() / 1'000'000;
-    if (local.at(seconds).abbreviation != "UTC") {
-        line(context, "(in UTC)", base::time_text(base::TimeZone(), when, "%a %Y-%m-%d %H:%M:%S UTC"));
+bool is_utc(const base::TimeZone& zone, base::Duration now) {
+    return zone.at(now.count() / 1'000'000).offset == 0 && zone.name(false) == zone.name(true);
+}
+
+struct Question {
+    base::Duration now, from;
+    std::uint32_t iterations = 1;
+};
+
+void answer(Context& context, std::string_view text, const base::Calendar& calendar, const base::TimeZone& local, Question question) {
+    const std::string normalized = calendar.normalized();
+    if (normalized != text)
+        line(context, "Original form", base::printable(text));
+    line(context, "Normalized form", normalized);
+    for (std::uint32_t i = 0; i < question.iterations; i++) {
+        const auto next = calendar.next(question.from, local);
+        if (!next) {
+            if (i == 0)
+                line(context, "Next elapse", "never");
+            return;
+        }
+        line(context, i == 0 ? "Next elapse" : fmt::format("Iter. #{}", i + 1), base::format_timestamp(*next, local));
+        if (!is_utc(local, question.now))
+            line(context, "(in UTC)", base::format_timestamp(*next, base::TimeZone()));
+        const std::string span = systemd_relative(*next < question.now ? question.now - *next : *next - question.now);
+        line(context, "From now", span == "now" ? span : span + (*next <= question.now ? " ago" : " left"));
+        question.from = *next;
     }
-    line(context, "From now", systemd_relative(when > now ? when - now : now - when) + (when > now ? " left" : " ago"));
 }
 
 } // namespace
 
 int calendar(Context& context, Words words) {
-    const char* const tz = ::getenv("TZ"); // the abbreviations of its zone are words, too
-    base::TimeZones zones(context.files(), "", tz == nullptr ? "" : tz);
-    const base::TimeZone& local = sys::local_zone();
-    const base::Duration now = sys::wall_now();
-    base::Duration base = now;
-    if (!context.options.base_time.empty()) {
-        // A moment is the calendar expression that elapses once.
-        const auto given = base::Calendar::parse(context.options.base_time, zones);
-        const auto first = given ? given->next(base::Duration(0), local) : std::nullopt;
-        if (!first || given->next(*first, local)) {
-            context.complain("{}: --base-time={}: not a moment such as 2026-11-30 12:00:00", context.program, base::printable(context.options.base_time));
+    const sys::RealFiles files;
+    const char* tz = ::getenv("TZ");
+    base::TimeZones zones(&files, tz == nullptr ? "" : tz);
+    Question question{sys::wall_now(), sys::wall_now()};
+    if (const std::string& count = context.options.iterations; !count.empty()) {
+        const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), question.iterations);
+        if (error != std::errc{} || end != count.data() + count.size() || question.iterations > 100'000) {
+            context.complain("{}: --iterations={} is not a number of moments", context.program, base::printable(count, 40));
             return 2;
         }
-        base = *first;
     }
-    unsigned iterations = 1;
-    const std::string& count = context.options.iterations;
-    if (!count.empty() && (std::from_chars(count.data(), count.data() + count.size(), iterations).ptr != count.data() + count.size() || iterations > most_iterations)) {
-        context.complain("{}: --iterations= is a number up to {}", context.program, most_iterations);
-        return 2;
+    if (!context.options.base_time.empty()) {
+        const auto from = base::parse_timestamp(context.options.base_time, question.now, zones);
+        if (!from) {
+            context.complain("{}: --base-time={}: {}", context.program, base::printable(context.options.base_time, 80), from.error().what);
+            return 2;
+        }
+        question.from = *from;
     }
     int status = 0;
-    bool first = true;
-    for (const std::string& word : words) {
-        const auto parsed = base::Calendar::parse(word, zones);
-        if (!parsed) {
-            context.complain("{}: {}: {}", context.program, base::printable(word), parsed.error().what);
+    for (const std::string& text : words) {
+        if (&text != &words.front())
+            context.print("\n");
+        const auto parsed = base::Calendar::parse(text, zones);
+        if (parsed) {
+            answer(context, text, *parsed, *zones.local(), question);
+        } else {
+            context.complain("Failed to parse calendar specification '{}': {}", base::printable(text, 200), parsed.error().what);
             status = 1;
-            continue;
-        }
-        context.out += first ? "" : "\n";
-        first = false;
-        if (parsed->normalized() != word)
-            line(context, "Original form", base::printable(word));
-        line(context, "Normalized form", parsed->normalized());
-        std::optional<base::Duration> at = base;
-        for (unsigned i = 1; i <= iterations; i++) {
-            at = parsed->next(*at, local);
-            if (!at) {
-                if (i == 1)
-                    line(context, "Next elapse", "never");
-                break;
-            }
-            moment(context, i == 1 ? "Next elapse" : fmt::format("Iter. #{}", i), *at, now, local);
         }
     }
     return status;

@@ -148,6 +148,8 @@ unit::Environment offline_environment(const std::string& root, const Names& unit
     const sys::RealFiles files(root == "/" ? "" : root);
     const char* path = ::getenv("SYSTEMD_UNIT_PATH");
     environment.unit_path = unit_path.empty() ? unit::default_unit_path(path == nullptr ? "" : path, "") : unit_path;
+    const char* zone = ::getenv("TZ");
+    environment.time_zone = zone == nullptr ? "" : zone;
     environment.user_defaults = root.empty() || root == "/";
     struct utsname names {};
     if (::uname(&names) == 0) {

@@ -20,9 +20,9 @@ namespace {
 
 constexpr const char* own_names[] = {"initctl", "monoctl"};
 /// Names of systemd's tools that this binary answers to.
-constexpr const char* systemd_names[] = {"systemctl", "journalctl"};
+constexpr const char* systemd_names[] = {"systemctl", "journalctl", "systemd-analyze"};
 /// What a package `systemd` or `systemd-sysv` would bring and overwrite (it comes as a dependency of php-fpm, for one).
-constexpr const char* diverted[] = {"/bin/systemctl", "/bin/journalctl", "/sbin/init", "/sbin/halt", "/sbin/poweroff", "/sbin/reboot",
+constexpr const char* diverted[] = {"/bin/systemctl", "/bin/journalctl", "/bin/systemd-analyze", "/sbin/init", "/sbin/halt", "/sbin/poweroff", "/sbin/reboot",
                                     "/sbin/shutdown", "/sbin/runlevel", "/sbin/telinit"};
 
 /// Debian's images ship one that always refuses. This one refuses only while monoinit does not run: during image build.

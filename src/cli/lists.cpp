@@ -2,8 +2,10 @@
 #include "cli/lists.hpp"
 
 #include "base/strings.hpp"
+#include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "control/codec.hpp"
+#include "sys/clock.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -166,9 +168,57 @@ int cancel(Context& context, Words words) {
     return 0;
 }
 
-int list_timers(Context& context, Words) {
-    if (context.options.legend)
-        context.print("0 timers listed.\nPass --all to see loaded but inactive timers, too.\n");
+std::string render_timers(std::vector<UnitSummary> timers, const Options& options, base::Duration now, bool color) {
+    const auto due = [](const UnitSummary& timer) { return timer.next_elapse ? timer.next_elapse.wall : base::infinity; };
+    std::sort(timers.begin(), timers.end(), [&](const UnitSummary& a, const UnitSummary& b) {
+        return due(a) != due(b) ? due(a) < due(b) : a.name < b.name;
+    });
+    Table table;
+    if (options.legend && !timers.empty())
+        table.add({"NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES"});
+    const auto relative = [now](base::Duration wall) {
+        const std::string span = systemd_relative(wall < now ? now - wall : wall - now);
+        return span == "now" ? span : span + (wall < now ? " ago" : " left");
+    };
+    for (const UnitSummary& timer : timers) {
+        const bool next = static_cast<bool>(timer.next_elapse), last = static_cast<bool>(timer.last_trigger);
+        table.add({next ? systemd_timestamp(timer.next_elapse) : "-", next ? relative(timer.next_elapse.wall) : "-",
+                   last ? systemd_timestamp(timer.last_trigger) : "-", last ? relative(timer.last_trigger.wall) : "-", timer.name, timer.triggers});
+    }
+    std::string out = table.render(color);
+    if (options.legend)
+        out += fmt::format("{}{} timers listed.\n{}", timers.empty() ? "" : "\n", timers.size(),
+                           options.all ? "" : "Pass --all to see loaded but inactive timers, too.\n");
+    return out;
+}
+
+int list_timers(Context& context, Words words) {
+    auto reply = ask<control::ListReply>(context, control::ListRequest{});
+    if (!reply)
+        return failed(context, reply.error());
+    std::erase_if(reply->units, [&](const UnitSummary& unit) {
+        const bool named = words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& pattern) {
+            return base::glob_match(unit::with_suffix(pattern, ".timer"), unit.name);
+        });
+        return !unit.name.ends_with(".timer") || !named || (!context.options.all && (unit.active_state == "inactive" || unit.load_state != "loaded"));
+    });
+    const base::Duration now = sys::wall_now();
+    if (!context.options.json) {
+        context.out = render_timers(std::move(reply->units), context.options, now, context.color);
+        return 0;
+    }
+    std::vector<std::string> items; // systemd's fields: microseconds since 1970
+    const auto micros = [](base::Duration span) { return std::to_string(std::max<std::int64_t>(span.count(), 0)); };
+    for (const UnitSummary& timer : reply->units) {
+        const base::Duration next = timer.next_elapse.wall, last = timer.last_trigger.wall;
+        items.push_back(json_object({{"next", micros(next)},
+                                     {"left", micros(next.count() != 0 ? next - now : next)},
+                                     {"last", micros(last)},
+                                     {"passed", micros(last.count() != 0 ? now - last : last)},
+                                     {"unit", json_string(timer.name)},
+                                     {"activates", json_string(timer.triggers)}}));
+    }
+    context.out = json_array(items) + "\n";
     return 0;
 }
 

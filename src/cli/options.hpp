@@ -16,10 +16,10 @@ enum class Face : unsigned char { Initctl, Systemctl, Journalctl };
 
 struct Options {
     std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
+    std::string iterations, base_time; ///< calendar
     std::vector<std::string> types, states, properties, units;
     // run
     std::string name, description, restart, run_as, directory, health;
-    std::string iterations, base_time; ///< calendar
     std::vector<std::string> assignments, environment; ///< -p as written, --env
     bool save = false, wait_for_end = false;
     bool plan = false, devcontainer = false; ///< shutdown, ports

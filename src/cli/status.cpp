@@ -184,6 +184,12 @@ std::string render_status(const StatusView& view) {
     sheet.line("Active", active_line(view));
     for (const control::CheckInfo& check : unit.checks)
         health_lines(sheet, check, view.now);
+    if (unit.summary.name.ends_with(".timer")) {
+        const base::Moment &next = unit.summary.next_elapse, &last = unit.summary.last_trigger;
+        sheet.line("Trigger", (next ? systemd_timestamp(next) + ", in " + base::human_time_span(next.wall - view.now) : std::string("none to come")) +
+                                  (last ? "; last " + systemd_timestamp(last) + ", " + base::human_time_span(view.now - last.wall) + " ago" : ""));
+        sheet.line("Starts", unit.summary.triggers);
+    }
     if (!unit.why.empty()) {
         sheet.line("Why", base::printable(unit.why.front()));
         for (std::size_t i = 1; i < unit.why.size(); i++)
@@ -195,7 +201,9 @@ std::string render_status(const StatusView& view) {
         sheet.line("Status", "\"" + base::printable(unit.status_text) + "\"");
     resources(sheet, view);
     const std::string needs = names_of(unit, {"Requires", "Wants", "BindsTo", "Requisite"}, true);
-    const std::string needed_by = names_of(unit, {"RequiredBy", "WantedBy", "BoundBy", "RequisiteOf", "UpheldBy", "TriggeredBy"}, false);
+    const std::string needed_by = names_of(unit, {"RequiredBy", "WantedBy", "BoundBy", "RequisiteOf", "UpheldBy"}, false);
+    if (const std::string triggers = names_of(unit, {"TriggeredBy"}, false); !triggers.empty())
+        sheet.line("Triggered", "by " + triggers);
     if (!needs.empty())
         sheet.line("Needs", needs + (needed_by.empty() ? "" : "     Needed by: " + needed_by));
     else if (!needed_by.empty())

@@ -139,6 +139,20 @@ std::string render_status_block(const StatusView& view) {
     const bool is_over = unit.summary.active_state == "inactive" || unit.summary.active_state == "failed";
     if (is_over && unit.active_enter && unit.active_exit && unit.active_exit.mono >= unit.active_enter.mono)
         out += "   Duration: " + span_text(unit.active_exit.mono - unit.active_enter.mono) + "\n";
+    const auto related = [&](std::string_view kind, std::string label) {
+        for (const control::Dependency& dependency : unit.dependencies)
+            if (dependency.kind == kind) {
+                const bool up = dependency.active_state == "active" || dependency.active_state == "reloading";
+                out += label + (up ? "● " : dependency.active_state == "failed" ? "× " : "○ ") + dependency.unit + "\n";
+                label.assign(label.size(), ' ');
+            }
+    };
+    related("TriggeredBy", "TriggeredBy: ");
+    if (unit.summary.name.ends_with(".timer")) {
+        const base::Moment& next = unit.summary.next_elapse;
+        out += "    Trigger: " + (next ? systemd_timestamp(next) + "; " + systemd_relative(next.wall - view.now) + " left" : std::string("n/a")) + "\n";
+        related("Triggers", "   Triggers: ");
+    }
     if (!unit.condition_failed.empty())
         out += "  Condition: start condition failed; " + unit.condition_failed + " was not met\n";
     for (std::size_t i = 0; i < unit.documentation.size(); i++)

@@ -32,7 +32,8 @@ constexpr auto table = std::to_array<VerbRow>({
     {"list-unit-files",   yes, yes, "[GLOB…]",      0, any_number, Needs::Files, Section::Look, list_unit_files, "unit files and whether they are enabled"},
     {"list-jobs",         yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_jobs, "what is queued, and what it waits for"},
     {"list-dependencies", yes, yes, "[UNIT…]",      0, any_number, Needs::Init, Section::Look, list_dependencies, "what it needs (--reverse, --after, --before, --all)"},
-    {"list-timers",       no,  yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_timers, ""},
+    {"list-timers",       yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_timers, "timers: when next, when last, what they start (--all, --json)"},
+    {"calendar",          yes, no,  "EXPR…",        1, any_number, Needs::Nothing, Section::Look, calendar, "when an OnCalendar= elapses (--iterations=N, --base-time=)"},
     {"list-sockets",      no,  yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_sockets, ""},
 
     {"start",             yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Operate, operate, "start, with what it needs"},
@@ -64,7 +65,6 @@ constexpr auto table = std::to_array<VerbRow>({
     {"get-default",       yes, yes, "",             0, 0,          Needs::Files, Section::Files, get_default, "the boot target"},
     {"set-default",       yes, yes, "TARGET",       1, 1,          Needs::Files, Section::Files, set_default, "another boot target"},
     {"verify",            yes, no,  "[UNIT…|FILE…]", 0, any_number, Needs::Files, Section::Files, verify, "what is wrong with unit files (--portable: under systemd)"},
-    {"calendar",          yes, no,  "EXPRESSION…",  1, any_number, Needs::Nothing, Section::Files, calendar, "when it elapses next, as systemd.time(7) has it (--iterations, --base-time)"},
 
     {"daemon-reload",     yes, yes, "",             0, 0,          Needs::Init, Section::Manager, daemon_reload, "read the unit files again"},
     {"daemon-reexec",     yes, yes, "",             0, 0,          Needs::Init, Section::Manager, daemon_reexec, "execute the binary anew; services do not notice"},

@@ -52,6 +52,7 @@ int list_units(Context&, Words);         // lists.cpp
 int list_jobs(Context&, Words);
 int cancel(Context&, Words);
 int list_timers(Context&, Words);
+int calendar(Context&, Words);           // calendar.cpp
 int list_sockets(Context&, Words);
 int list_dependencies(Context&, Words);  // dependencies.cpp
 int list_unit_files(Context&, Words);    // files.cpp
@@ -68,7 +69,6 @@ int power(Context&, Words);              // halt, poweroff, reboot …
 int is_system_running(Context&, Words);
 int health(Context&, Words);             // health.cpp
 int doctor(Context&, Words);             // doctor.cpp
-int calendar(Context&, Words);           // calendar.cpp
 int run(Context&, Words);                // run.cpp
 int ports(Context&, Words);              // ports.cpp
 int shutdown(Context&, Words);           // shutdown.cpp

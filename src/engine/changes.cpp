@@ -38,6 +38,7 @@ void Engine::Impl::take_change(const Change& change) {
         effects_.emplace_back(UnitChanged{unit.id, change.before, change.after});
         health_follows(unit, change.before, change.after);
     }
+    tell_timers(unit);
     const bool stop_asked = stop_is_asked(unit);
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)

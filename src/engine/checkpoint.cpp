@@ -143,6 +143,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     if (unit.job)
         io.nested(job_tag, [&](Writer& inner) { job_fields(inner, *unit.job); });
     save_health(unit, io);
+    save_timer(unit, io);
     return io.take();
 }
 
@@ -181,8 +182,9 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         job_fields(inner, *job);
     });
     const std::optional<supervise::HealthMonitor::Data> health = read_health(io, fields.health_failure);
+    const std::optional<supervise::Timer::Data> timer = read_timer(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
-    if (!io.ok() || (data && !is_service) || (job && (!job->id || jobs_.unit_of(job->id))))
+    if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -200,6 +202,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         service(*unit).restore(std::move(*data));
     } else if (is_service) {
         unit->active = ActiveState::Inactive;
+    }
+    if (timer) {
+        unit->timer = std::make_unique<supervise::Timer>(unit->config);
+        unit->timer->restore(*timer);
+        unit->active = supervise::active_state(timer->state);
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
@@ -246,11 +253,12 @@ void Engine::Impl::resume() {
 
     units_.each([&](Unit& unit) {
         unit.checks_pending = 0;
-        if (unit.active == ActiveState::Activating && !unit.service) // a mount: the answer was lost
+        if (unit.active == ActiveState::Activating && unit.config->type == unit::UnitType::Mount) // a mount: the answer was lost
             effects_.emplace_back(CheckMount{unit.id});
         if (unit.service && unit.service->waits_for_idle())
             idle_.insert(unit.id);
         refresh_health(unit);
+        refresh_timer(unit);
     });
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())

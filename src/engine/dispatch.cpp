@@ -85,6 +85,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
     earliest = std::min(earliest, unit.look_again);
     if (unit.health)
         earliest = std::min(earliest, unit.health->deadline());
+    if (unit.timer)
+        earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
         earliest = std::min(earliest, unit.job->deadline);
         if (unit.job->state == JobState::Running)
@@ -146,6 +148,8 @@ void Engine::Impl::on(const Tick&) {
             unit->service->on_deadline(now_, actions);
             apply(*unit, std::move(actions));
         }
+        if (unit->timer && unit->timer->due(now_))
+            timer_due(*unit);
         if (unit->health && unit->health->deadline() <= now())
             health_tick(*unit);
         if (unit->job && unit->job->deadline <= now()) {
@@ -262,6 +266,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.service->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
+        if (unit.timer)
+            unit.timer->reset_failed();
         apply(unit, std::move(actions));
     };
     if (Unit* unit = units_.get(event.unit))

@@ -15,6 +15,9 @@ struct HealthAction { UnitId unit; std::variant<supervise::RunCheck, supervise::
 struct HealthChanged { UnitId unit; supervise::Health before, after; };
 struct CheckConditions { UnitId unit; };
 struct CheckMount { UnitId unit; };
+/// The stamp file of a Persistent= timer: read it (a StampRead answers), or set it to this time.
+struct ReadStamp { UnitId unit; };
+struct WriteStamp { UnitId unit; base::Duration wall{}; };
 /// A line of monoinit's own: "[monoinit] text"; `unit` 0 = about no unit in particular.
 struct Log { supervise::Severity severity = supervise::Severity::Info; UnitId unit; std::string text; };
 /// For subscribers (wait, events), the outer notify socket and the checkpoint.
@@ -43,6 +46,6 @@ struct ShutdownBegan { base::Duration budget{}; int exit_status = 0; };
 struct Exit { int status = 0; };
 
 using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
-                            BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged>;
+                            BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged, ReadStamp, WriteStamp>;
 
 } // namespace monoinit::engine

@@ -26,6 +26,9 @@ std::string_view sub_state(const Unit& unit) {
     case UnitType::Device:
         return up ? "plugged" : "dead";
     case UnitType::Timer:
+        if (unit.timer)
+            return supervise::name(unit.timer->data().state);
+        return up ? "waiting" : "dead";
     case UnitType::Path:
     case UnitType::Automount:
         return up ? "waiting" : "dead";
@@ -72,6 +75,13 @@ void Engine::set_boot_target(UnitId unit) {
     impl_->boot_target_ = unit;
 }
 
+void Engine::set_origin(base::Moment started, base::TimeZonePtr zone, std::uint64_t random_seed, std::uint64_t machine_seed) {
+    impl_->options_.started = started;
+    impl_->options_.zone = std::move(zone);
+    impl_->options_.random_seed = random_seed;
+    impl_->options_.machine_seed = machine_seed;
+}
+
 std::vector<Effect> Engine::handle(const Event& event, base::Moment now) {
     return impl_->handle(event, now);
 }
@@ -110,6 +120,10 @@ UnitStatus Engine::status(UnitId id) const {
         status.job_running = unit->job->state == graph::JobState::Running;
     }
     status.why = impl_->why(*unit);
+    if (unit->timer) {
+        status.timer = &unit->timer->data();
+        status.next_elapse = unit->timer->next(impl_->now_);
+    }
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);
     if (status.service != nullptr && status.service->state == supervise::ServiceState::AutoRestart)

@@ -4,6 +4,7 @@
 
 #include "engine/effect.hpp"
 #include "supervise/service.hpp"
+#include "supervise/timer.hpp"
 
 #include <memory>
 #include <string_view>
@@ -29,6 +30,8 @@ struct UnitStatus {
     std::string why;  ///< the chain of causes to the root unit, one line each, when it does not run
     base::Instant next_attempt = base::never; ///< auto-restart
     supervise::Health health = supervise::Health::None; ///< None unless the unit is up and has checks
+    const supervise::Timer::Data* timer = nullptr; ///< null unless a timer that was started
+    base::Moment next_elapse;                      ///< of a timer that waits
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it
 };
@@ -48,6 +51,9 @@ struct EngineOptions {
     base::Duration report_slow_job = std::chrono::seconds(10), report_slow_job_again = std::chrono::seconds(30);
     bool exit_when_done = false; ///< the container ends when all units have
     bool orchestrated = false;   ///< the first failure does; goes with policy.restarts = false
+    base::Moment started;                       ///< of monoinit: OnBootSec= counts from here
+    base::TimeZonePtr zone;                     ///< the local one; null = UTC
+    std::uint64_t random_seed = 0, machine_seed = 0; ///< for RandomizedDelaySec=: of this container start, of the place
     base::Duration shutdown_budget = base::infinity; ///< of an end that these, or X-Essential=, bring about
 };
 
@@ -69,6 +75,8 @@ class Engine {
     std::vector<PlannedStop> plan_shutdown(base::Duration budget) const;
     /// Which unit's start is the boot; BootFinished is emitted when no job of that transaction is left.
     void set_boot_target(UnitId unit);
+    /// What timers count from: when monoinit was started, the local zone, and seeds for random delays (of this start, of the place).
+    void set_origin(base::Moment started, base::TimeZonePtr zone, std::uint64_t random_seed, std::uint64_t machine_seed);
 
     std::vector<Effect> handle(const Event& event, base::Moment now);
     base::Instant next_deadline() const;

@@ -1,6 +1,7 @@
 #pragma once
 // Everything that can happen to the engine, as data. handle(event, now) -> effects.
 
+#include "base/time_zone.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
 
@@ -43,6 +44,12 @@ struct NotifyEvent { UnitId unit; supervise::Notified what; };
 struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///< answer to CheckMount
 /// How a step of a health check went, or that its guard is gone.
 struct HealthEvent { UnitId unit; std::variant<supervise::CheckResult, supervise::CheckGone> what; };
+/// Answer to ReadStamp: when a Persistent= timer last elapsed, 0 = never.
+struct StampRead { UnitId unit; base::Duration wall{}; };
+/// The wall clock was set.
+struct ClockChanged {};
+/// The local time zone is another one.
+struct ZoneChanged { base::TimeZonePtr zone; };
 /// next_deadline() has passed.
 struct Tick {};
 /// Ordered stop of everything. `budget`: time until nothing may be left (infinity: the units' own timeouts).
@@ -56,6 +63,6 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountState, HealthEvent, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, MountState, HealthEvent, StampRead, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

@@ -44,6 +44,8 @@ void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool
     }
     if (job->type == JobType::Stop && result != JobResult::Done && unit.service)
         unit.service->ask_restart_again(now_);
+    if (start) // it may have been skipped: then its state says nothing
+        tell_timers(unit);
     if (job->boot) {
         boot_jobs_--;
         count_boot();

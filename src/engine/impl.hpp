@@ -35,6 +35,9 @@ struct Engine::Impl final : graph::World {
     void on(const NotifyEvent& event);
     void on(const MountState& event);
     void on(const HealthEvent& event);
+    void on(const StampRead& event);
+    void on(const ClockChanged& event);
+    void on(const ZoneChanged& event);
     void on(const Tick& event);
     void on(const Shutdown& event);
     void on(const ShutdownNow& event);
@@ -116,6 +119,17 @@ struct Engine::Impl final : graph::World {
     static supervise::Health health_state(const Unit& unit);
     void save_health(const Unit& unit, Writer& io) const;
     static std::optional<supervise::HealthMonitor::Data> read_health(Reader& io, std::string& failure);
+
+    // timers.cpp: timer units, and the units they start
+    void start_timer(Unit& unit);
+    supervise::TimerContext timer_context(const Unit& unit) const;
+    Unit* triggered_by(const Unit& timer) const;
+    void follow_timer(Unit& unit);  ///< its machine may be in another state now
+    void timer_due(Unit& unit);
+    void tell_timers(const Unit& unit); ///< those that start it
+    void refresh_timer(Unit& unit); ///< after a new configuration or a restore
+    void save_timer(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Timer::Data> read_timer(Reader& io);
 
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);

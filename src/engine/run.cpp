@@ -50,12 +50,12 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Target:
     case UnitType::Slice:
     case UnitType::Mount:
+    case UnitType::Timer:
         return true;
     case UnitType::Socket:
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Timer:
     case UnitType::Path:
     case UnitType::Scope:
         return unit.config->builtin;
@@ -86,13 +86,14 @@ void Engine::Impl::run_start(Unit& unit) {
         if (!unit.config->builtin)
             return start_mount(unit);
         break;
+    case UnitType::Timer:
+        return start_timer(unit);
     case UnitType::Target:
     case UnitType::Slice:
     case UnitType::Socket:
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Timer:
     case UnitType::Path:
     case UnitType::Scope:
         break;
@@ -183,6 +184,8 @@ void Engine::Impl::start_mount(Unit& unit) {
 void Engine::Impl::run_stop(Unit& unit) {
     if (graph::is_down(static_cast<graph::Activity>(unit.active)))
         return finish(unit, JobResult::Done);
+    if (unit.timer)
+        unit.timer->stop();
     if (!unit.service)
         return change(unit, ActiveState::Inactive); // a mount stays: it is not ours
     std::vector<Action> actions;

@@ -69,6 +69,8 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->service->replace_config(unit->config);
         refresh_health(*unit);
     }
+    for (const UnitId id : seen)
+        refresh_timer(*units_.get(id));
     if (!complete)
         return;
     std::vector<UnitId> gone;

@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
+#include "supervise/timer.hpp"
 
 #include <map>
 #include <string>
@@ -51,6 +52,7 @@ struct Unit {
     ActiveState active = ActiveState::Inactive;
     std::unique_ptr<supervise::Service> service; ///< made when first needed
     std::unique_ptr<supervise::HealthMonitor> health; ///< made when first needed, null without a check
+    std::unique_ptr<supervise::Timer> timer; ///< made when first needed
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again
     std::unique_ptr<Job> job;
     Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;

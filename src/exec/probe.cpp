@@ -8,6 +8,7 @@
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -159,6 +160,40 @@ base::Result<Probe> probe_remove_file(const std::string& path) {
             return base::fail_errno(errno, path).what + end_mark;
         return std::string(1, end_mark);
     });
+}
+
+namespace {
+
+/// Where the directory cannot be written (a read-only root) there is no stamp, and nothing is made up for.
+std::string stamp(const std::string& path, base::Duration wall) {
+    constexpr std::int64_t million = 1'000'000;
+    for (std::size_t slash = path.find('/', 1); wall.count() != 0 && slash != std::string::npos; slash = path.find('/', slash + 1))
+        ::mkdir(path.substr(0, slash).c_str(), 0755);
+    const sys::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC | (wall.count() != 0 ? O_CREAT : 0), 0644));
+    struct stat status;
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+        return std::string("0") + end_mark;
+    if (wall.count() != 0) {
+        const timespec when{wall.count() / million, wall.count() % million * 1000};
+        const timespec both[2] = {when, when};
+        ::futimens(fd.get(), both);
+        return std::to_string(wall.count()) + end_mark;
+    }
+    return std::to_string(status.st_mtim.tv_sec * million + status.st_mtim.tv_nsec / 1000) + end_mark;
+}
+
+} // namespace
+
+base::Result<Probe> probe_stamp(const std::string& path, base::Duration wall) {
+    return Probe::start([&] { return stamp(path, wall); });
+}
+
+base::Duration stamp_answer(const std::string& bytes) {
+    std::int64_t wall = 0;
+    if (bytes.empty() || bytes.back() != end_mark)
+        return {};
+    std::from_chars(bytes.data(), bytes.data() + bytes.size(), wall);
+    return base::Duration(std::max<std::int64_t>(wall, 0));
 }
 
 } // namespace monoinit::exec

@@ -59,4 +59,8 @@ base::Result<Probe> probe_remove_credentials(const std::string& root, const std:
 /// Removes one file (PIDFile= after the service is down).
 base::Result<Probe> probe_remove_file(const std::string& path);
 
+/// The stamp file of a timer: sets its time (0: only reads), makes it where it is missing. The answer is stamp_answer()'s.
+base::Result<Probe> probe_stamp(const std::string& path, base::Duration wall);
+base::Duration stamp_answer(const std::string& bytes); ///< its time, 0 where there is none
+
 } // namespace monoinit::exec

@@ -213,6 +213,7 @@ void Runtime::set_up_place() {
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
+    watch_clock();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },
                                                              [this](base::UnitId unit) { return engine_->status(unit); },
                                                              [this](base::UnitId unit) { return invocation_id(unit); },
@@ -264,6 +265,8 @@ unit::Environment Runtime::unit_environment() const {
     environment.cache_root = root(DirectoryKind::Cache);
     environment.logs_root = root(DirectoryKind::Logs);
     environment.configuration_root = root(DirectoryKind::Configuration);
+    const char* zone = ::getenv("TZ");
+    environment.time_zone = zone == nullptr ? "" : zone;
     environment.default_timeout_start = config_.default_timeout_start;
     environment.default_timeout_stop = config_.default_timeout_stop;
     environment.masked_patterns = unit::machine_masks(config_.masked_units);
@@ -304,6 +307,7 @@ void Runtime::boot() {
         seed_[0] = static_cast<std::uint64_t>(invocation_.started.wall.count());
         seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
     }
+    tell_origin();
     mark_booted();
     forget_old_credentials();
     log_->start(dir_.logs, config_.syslog_sockets, log_config(config_));

@@ -1,5 +1,6 @@
 // Properties as `systemctl show` names and prints them: first what runs, then every directive of the table that keeps a
 // value. Ansible, Puppet and invoke-rc.d read these.
+#include "base/calendar.hpp"
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/views.hpp"
@@ -52,6 +53,29 @@ void add_service(List& list, const engine::UnitStatus& status) {
     list.add("ExecMainStatus", fmt::format("{}", ended ? data.main_exit->status : 0));
 }
 
+/// systemd's TimersMonotonic= and TimersCalendar=: "{ OnBootUSec=15min ; next_elapse=… }", one a value.
+void add_timer(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    if (status.config->type != unit::UnitType::Timer)
+        return;
+    static const supervise::Timer::Data never_started;
+    const auto& data = status.timer != nullptr ? *status.timer : never_started;
+    const bool waits = data.state == supervise::TimerState::Waiting;
+    list.add("Result", data.state == supervise::TimerState::Failed ? "resources" : "success");
+    const base::Duration wall = waits ? data.next_wall : base::Duration{};
+    list.add("NextElapseUSecRealtime", format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}));
+    const bool spans = waits && data.next_mono != base::never;
+    list.add("NextElapseUSecMonotonic", spans ? base::format_time_span(data.next_mono.since_boot) : "infinity");
+    list.add("LastTriggerUSec", format_timestamp(data.last_trigger));
+    list.add("LastTriggerUSecMonotonic", base::format_time_span(data.last_trigger.mono.since_boot));
+    std::string calendars;
+    for (const auto& calendar : status.config->timer->calendars)
+        calendars += (calendars.empty() ? "" : "\n") +
+                     fmt::format("{{ OnCalendar={} ; next_elapse={} }}", calendar->normalized(), format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}));
+    list.add("TimersCalendar", std::move(calendars));
+    for (const base::UnitId other : context.engine.dependencies(status.id, unit::DependencyKind::Triggers, false))
+        list.add("Unit", context.engine.status(other).config->name);
+}
+
 void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
     list.add("Id", config.name);
@@ -93,6 +117,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     List list;
     add_state(list, context, status);
     add_service(list, status);
+    add_timer(list, context, status);
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
@@ -112,6 +137,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
         const std::string_view section = row.group == unit::Group::Unit      ? "Unit"
                                          : status.config->type == unit::UnitType::Service ? "Service"
                                          : status.config->type == unit::UnitType::Mount   ? "Mount"
+                                         : status.config->type == unit::UnitType::Timer   ? "Timer"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

@@ -71,6 +71,7 @@ void Runtime::resume() {
     seed_[0] = facts.seed[0];
     seed_[1] = facts.seed[1];
     invocation_.started = facts.started;
+    tell_origin();
     ready_after_ = facts.ready_after;
     command_started_ = facts.command_started;
     said_ready_ = facts.said_ready;

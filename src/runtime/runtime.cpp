@@ -66,6 +66,10 @@ void Runtime::perform(const engine::Effect& effect) {
         check_conditions(conditions->unit);
     else if (const auto* mount = std::get_if<engine::CheckMount>(&effect))
         check_mount(mount->unit);
+    else if (const auto* read = std::get_if<engine::ReadStamp>(&effect))
+        stamp(read->unit, {});
+    else if (const auto* write = std::get_if<engine::WriteStamp>(&effect))
+        stamp(write->unit, write->wall);
     else if (const auto* line = std::get_if<engine::Log>(&effect))
         log_->say(static_cast<int>(line->severity), line->unit ? engine_->status(line->unit).config->name : std::string(), line->text);
     else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect))

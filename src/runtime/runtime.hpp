@@ -119,6 +119,10 @@ class Runtime {
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
     void check_mount(base::UnitId unit);
+    void stamp(base::UnitId unit, base::Duration wall); // timers.cpp
+    void tell_origin();
+    void watch_clock();
+    void watch_zone();
     void save_dirty();
     void save_facts();
     void note_names(const std::vector<engine::ConfigPtr>& configs);
@@ -147,6 +151,8 @@ class Runtime {
     std::optional<sys::EpollLoop> loop_;
     std::optional<sys::SignalFd> signals_;
     std::optional<sys::Timer> timer_;
+    std::optional<sys::ClockWatch> clock_watch_;
+    sys::UniqueFd zone_watch_;
     sys::FarFiles files_;
     sys::Place place_;
     std::unique_ptr<unit::Loader> loader_;

@@ -181,6 +181,13 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
         summary.next_attempt = std::max(status.next_attempt - context.now.mono, base::Duration{});
     summary.note = note_for(status);
     summary.finished = has_finished(status);
+    if (status.config->type == unit::UnitType::Timer) {
+        for (const base::UnitId other : context.engine.dependencies(status.id, DependencyKind::Triggers, false))
+            summary.triggers = context.engine.status(other).config->name;
+        summary.next_elapse = status.next_elapse;
+        if (status.timer != nullptr)
+            summary.last_trigger = status.timer->last_trigger;
+    }
     summary.machine_masked = status.config->machine_masked;
     summary.builtin = status.config->builtin;
     return summary;

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <ctime>
+#include <limits>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 namespace monoinit::sys {
 
@@ -61,6 +63,28 @@ void Timer::drain() {
     std::uint64_t expirations;
     (void)!::read(fd_.get(), &expirations, sizeof expirations); // EAGAIN: it was set anew meanwhile
     set_to_ = base::never;
+}
+
+base::Result<ClockWatch> ClockWatch::create() {
+    UniqueFd fd(::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC));
+    if (!fd)
+        return base::fail_errno(errno, "timerfd_create");
+    ClockWatch watch(std::move(fd));
+    watch.arm();
+    return watch;
+}
+
+/// It never fires by itself: its time is as late as the kernel takes.
+void ClockWatch::arm() {
+    itimerspec far{};
+    far.it_value.tv_sec = std::numeric_limits<std::int32_t>::max() * std::time_t{4};
+    ::timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
+}
+
+void ClockWatch::drain() {
+    std::uint64_t count = 0;
+    (void)!::read(fd_.get(), &count, sizeof count); // ECANCELED: it was set
+    arm();
 }
 
 } // namespace monoinit::sys

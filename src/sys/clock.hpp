@@ -28,4 +28,17 @@ class Timer {
     base::Instant set_to_ = base::never;
 };
 
+/// Becomes readable when somebody sets the wall clock.
+class ClockWatch {
+  public:
+    static base::Result<ClockWatch> create();
+    void drain(); ///< after it became readable; watches on
+    int fd() const { return fd_.get(); }
+
+  private:
+    explicit ClockWatch(UniqueFd fd) : fd_(std::move(fd)) {}
+    void arm();
+    UniqueFd fd_;
+};
+
 } // namespace monoinit::sys

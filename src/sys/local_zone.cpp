@@ -16,7 +16,7 @@ const base::TimeZone& local_zone() {
     if (zone == nullptr || now != named) {
         const RealFiles files;
         named = now;
-        zone = base::TimeZones(files, "", !now ? "" : now->empty() ? "UTC0" : *now).local();
+        zone = base::TimeZones(&files, !now ? "" : now->empty() ? "UTC0" : *now).local();
     }
     return *zone;
 }

@@ -69,6 +69,11 @@ bool HealthSection::empty() const {
     return std::ranges::all_of(checks, [](const HealthCheck& check) { return check.steps() == 0; });
 }
 
+bool TimerSection::empty() const {
+    return calendars.empty() && !on_clock_change && !on_timezone_change &&
+           std::ranges::all_of(spans, [](const std::vector<Duration>& list) { return list.empty(); });
+}
+
 bool UnitConfig::has_privileged_commands() const {
     const auto any = [](const std::vector<Command>& list) {
         return std::ranges::any_of(list, [](const Command& command) {

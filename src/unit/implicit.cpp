@@ -74,6 +74,9 @@ void add_default_dependencies(UnitConfig& unit) {
     }
     if (!after.empty())
         add(unit, Origin::Default, Kind::After, after);
+    if (unit.type == UnitType::Timer && !unit.timer->calendars.empty())
+        for (const std::string_view clock : {"time-set.target", "time-sync.target"})
+            add(unit, Origin::Default, Kind::After, clock);
     if (!before.empty())
         add(unit, Origin::Default, Kind::Before, before);
     if (!row.conflicts.empty()) {
@@ -138,7 +141,10 @@ void add_trigger(UnitConfig& unit) {
     for (const Dependency& dependency : unit.unit.dependencies)
         if (dependency.kind == Kind::Triggers)
             triggered.push_back(dependency.name);
-    if (triggered.empty()) {
+    if (unit.type == UnitType::Timer && !unit.timer->unit.empty()) {
+        triggered = {unit.timer->unit};
+        add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
+    } else if (triggered.empty()) {
         const std::string stem = unit.name.substr(0, unit.name.rfind('.'));
         triggered.push_back(stem + ".service");
         add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
@@ -183,7 +189,11 @@ void fill_defaults(const Environment& environment, UnitConfig& unit) {
 }
 
 void check_settings(UnitConfig& unit) {
-    if (unit.type != UnitType::Service || unit.load_state != LoadState::Loaded || unit.builtin)
+    if (unit.load_state != LoadState::Loaded || unit.builtin)
+        return;
+    if (unit.type == UnitType::Timer && unit.timer->empty())
+        return refuse(unit, 0, 0, "no On…= that can be used: the timer would never elapse");
+    if (unit.type != UnitType::Service)
         return;
     const ServiceSection& service = *unit.service;
     const auto& starts = service.list(ExecList::Start);

@@ -51,7 +51,10 @@ std::string reason_of(const std::string& pattern) {
 
 struct Loader::Impl {
     Impl(const FileSource& source, Environment place)
-        : files(source), environment(std::move(place)), index(std::in_place, files, environment.unit_path) {}
+        : files(source), environment(std::move(place)), index(std::in_place, files, environment.unit_path) {
+        if (!environment.zones)
+            environment.zones = std::make_shared<base::TimeZones>(&files, environment.time_zone);
+    }
 
     const FileSource& files;
     Environment environment;

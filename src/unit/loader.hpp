@@ -4,6 +4,7 @@
 // (systemd.unit(5)). Pure: reads through FileSource. One bad file costs one unit. Linear: each search directory is listed
 // once and indexed by hash; loading a unit costs no directory scan. Tested by tests/unit/unit/loader_test.cpp.
 
+#include "base/time_zone.hpp"
 #include "unit/config.hpp"
 #include "unit/source.hpp"
 
@@ -28,6 +29,8 @@ struct Environment {
     std::string os_id, os_version_id, os_build_id, os_variant_id, os_image_id, os_image_version;
     bool user_defaults = true;                 ///< false: `systemctl --root` style work, no place known
     std::vector<std::string> masked_patterns = machine_masks(); ///< machine units; empty: none
+    std::string time_zone;                  ///< $TZ
+    std::shared_ptr<base::TimeZones> zones; ///< made by the loader from its files; without one there is only UTC
     Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 // Rows of systemd.resource-control(5), which need cgroups, and of the unit types that this version does not start:
-// sockets, timers, paths, automounts, swaps, scopes. Mount units are satisfied by what is mounted already.
+// sockets, paths, automounts, swaps, scopes. Mount units are satisfied by what is mounted already. Also systemd.timer(5).
 
+#include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
 
 namespace monoinit::unit::rows {
@@ -16,7 +17,6 @@ inline constexpr Text no_bpf = "needs a cgroup of its own and BPF (CAP_BPF); tra
 inline constexpr Text no_devices = "needs a cgroup of its own and BPF; the container's devices stay reachable";
 inline constexpr Text no_oomd = "systemd-oomd does not run in a container";
 inline constexpr Text no_sockets = "socket units are not started by this version";
-inline constexpr Text no_timers = "timer units are not started by this version";
 inline constexpr Text no_paths = "path units are not started by this version";
 inline constexpr Text no_automounts = "needs autofs (CAP_SYS_ADMIN)";
 inline constexpr Text no_swaps = "needs CAP_SYS_ADMIN; swap belongs to the machine";
@@ -165,22 +165,23 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     ignored(Group::Socket, "TriggerLimitBurst", "Most starts in that time.", no_sockets),
     ignored(Group::Socket, "PollLimitIntervalSec", "Time of PollLimitBurst=.", no_sockets, 255),
     ignored(Group::Socket, "PollLimitBurst", "Most events in that time.", no_sockets, 255),
-    ignored(Group::Timer, "OnCalendar", "Calendar times.", no_timers),
-    ignored(Group::Timer, "OnActiveSec", "After the timer started.", no_timers),
-    ignored(Group::Timer, "OnBootSec", "After boot.", no_timers),
-    ignored(Group::Timer, "OnStartupSec", "After we started.", no_timers),
-    ignored(Group::Timer, "OnUnitActiveSec", "After the unit last started.", no_timers),
-    ignored(Group::Timer, "OnUnitInactiveSec", "After the unit last ended.", no_timers),
-    ignored(Group::Timer, "OnClockChange", "When the clock jumps.", no_timers),
-    ignored(Group::Timer, "OnTimezoneChange", "When the time zone changes.", no_timers),
-    ignored(Group::Timer, "Persistent", "Make up for missed times.", no_timers),
-    ignored(Group::Timer, "WakeSystem", "Wake the machine.", no_timers),
-    ignored(Group::Timer, "RemainAfterElapse", "Stay loaded after elapsing.", no_timers),
-    ignored(Group::Timer, "FixedRandomDelay", "The same random delay each time.", no_timers),
-    ignored(Group::Timer, "DeferReactivation", "Skip times that pass while it runs.", no_timers, 257),
-    ignored(Group::Timer, "AccuracySec", "How exact.", no_timers),
-    ignored(Group::Timer, "RandomizedDelaySec", "Random delay.", no_timers),
-    ignored(Group::Timer, "Unit", "The unit to start.", no_timers),
+    field<codec::Calendars, &UnitConfig::timer>(Group::Timer, "OnCalendar", "", "Mon..Fri *-*-* 03:10:00", "Starts the unit at these moments, systemd.time(7)."),
+    field<codec::TimerSpans<TimerBase::Active>, &UnitConfig::timer>(Group::Timer, "OnActiveSec", "", "15min", "So long after the timer was started."),
+    field<codec::TimerSpans<TimerBase::Boot>, &UnitConfig::timer>(Group::Timer, "OnBootSec", "", "15min", "So long after the container was started."),
+    field<codec::TimerSpans<TimerBase::Startup>, &UnitConfig::timer>(Group::Timer, "OnStartupSec", "", "15min", "So long after monoinit was started."),
+    field<codec::TimerSpans<TimerBase::UnitActive>, &UnitConfig::timer>(Group::Timer, "OnUnitActiveSec", "", "15min", "So long after the unit was last started."),
+    field<codec::TimerSpans<TimerBase::UnitInactive>, &UnitConfig::timer>(Group::Timer, "OnUnitInactiveSec", "", "15min", "So long after the unit last ended."),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::on_clock_change>(Group::Timer, "OnClockChange", "no", "yes", "Starts the unit when the clock is set."),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::on_timezone_change>(Group::Timer, "OnTimezoneChange", "no", "yes", "Starts the unit when /etc/localtime changes."),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::persistent>(Group::Timer, "Persistent", "no", "yes", "A moment of OnCalendar= that passed while the container was down is made up for; needs /var/lib on a volume."),
+    degraded<codec::Bool, &UnitConfig::timer, &TimerSection::wake_system>(Group::Timer, "WakeSystem", "no", "yes", "Wake the machine from sleep.", "whether the machine sleeps is its own affair: it elapses when it wakes"),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::remain_after_elapse>(Group::Timer, "RemainAfterElapse", "yes", "no", "Whether the timer stays active when it cannot elapse any more."),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::fixed_random_delay>(Group::Timer, "FixedRandomDelay", "no", "yes", "RandomizedDelaySec= is the same each time."),
+    field<codec::Bool, &UnitConfig::timer, &TimerSection::defer_reactivation>(Group::Timer, "DeferReactivation", "no", "yes", "Moments of OnCalendar= that pass while the unit runs are left out.", 257),
+    field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::accuracy>(Group::Timer, "AccuracySec", "1min", "1us", "How much later it may be; here it never is."),
+    field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_delay>(Group::Timer, "RandomizedDelaySec", "0", "5min", "Up to so much later, at random."),
+    field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_offset>(Group::Timer, "RandomizedOffsetSec", "0", "1h", "OnCalendar= is moved by up to this, always by the same for this timer in this container.", 258),
+    field<codec::Triggered, &UnitConfig::timer, &TimerSection::unit>(Group::Timer, "Unit", "", "backup.service", "The unit to start; else the service of the timer's name."),
     ignored(Group::Path, "PathExists", "Start when the path exists.", no_paths),
     ignored(Group::Path, "PathExistsGlob", "Start when the pattern matches.", no_paths),
     ignored(Group::Path, "PathChanged", "Start when the path was changed and closed.", no_paths),

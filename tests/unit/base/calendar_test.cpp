@@ -49,7 +49,7 @@ TEST_CASE("calendar expressions are systemd's: normalised form and the next mome
         rows++;
         const auto row = columns(line);
         INFO(line);
-        TimeZones zones(zone_files(), "", row[0]);
+        TimeZones zones(&zone_files(), row[0]);
         const auto calendar = Calendar::parse(row[2], zones);
         CHECK(calendar.has_value() == (row[3] != "-"));
         if (!calendar)
@@ -72,7 +72,7 @@ TEST_CASE("calendar expressions are systemd's: normalised form and the next mome
 }
 
 TEST_CASE("the normalised form means the same") {
-    TimeZones zones(zone_files(), "", "Europe/Berlin");
+    TimeZones zones(&zone_files(), "Europe/Berlin");
     for (const char* text : {"Mon..Fri 9..17/2:00", "*-*~03 12:00 Asia/Tokyo", "*:*:0/0.5", "weekly", "12:00 CEST", "2024/4-02-29 1:2:3.5"}) {
         INFO(text);
         const auto calendar = Calendar::parse(text, zones);
@@ -84,7 +84,7 @@ TEST_CASE("the normalised form means the same") {
 }
 
 TEST_CASE("what is wrong with an expression is said") {
-    TimeZones zones(zone_files(), "", "UTC");
+    TimeZones zones(&zone_files(), "UTC");
     const auto why = [&](std::string_view text) {
         const auto calendar = Calendar::parse(text, zones);
         return calendar ? std::string("fine") : calendar.error().what;
@@ -101,7 +101,7 @@ TEST_CASE("what is wrong with an expression is said") {
 }
 
 TEST_CASE("an expression that can never be costs no more than another") {
-    TimeZones zones(zone_files(), "", "Europe/Berlin");
+    TimeZones zones(&zone_files(), "Europe/Berlin");
     const auto never = Calendar::parse("Mon *-02-30 12:00", zones);
     REQUIRE(never);
     CHECK_FALSE(never->next(Duration(0), *zones.local()));

@@ -65,13 +65,13 @@ TEST_CASE("damaged zone files and rules are refused") {
 TEST_CASE("the local zone: TZ, then /etc/localtime, then UTC") {
     MemoryFiles files;
     files.file("/usr/share/zoneinfo/Asia/Tokyo", file("Asia/Tokyo")).file("/etc/localtime", file("Europe/Berlin"));
-    CHECK(TimeZones(files, "", "Asia/Tokyo").local()->name(false) == "JST");
-    CHECK(TimeZones(files, "", ":Asia/Tokyo").local()->name(false) == "JST");
-    CHECK(TimeZones(files, "", "").local()->name(false) == "CET");
-    CHECK(TimeZones(files, "", "<+03>-3").local()->at(0).offset == 10'800);
-    CHECK(TimeZones(files, "", "No/Where").local()->name(false) == "UTC");
-    CHECK(TimeZones(MemoryFiles(), "", "").local()->name(false) == "UTC");
-    TimeZones zones(files, "", "");
+    CHECK(TimeZones(&files, "Asia/Tokyo").local()->name(false) == "JST");
+    CHECK(TimeZones(&files, ":Asia/Tokyo").local()->name(false) == "JST");
+    CHECK(TimeZones(&files, "").local()->name(false) == "CET");
+    CHECK(TimeZones(&files, "<+03>-3").local()->at(0).offset == 10'800);
+    CHECK(TimeZones(&files, "No/Where").local()->name(false) == "UTC");
+    CHECK(TimeZones(nullptr, "").local()->name(false) == "UTC");
+    TimeZones zones(&files, "");
     CHECK_FALSE(zones.find("../../../etc/localtime"));
     CHECK_FALSE(zones.reread_local());
     files.file("/etc/localtime", file("Asia/Tokyo"));
