@@ -99,12 +99,11 @@ class CalendarParser {
         calendar_.zone_ = std::move(zone);
     }
 
-    /// What stays behind the time is most likely a zone that is not installed.
+    /// What stays behind the time is most likely a zone that is not installed. No error holds the text: it may go to the log.
     std::string zone_complaint() const {
         const std::string_view word = trim(text_);
         const bool letters = !word.empty() && is_zone_name(word) && !is_digit(word.front()) && word.find('/') != std::string_view::npos;
-        return letters ? "time zone " + std::string(word) + " is not in /usr/share/zoneinfo (package tzdata)"
-                       : "no calendar expression from \"" + printable(word, 40) + "\" on";
+        return letters ? "its time zone is not in /usr/share/zoneinfo (package tzdata)" : "something follows that does not belong to it";
     }
 
     bool shorthand() {
@@ -188,7 +187,7 @@ class CalendarParser {
 
     Result<int> number(bool seconds) {
         if (!is_digit(at()))
-            return invalid(text_.empty() ? "the expression ends too early" : "number expected at \"" + printable(text_, 20) + "\"");
+            return invalid(text_.empty() ? "the expression ends too early" : "number expected");
         std::int64_t value = 0;
         for (; is_digit(at()); skip(1))
             value = std::min<std::int64_t>(value * 10 + (at() - '0'), INT_MAX + 1LL);
@@ -237,7 +236,7 @@ class CalendarParser {
                 return invalid("a range of seconds below one needs a step");
             }
             if (std::string_view(" ,-~:").find(at()) == std::string_view::npos && at() != '\0')
-                return invalid("unexpected \"" + printable(text_, 20) + "\"");
+                return invalid("unexpected character behind a number");
             out.push_back(part);
             if (at() != ',')
                 return {};

@@ -187,7 +187,7 @@ std::optional<Duration> Timer::next_calendar(Moment now, const TimerContext& con
         from = std::max(context.trigger_down.wall, data_.last_trigger.wall);
     } else if (is_set(data_.last_trigger)) {
         from = data_.last_trigger.wall;
-        earlier_life = from < context.started.wall;
+        earlier_life = data_.last_trigger.mono == Instant{}; // it stood in a stamp file
     } else if (is_set(data_.started)) {
         from = std::min(data_.started.wall, now.wall);
     }
@@ -223,7 +223,7 @@ Instant Timer::next_span(Moment now, const TimerContext& context, bool& depends_
             Instant at = from + span;
             if (of_unit && data_.last_trigger.mono != Instant{})
                 at = std::max(at, data_.last_trigger.mono + shortest_round);
-            if (!of_unit && is_set(data_.last_trigger) && at < now.mono)
+            if (!of_unit && is_set(data_.last_trigger) && (at < now.mono || at <= data_.last_trigger.mono))
                 continue; // these come once
             first = std::min(first, at);
         }

@@ -28,7 +28,10 @@ Result<void> Calendars::parse(ParseContext& context, Value value, TimerSection& 
     static base::TimeZones only_utc(nullptr, "");
     base::TimeZones& zones = context.environment.zones ? *context.environment.zones : only_utc;
     const std::string text = TRY(expand(context, std::string(value)));
-    section.calendars.push_back(std::make_shared<const base::Calendar>(TRY(base::Calendar::parse(text, zones))));
+    auto calendar = std::make_shared<const base::Calendar>(TRY(base::Calendar::parse(text, zones)));
+    if (!calendar->next(Duration{}, base::TimeZone()))
+        note(context, "never elapses: there is no such date");
+    section.calendars.push_back(std::move(calendar));
     return {};
 }
 

@@ -130,7 +130,7 @@ def story_bad_ones_cost_themselves_only():
 
 
 def story_reload_reexec_and_crash():
-    units = {"job.service": JOB, "job.timer": timer("OnCalendar=*:*:0/1", "AccuracySec=1us"), "far.service": JOB,
+    units = {"job.service": JOB, "job.timer": timer("OnCalendar=*:*:0/0.2", "AccuracySec=1us"), "far.service": JOB,
              "far.timer": timer("OnActiveSec=1h", "RandomizedDelaySec=30min")}
     with Box(units, ["job.timer", "far.timer"]) as box:
         box.boot()
@@ -173,6 +173,19 @@ def story_the_face_of_systemd_analyze():
         equal(told[4], "       Iter. #2: Fri 2026-11-27 09:00:00 UTC", "iteration")
         wrong = box.initctl("calendar", "at noon", "daily", name="systemd-analyze")
         check(wrong.returncode == 1 and "Failed to parse calendar specification 'at noon'" in wrong.stderr and "00:00:00" in wrong.stdout, wrong)
+
+
+def story_the_example():
+    example = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/cron")
+    units = {name: open(os.path.join(example, name), encoding="utf-8").read() for name in ("backup.service", "backup.timer")}
+    with Box(units, ["backup.timer"], setup="mount -t tmpfs tmpfs /var/lib") as box:
+        box.boot()
+        equal(box.initctl("verify", "backup.timer", "backup.service").returncode, 0, "verify")
+        equal(box.show("backup.timer", "SubState"), "waiting")
+        check("03:1" in box.show("backup.timer", "NextElapseUSecRealtime"), "it comes at night")
+        box.write("backup.timer.d/now.conf", "[Timer]\nOnCalendar=\nRandomizedDelaySec=0\nOnActiveSec=10ms\n")
+        box.initctl("daemon-reload", check=True)
+        box.wait_log(r"^\[backup\] etc-\d{4}-\d\d-\d\d\.tar\.gz$")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ TEST_CASE("what is wrong with an expression is said") {
     };
     CHECK(why("") == "empty calendar expression");
     CHECK(why("*-13-1") == "month out of range, or its step does not fit");
-    CHECK(why("12:00 Mars/Base") == "time zone Mars/Base is not in /usr/share/zoneinfo (package tzdata)");
+    CHECK(why("12:00 Mars/Base") == "its time zone is not in /usr/share/zoneinfo (package tzdata)");
     CHECK(why("Fri..Mon") == "a range of weekdays cannot go backwards");
     CHECK(why(std::string(10'000, '1')) == "calendar expression too long");
     std::string list = "*:0";

@@ -33,6 +33,22 @@ TEST_CASE("failed units, with and without legend") {
     CHECK(render_units({}, options, false).empty());
 }
 
+TEST_CASE("timers: the next one first, then those that wait for nothing yet") {
+    constexpr std::int64_t now = 1'795'677'745LL * 1'000'000;
+    const auto at = [](std::int64_t micros) { return monoinit::base::Moment{{}, monoinit::base::Duration(micros)}; };
+    const std::vector<UnitSummary> timers{{.name = "b.timer", .triggers = "b.service"},
+                                          {.name = "late.timer", .triggers = "late.service", .next_elapse = at(now + 7'200'000'000)},
+                                          {.name = "soon.timer", .triggers = "x.service", .next_elapse = at(now + 60'000'000), .last_trigger = at(now - 3'000'000)}};
+    Options options;
+    const std::string text = render_timers(timers, options, monoinit::base::Duration(now), false);
+    CHECK(text.starts_with("NEXT "));
+    CHECK(text.find("1min 0s left") < text.find("2h 0min left"));
+    CHECK(text.find("3s ago") < text.find("soon.timer x.service"));
+    CHECK(text.find("late.timer") < text.find("b.timer"));
+    CHECK(text.ends_with("\n3 timers listed.\nPass --all to see loaded but inactive timers, too.\n"));
+    CHECK(render_timers({}, options, {}, false) == "0 timers listed.\nPass --all to see loaded but inactive timers, too.\n");
+}
+
 TEST_CASE("a unit that is well has no dot") {
     const std::vector<UnitSummary> nginx{{.name = "nginx.service", .description = "A web server", .load_state = "loaded", .active_state = "active", .sub_state = "running"}};
     Options options;

@@ -51,6 +51,13 @@ TEST_CASE("a timer that nothing makes elapse is unusable") {
     CHECK(loaded("[Timer]\nOnCalendar=nonsense\nOnCalendar=daily\n")->load_state == LoadState::Loaded);
 }
 
+TEST_CASE("a date that does not exist is said when the file is read") {
+    const auto timer = loaded("[Timer]\nOnCalendar=*-02-30\n");
+    CHECK(timer->load_state == LoadState::Loaded);
+    REQUIRE(timer->problems.size() == 1);
+    CHECK(timer->problems[0].text.find("never elapses") != std::string::npos);
+}
+
 TEST_CASE("what it starts, and its order") {
     const auto timer = loaded("[Timer]\nOnCalendar=daily\n");
     CHECK(has(*timer, DependencyKind::Triggers, "x.service"));
