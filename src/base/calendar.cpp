@@ -206,10 +206,20 @@ struct Calendar::Search {
 
 std::optional<Duration> Calendar::next(Duration after, const TimeZone& local) const {
     constexpr std::int64_t latest = 253'402'214'400LL * million; // as far as systemd can print
+    constexpr int hours_of_a_change = 26;
     if (after.count() < 0 || after.count() > latest)
         return std::nullopt;
     const TimeZone& zone = zone_ ? *zone_ : local;
-    const std::int64_t from = after.count() + 1;
+    // Around a change of clocks a time may be taken for the one before it; a timer would then elapse without end.
+    for (int hours = 0; hours < hours_of_a_change; hours++) {
+        const auto found = search_from(after.count() + 1 + hours * 3600LL * million, zone);
+        if (!found || *found > after)
+            return found;
+    }
+    return std::nullopt;
+}
+
+std::optional<Duration> Calendar::search_from(std::int64_t from, const TimeZone& zone) const {
     Search search{*this, zone, zone.local(from / million), static_cast<int>(from % million)};
     std::int64_t seconds = 0;
     if (!search.run() || !zone.resolve(search.at, search.offset, seconds) || seconds < 0)

@@ -35,6 +35,7 @@ class Calendar {
     static constexpr int million = 1'000'000, first_year = 1970, last_year = 2199;
     static constexpr std::string_view weekday_names[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
     struct Search;
+    std::optional<Duration> search_from(std::int64_t from, const TimeZone& zone) const; ///< microseconds; at that moment or after it
     friend class CalendarParser;
 
     std::array<std::vector<Part>, fields> parts_; ///< empty = any
