@@ -13,6 +13,8 @@ using supervise::Action;
 std::vector<Effect> Engine::Impl::handle(const Event& event, Moment now) {
     now_ = now;
     fresh_graph();
+    if (std::exchange(timers_stale_, false))
+        units_.each([this](Unit& unit) { refresh_timer(unit); });
     if (std::exchange(restored_, false))
         resume();
     std::visit([this](const auto& each) { on(each); }, event);
@@ -85,7 +87,7 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
     earliest = std::min(earliest, unit.look_again);
     if (unit.health)
         earliest = std::min(earliest, unit.health->deadline());
-    if (unit.timer)
+    if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
         earliest = std::min(earliest, unit.job->deadline);

@@ -122,7 +122,8 @@ UnitStatus Engine::status(UnitId id) const {
     status.why = impl_->why(*unit);
     if (unit->timer) {
         status.timer = &unit->timer->data();
-        status.next_elapse = unit->timer->next(impl_->now_);
+        if (impl_->may_elapse(*unit))
+            status.next_elapse = unit->timer->next(impl_->now_);
     }
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);

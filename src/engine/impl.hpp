@@ -9,6 +9,7 @@
 #include "graph/transaction.hpp"
 
 #include <set>
+#include <unordered_set>
 
 namespace monoinit::engine {
 
@@ -48,6 +49,8 @@ struct Engine::Impl final : graph::World {
 
     // sync.cpp: what is loaded
     void sync(const std::vector<ConfigPtr>& units, bool complete, Moment now);
+    bool timers_stale_ = false; ///< configurations are new: with the next event timers look when they elapse
+    void drop_unlisted(const std::unordered_set<UnitId>& seen);
     void fresh_graph();           ///< rebuilds it if units changed
     void forget_if_gone(Unit& unit);
     void forget_unknown(UnitId id);
@@ -125,6 +128,7 @@ struct Engine::Impl final : graph::World {
     supervise::TimerContext timer_context(const Unit& unit) const;
     Unit* triggered_by(const Unit& timer) const;
     void follow_timer(Unit& unit);  ///< its machine may be in another state now
+    bool may_elapse(const Unit& unit) const; ///< not when it is about to be stopped
     void timer_due(Unit& unit);
     void tell_timers(const Unit& unit); ///< those that start it
     void refresh_timer(Unit& unit); ///< after a new configuration or a restore

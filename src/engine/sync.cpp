@@ -67,12 +67,17 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
         units_.replace(*unit, usable || !is_busy(*unit) ? config : keep_settings(*unit, config->load_state, config->load_error));
         if (unit->service)
             unit->service->replace_config(unit->config);
+        if (unit->timer)
+            unit->timer->replace_config(unit->config);
         refresh_health(*unit);
     }
-    for (const UnitId id : seen)
-        refresh_timer(*units_.get(id));
-    if (!complete)
-        return;
+    if (complete)
+        drop_unlisted(seen);
+    timers_stale_ = true;
+}
+
+/// Units that no file describes any more: forgotten, or kept as they are until nothing of them runs.
+void Engine::Impl::drop_unlisted(const std::unordered_set<UnitId>& seen) {
     std::vector<UnitId> gone;
     units_.each([&](Unit& unit) {
         if (seen.contains(unit.id))

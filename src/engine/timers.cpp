@@ -92,11 +92,21 @@ void Engine::Impl::follow_timer(Unit& unit) {
         changes_.push_back({unit.id, before, after});
 }
 
+bool Engine::Impl::may_elapse(const Unit& unit) const {
+    return !stopping_.on && (!unit.job || unit.job->type != JobType::Stop);
+}
+
 void Engine::Impl::timer_due(Unit& unit) {
-    Unit* other = triggered_by(unit);
-    if (stopping_.on || other == nullptr || (unit.job && unit.job->type == JobType::Stop))
+    if (!may_elapse(unit))
         return;
     touch(unit);
+    Unit* other = triggered_by(unit);
+    if (other == nullptr) { // a new file says so
+        unit.timer->fail();
+        unit.failure = "the unit it starts is gone";
+        log(Severity::Error, unit.id, brief(unit) + ": failed: " + unit.failure);
+        return follow_timer(unit);
+    }
     unit.timer->elapsed(now_);
     if (unit.config->timer->persistent)
         effects_.emplace_back(WriteStamp{unit.id, now_.wall});
@@ -149,9 +159,7 @@ void Engine::Impl::on(const ZoneChanged& event) {
 void Engine::Impl::refresh_timer(Unit& unit) {
     if (!unit.timer)
         return;
-    fresh_graph();
     touch(unit);
-    unit.timer->replace_config(unit.config);
     unit.timer->recompute(now_, timer_context(unit));
     follow_timer(unit);
 }

@@ -7,17 +7,13 @@
 #include "base/signals.hpp"
 #include "base/time.hpp"
 #include "unit/shared.hpp"
+#include "unit/timer_section.hpp"
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-namespace monoinit::base {
-class Calendar;
-}
 
 namespace monoinit::unit {
 
@@ -336,27 +332,6 @@ struct HealthSection {
     const HealthCheck& check(HealthKind kind) const { return checks[static_cast<std::size_t>(kind)]; }
     OnUnhealthy consequence(HealthKind kind) const;
     bool empty() const; ///< nothing is checked
-};
-
-// ---- [Timer], systemd.timer(5) ----------------------------------------------------------------------------------------
-
-/// What a time span of a timer counts from.
-enum class TimerBase : std::uint8_t { Active, Boot, Startup, UnitActive, UnitInactive };
-inline constexpr std::size_t timer_bases = 5;
-
-struct TimerSection {
-    std::vector<std::shared_ptr<const base::Calendar>> calendars; ///< OnCalendar=
-    std::array<std::vector<Duration>, timer_bases> spans;         ///< On…Sec=, by TimerBase
-    Duration accuracy = std::chrono::minutes(1);
-    Duration randomized_delay{}, randomized_offset{};
-    bool fixed_random_delay = false;
-    bool on_clock_change = false, on_timezone_change = false;
-    bool persistent = false;
-    bool wake_system = false;
-    bool remain_after_elapse = true;
-    bool defer_reactivation = false;
-    std::string unit; ///< what it starts; empty: the service of its own name
-    bool empty() const; ///< nothing makes it elapse
 };
 
 struct MountSection {

@@ -181,7 +181,7 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::accuracy>(Group::Timer, "AccuracySec", "1min", "1us", "How much later it may be; here it never is."),
     field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_delay>(Group::Timer, "RandomizedDelaySec", "0", "5min", "Up to so much later, at random."),
     field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_offset>(Group::Timer, "RandomizedOffsetSec", "0", "1h", "OnCalendar= is moved by up to this, always by the same for this timer in this container.", 258),
-    field<codec::Triggered, &UnitConfig::timer, &TimerSection::unit>(Group::Timer, "Unit", "", "backup.service", "The unit to start; else the service of the timer's name."),
+    field<codec::Triggered, &UnitConfig::timer, &TimerSection::unit>(Group::Timer, "Unit", "", "backup.target", "The unit to start; else the service of the timer's name."),
     ignored(Group::Path, "PathExists", "Start when the path exists.", no_paths),
     ignored(Group::Path, "PathExistsGlob", "Start when the pattern matches.", no_paths),
     ignored(Group::Path, "PathChanged", "Start when the path was changed and closed.", no_paths),

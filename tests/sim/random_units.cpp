@@ -19,7 +19,7 @@ UnitType type_at(std::size_t index) {
     case 5:
         return UnitType::Mount;
     case 7:
-        return UnitType::Timer;
+        return UnitType::Path; // not started by this version
     case 9:
         return UnitType::Target;
     default:

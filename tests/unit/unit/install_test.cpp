@@ -195,7 +195,7 @@ TEST_CASE("mask and unmask") {
 
 TEST_CASE("unmask overrules the list of machine units, mask takes that back") {
     World world;
-    world.unit("fstrim.timer", "WantedBy=timers.target\n").unit("getty@.service", "WantedBy=getty.target\n");
+    world.file(lib + "fstrim.timer", "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n").unit("getty@.service", "WantedBy=getty.target\n");
     CHECK(world.loader().load("fstrim.timer")->machine_masked);
     CHECK(world.run(unmask, {"fstrim.timer"}) == Lines{"+" + etc + "fstrim.timer -> " + lib + "fstrim.timer"});
     CHECK(world.loader().load("fstrim.timer")->load_state == LoadState::Loaded);
