@@ -8,6 +8,7 @@ cli=$scratch/devcontainers/node_modules/.bin/devcontainer
 
 # Not below this repository: the CLI mounts the whole of the repository that a folder belongs to.
 folder=$(mktemp -d /var/tmp/monoinit-devcontainer.XXXXXX)
+chmod 755 "$folder" # the remote user works in it
 garbage+=("$folder")
 # Containers first, then the images that the CLI made for this folder.
 before_leaving() {
