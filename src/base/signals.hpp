@@ -18,6 +18,9 @@ std::string_view exit_status_name(int status);
 /// "EXEC" -> 203; nothing when unknown. Used by SuccessExitStatus= and kin.
 std::optional<int> exit_status_from_name(std::string_view name);
 
+/// What a shell gives for a command that signal N ended: this + N.
+inline constexpr int signal_exit_base = 128;
+
 /// How a process ended: waitid()'s si_code/si_status as data.
 struct ExitInfo {
     enum class Code : unsigned char { Exited, Killed, Dumped } code = Code::Exited;

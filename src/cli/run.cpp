@@ -3,6 +3,7 @@
 // tests/system/run.py.
 #include "cli/run.hpp"
 
+#include "base/signals.hpp"
 #include "base/strings.hpp"
 #include "cli/verbs.hpp"
 #include "sys/unique_fd.hpp"
@@ -22,7 +23,6 @@ namespace monoinit::cli {
 namespace {
 
 constexpr std::string_view own_directory = "/etc/systemd/system";
-constexpr int signal_base = 128;
 
 bool is_program(const std::string& path) {
     struct stat info {};
@@ -84,7 +84,7 @@ int await_end(Context& context, const std::string& name) {
     std::from_chars(status.data(), status.data() + status.size(), number);
     const bool killed = code == "2" || code == "3"; // CLD_KILLED, CLD_DUMPED
     if (killed)
-        return signal_base + number;
+        return base::signal_exit_base + number;
     return number != 0 ? number : result == "success" ? 0 : 1;
 }
 

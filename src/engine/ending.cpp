@@ -5,6 +5,7 @@
 #include "engine/impl.hpp"
 
 #include "base/fmt.hpp"
+#include "base/signals.hpp"
 
 namespace monoinit::engine {
 
@@ -12,11 +13,9 @@ using graph::JobType;
 using supervise::ServiceResult;
 using supervise::ServiceState;
 using supervise::Severity;
+using supervise::TimerState;
 
 namespace {
-
-/// What a shell gives for a command that a signal ended.
-constexpr int signal_base = 128;
 
 bool is_down(ActiveState state) {
     return graph::is_down(static_cast<graph::Activity>(state));
@@ -42,7 +41,7 @@ int Engine::Impl::exit_code(const Unit& unit) {
     if (!data.main_exit)
         return 1;
     if (data.main_exit->is_signal())
-        return signal_base + data.main_exit->status;
+        return base::signal_exit_base + data.main_exit->status;
     return data.main_exit->status != 0 ? data.main_exit->status : 1; // failed for another reason: a timeout, ExecStopPost=
 }
 
@@ -82,6 +81,8 @@ void Engine::Impl::container_follows(const Unit& unit, const Change& change, boo
 bool Engine::Impl::keeps_container(const Unit& unit) {
     if (unit.look_again != base::never)
         return true; // kept back by a rate limit, and tried again then
+    if (unit.timer && !unit.config->builtin)
+        return unit.timer->data().state == TimerState::Waiting; // what it has started counts by itself
     if (!unit.service || unit.config->builtin || is_down(unit.active))
         return false;
     return unit.service->data().state != ServiceState::Exited || !unit.service->data().guards.empty();

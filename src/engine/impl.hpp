@@ -131,6 +131,7 @@ struct Engine::Impl final : graph::World {
     bool may_elapse(const Unit& unit) const; ///< not when it is about to be stopped
     void timer_due(Unit& unit);
     void tell_timers(const Unit& unit); ///< those that start it
+    void tell_all_timers(bool (supervise::Timer::*changed)(Moment, const supervise::TimerContext&));
     void refresh_timer(Unit& unit); ///< after a new configuration or a restore
     void save_timer(const Unit& unit, Writer& io) const;
     static std::optional<supervise::Timer::Data> read_timer(Reader& io);

@@ -5,6 +5,8 @@
 #include "engine/codec.hpp"
 #include "engine/impl.hpp"
 
+#include <algorithm>
+
 namespace monoinit::engine {
 
 using graph::Atom;
@@ -79,15 +81,17 @@ void Engine::Impl::on(const StampRead& event) {
     if (event.wall.count() == 0 && unit->config->timer->persistent)
         effects_.emplace_back(WriteStamp{unit->id, now_.wall}); // from now on there is one to make up from
     change(*unit, ActiveState::Active);
-    if (unit->timer->data().state == TimerState::Elapsed || unit->timer->data().state == TimerState::Dead)
+    if (unit->timer->never_elapses())
         log(Severity::Warning, unit->id, brief(*unit) + ": will never elapse: all its times are past, or do not exist");
     follow_timer(*unit);
 }
 
 void Engine::Impl::follow_timer(Unit& unit) {
     touch(unit);
+    maybe_all_ended_ = true;
     const ActiveState after = supervise::active_state(unit.timer->data().state);
-    const ActiveState before = changes_.empty() || changes_.back().unit != unit.id ? unit.active : changes_.back().after;
+    const auto queued = std::find_if(changes_.rbegin(), changes_.rend(), [&](const Change& change) { return change.unit == unit.id; });
+    const ActiveState before = queued == changes_.rend() ? unit.active : queued->after;
     if (before != after)
         changes_.push_back({unit.id, before, after});
 }
@@ -135,25 +139,21 @@ void Engine::Impl::tell_timers(const Unit& unit) {
         }
 }
 
-void Engine::Impl::on(const ClockChanged&) {
+void Engine::Impl::tell_all_timers(bool (Timer::*changed)(Moment, const supervise::TimerContext&)) {
     units_.each([&](Unit& unit) {
         if (!unit.timer)
             return;
         touch(unit);
-        if (unit.timer->clock_changed(now_, timer_context(unit)))
+        if ((unit.timer.get()->*changed)(now_, timer_context(unit)))
             timer_due(unit);
     });
 }
 
+void Engine::Impl::on(const ClockChanged&) { tell_all_timers(&Timer::clock_changed); }
+
 void Engine::Impl::on(const ZoneChanged& event) {
     options_.zone = event.zone;
-    units_.each([&](Unit& unit) {
-        if (!unit.timer)
-            return;
-        touch(unit);
-        if (unit.timer->zone_changed(now_, timer_context(unit)))
-            timer_due(unit);
-    });
+    tell_all_timers(&Timer::zone_changed);
 }
 
 void Engine::Impl::refresh_timer(Unit& unit) {

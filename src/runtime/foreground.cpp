@@ -2,6 +2,7 @@
 #include "runtime/foreground.hpp"
 
 #include "base/fmt.hpp"
+#include "base/signals.hpp"
 #include "exec/spawn.hpp"
 
 #include <csignal>
@@ -72,7 +73,7 @@ void Foreground::drain() {
             link_->flush();
             if (exit->is_command && !told_) {
                 told_ = true;
-                ended_(exit->exit.is_signal() ? 128 + exit->exit.status : exit->exit.status, base::describe(exit->exit));
+                ended_(exit->exit.is_signal() ? base::signal_exit_base + exit->exit.status : exit->exit.status, base::describe(exit->exit));
             }
         } else if (std::holds_alternative<exec::GuardEmpty>(*report)) {
             link_->leave();

@@ -129,6 +129,13 @@ void Timer::elapsed(Moment now) {
     enter(TimerState::Running);
 }
 
+bool Timer::never_elapses() const {
+    if (data_.state != TimerState::Elapsed && data_.state != TimerState::Dead)
+        return false;
+    const auto& spans = section().spans;
+    return spans[static_cast<std::size_t>(TimerBase::UnitActive)].empty() && spans[static_cast<std::size_t>(TimerBase::UnitInactive)].empty();
+}
+
 void Timer::fail() { enter(TimerState::Failed); }
 
 void Timer::reset_failed() {

@@ -50,6 +50,8 @@ class Timer {
 
     /// When to look again; `never` unless it waits.
     Instant deadline(Moment now) const;
+    /// Nothing is left that could make it elapse, not even a start of its unit by others.
+    bool never_elapses() const;
     /// The next moment on both clocks, for people; unset when there is none.
     Moment next(Moment now) const;
 

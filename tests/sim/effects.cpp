@@ -21,6 +21,9 @@ void World::perform(const Effect& effect) {
         pending_.push_back({{}, engine::ConditionsChecked{check->unit, ok, !ok && assertion, ok ? "" : "ConditionPathExists=/x"}});
     } else if (const auto* mount = std::get_if<engine::CheckMount>(&effect)) {
         pending_.push_back({{}, engine::MountState{mount->unit, random_.chance(60), {}}});
+    } else if (const auto* stamp = std::get_if<engine::ReadStamp>(&effect)) {
+        const base::Duration ago = std::chrono::seconds(random_.below(20));
+        pending_.push_back({{}, engine::StampRead{stamp->unit, random_.chance(50) ? base::Duration{} : now_.wall - ago}});
     } else if (const auto* log = std::get_if<engine::Log>(&effect)) {
         said(*log);
     } else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect)) {

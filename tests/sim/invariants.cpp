@@ -157,6 +157,12 @@ void World::check_timers() {
     const Instant wake = engine_->next_deadline();
     for (const auto& [unit, seen] : units_) {
         const supervise::Service::Data* data = seen.status.service;
+        if (seen.status.timer != nullptr && !left_ && !stopping_) {
+            if (seen.status.next_elapse && seen.status.next_elapse.mono < wake)
+                fail(name_of(unit) + " elapses, and the engine does not know of it");
+            if (supervise::active_state(seen.status.timer->state) != seen.status.active)
+                fail(name_of(unit) + ": the timer and its unit are in different states");
+        }
         if (data == nullptr || left_)
             continue;
         const unit::ServiceSection& service = *seen.status.config->service;

@@ -1,5 +1,7 @@
 #include "random_units.hpp"
 
+#include "base/calendar.hpp"
+
 #include <array>
 
 namespace monoinit::sim {
@@ -16,10 +18,12 @@ UnitType type_at(std::size_t index) {
     switch (index % 10) {
     case 0:
         return UnitType::Target;
+    case 3:
+        return UnitType::Path; // not started by this version
     case 5:
         return UnitType::Mount;
     case 7:
-        return UnitType::Path; // not started by this version
+        return UnitType::Timer;
     case 9:
         return UnitType::Target;
     default:
@@ -111,6 +115,28 @@ void random_service(Random& random, unit::UnitConfig& config) {
         config.kill.edit().send_sighup = true;
 }
 
+void random_timer(Random& random, unit::UnitConfig& config) {
+    static const auto calendar = [] {
+        base::TimeZones zones(nullptr, "");
+        return std::make_shared<const base::Calendar>(*base::Calendar::parse("*:*:0/7", zones));
+    }();
+    unit::TimerSection& timer = config.timer.edit();
+    for (auto& spans : timer.spans)
+        if (random.chance(30))
+            spans.push_back(std::chrono::milliseconds(random.below(5000)));
+    if (random.chance(40))
+        timer.calendars.push_back(calendar);
+    timer.persistent = random.chance(30);
+    timer.on_clock_change = random.chance(10);
+    timer.on_timezone_change = random.chance(10);
+    timer.remain_after_elapse = random.chance(70);
+    timer.defer_reactivation = random.chance(20);
+    if (random.chance(20))
+        timer.randomized_delay = 1s;
+    if (random.chance(20))
+        timer.randomized_offset = 3s;
+}
+
 } // namespace
 
 std::string unit_name(std::size_t index) {
@@ -124,9 +150,13 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
         Build build(unit_name(i), type_at(i));
         for (std::size_t n = random.below(density * 2 + 1); n > 0; n--)
             build.dep(kinds[random.below(kinds.size())], unit_name(random.below(count + (random.chance(5) ? 2 : 0))));
+        if (type_at(i) == UnitType::Timer)
+            build.dep(DependencyKind::Triggers, unit_name(random.below(count)));
         build.with([&](unit::UnitConfig& config) {
             if (config.type == UnitType::Service)
                 random_service(random, config);
+            if (config.type == UnitType::Timer)
+                random_timer(random, config);
             if (config.type == UnitType::Mount)
                 config.mount.edit().where = "/mnt";
             unit::UnitSection& section = config.unit;

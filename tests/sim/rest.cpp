@@ -54,6 +54,8 @@ void World::check_rest() const {
         return;
     const bool timed = std::ranges::any_of(units_, [](const auto& row) {
         const supervise::Service::Data* data = row.second.status.service;
+        if (row.second.status.timer != nullptr && is_up(row.second.status))
+            return true;
         return data != nullptr && is_up(row.second.status) &&
                (data->runtime_deadline != base::never || data->watchdog_deadline != base::never || data->retry_deadline != base::never);
     });

@@ -65,6 +65,8 @@ void World::step() {
         feed(engine::ResetFailed{unit});
     } else if (dice < 988 && manners_.reloads)
         reload();
+    else if (dice < 992)
+        set_clock();
     else if (dice < 998)
         crash();
     else if (random_.chance(20))
@@ -170,6 +172,17 @@ void World::pass_time() {
             fail("a deadline that has passed does not go away");
         feed(engine::Tick{});
     }
+}
+
+/// Somebody sets the wall clock, or moves to another zone.
+void World::set_clock() {
+    coverage_.marks["clock set"]++;
+    if (random_.chance(30)) {
+        auto zone = base::TimeZone::from_rule(random_.chance(50) ? "JST-9" : "UTC0");
+        return feed(engine::ZoneChanged{std::make_shared<const base::TimeZone>(std::move(*zone))});
+    }
+    now_.wall += std::chrono::seconds(random_.below(200)) - 100s;
+    feed(engine::ClockChanged{});
 }
 
 /// Another version of some units; some are gone.

@@ -61,6 +61,7 @@ class World {
     void make_quiet();
     bool tell_what_is_awaited();
     void shut_down();
+    void set_clock();
     void reload();
     void crash();
     void pass_time();

@@ -215,6 +215,25 @@ TEST_CASE("exit_when_done: the container ends when all units have") {
     }
 }
 
+TEST_CASE("exit_when_done: a timer that will elapse keeps the container, one that cannot does not") {
+    FakeShell world(when_done());
+    auto timer = std::make_shared<monoinit::unit::UnitConfig>();
+    timer->name = "job.timer";
+    timer->names = {timer->name};
+    timer->type = monoinit::unit::UnitType::Timer;
+    timer->load_state = monoinit::unit::LoadState::Loaded;
+    timer->timer.edit().spans[static_cast<std::size_t>(monoinit::unit::TimerBase::Active)] = {10s};
+    timer->unit.dependencies.push_back({monoinit::unit::DependencyKind::Triggers, monoinit::unit::Origin::Implicit, 0, 0, "job.service"});
+    world.load({target("default").wants("job.timer").after("job.timer"), service("job").oneshot(false), timer});
+    world.programs["job"].exits = 0;
+    world.boot("default.target");
+    CHECK_FALSE(world.ending);
+    world.advance(9s);
+    CHECK_FALSE(world.ending);
+    world.advance(2s);
+    CHECK(world.left == 0);
+}
+
 TEST_CASE("exit_when_done: the status is that of the first that failed and stayed so") {
     FakeShell world(when_done());
     world.load({target("default").wants("a").wants("b").wants("c"), service("a"), service("b"), service("c")});

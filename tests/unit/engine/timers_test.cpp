@@ -53,6 +53,22 @@ TEST_CASE("a timer starts its service each time it elapses") {
     CHECK(starts_of(shell, "job") == before);
 }
 
+TEST_CASE("a timer that only follows its unit is not said to never elapse") {
+    unit::TimerSection follows;
+    follows.spans[static_cast<std::size_t>(unit::TimerBase::UnitActive)] = {10min};
+    FakeShell shell;
+    shell.load({service("job").oneshot(false), timer("job", nullptr, "job.service", false, follows), service("late").oneshot(false),
+                timer("late", "2001-01-01", "late.service")});
+    shell.programs["job"].exits = 0;
+    shell.start("job.timer");
+    CHECK_FALSE(shell.said("never elapse"));
+    CHECK(shell.sub("job.timer") == "elapsed");
+    shell.start("job");
+    CHECK(shell.sub("job.timer") == "waiting");
+    shell.start("late.timer");
+    CHECK(shell.said("never elapse"));
+}
+
 TEST_CASE("while the service runs the timer waits for it") {
     FakeShell shell;
     shell.load({service("job").oneshot(false), timer("job", "*:0/10", "job.service")});
