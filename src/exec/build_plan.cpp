@@ -20,8 +20,6 @@ namespace {
 // clang-format off
 constexpr std::array<std::string_view, unit::directory_kinds> directory_variables{
     "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY"};
-constexpr std::array<std::string_view, unit::directory_kinds> directory_directives{
-    "RuntimeDirectory=", "StateDirectory=", "CacheDirectory=", "LogsDirectory=", "ConfigurationDirectory="};
 constexpr auto never_inherited = std::to_array<std::string_view>({
     "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "CREDENTIALS_DIRECTORY", "SYSTEMD_EXEC_PID",
     "MANAGERPID"});
@@ -258,9 +256,10 @@ class Builder {
         if (!credentials_directory_.empty())
             set("CREDENTIALS_DIRECTORY", credentials_directory_, "credentials");
         for (std::size_t i = 0; i < unit::directory_kinds; i++) {
-            const auto paths = directory_paths(exec_, static_cast<unit::DirectoryKind>(i), manager_);
+            const auto kind = static_cast<unit::DirectoryKind>(i);
+            const auto paths = directory_paths(exec_, kind, manager_);
             if (!paths.empty())
-                set(directory_variables[i], base::join(paths, ":"), directory_directives[i]);
+                set(directory_variables[i], base::join(paths, ":"), std::string(traits(stage_of(kind)).directive) + "=");
         }
         for (const std::string& name : exec_.pass_environment)
             if (const auto value = find_variable(manager_.environment, name))

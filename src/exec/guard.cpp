@@ -31,10 +31,11 @@ std::vector<int> kept_descriptors(const Plan& plan, const GuardDescriptors& desc
 
 /// People see it in ps(1), and the logger knows by it whose messages it reads (log/attribution.hpp).
 void set_guard_title(std::string_view unit) {
-    char title[7 + unit::name_limit + 1] = "guard: ";
-    const std::size_t size = std::min(unit.size(), sizeof title - 8);
-    std::memcpy(title + 7, unit.data(), size);
-    sys::set_title(std::string_view(title, 7 + size));
+    char title[sys::guard_title.size() + unit::name_limit];
+    const std::size_t size = std::min(unit.size(), unit::name_limit);
+    std::memcpy(title, sys::guard_title.data(), sys::guard_title.size());
+    std::memcpy(title + sys::guard_title.size(), unit.data(), size);
+    sys::set_title(std::string_view(title, sys::guard_title.size() + size));
 }
 
 template <std::size_t N>

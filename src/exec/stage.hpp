@@ -2,6 +2,8 @@
 // The steps between the decision to run a command and its execve(): one Stage a step, one row a stage. The exit statuses
 // are those of systemd.exec(5), "Process Exit Codes". Tested by tests/unit/exec.
 
+#include "unit/config.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -70,6 +72,12 @@ static_assert(stages_in_order());
 constexpr const StageTraits& traits(Stage stage) {
     const auto index = static_cast<std::size_t>(stage);
     return stage_traits[index < stage_traits.size() ? index : 0];
+}
+
+constexpr Stage stage_of(unit::DirectoryKind kind) {
+    constexpr Stage stages[unit::directory_kinds] = {Stage::RuntimeDirectory, Stage::StateDirectory, Stage::CacheDirectory,
+                                                     Stage::LogsDirectory, Stage::ConfigurationDirectory};
+    return stages[static_cast<std::size_t>(kind)];
 }
 
 constexpr int exit_status_of(Stage stage) { return traits(stage).exit_status; }

@@ -26,15 +26,11 @@ StartOutcome failed(Stage stage, const base::Error& error) {
     return StartOutcome{0, {stage, error.errnum}, error.what};
 }
 
-constexpr Stage directory_stages[unit::directory_kinds] = {Stage::RuntimeDirectory, Stage::StateDirectory,
-                                                           Stage::CacheDirectory, Stage::LogsDirectory,
-                                                           Stage::ConfigurationDirectory};
-
 std::optional<StartOutcome> make_directories(const Plan& plan) {
     for (const DirectoryPlan& directory : plan.directories)
         if (const base::Result<void> made = make_directory(directory, plan.directory_uid, plan.directory_gid);
             !made)
-            return failed(directory_stages[static_cast<std::size_t>(directory.kind)], made.error());
+            return failed(stage_of(directory.kind), made.error());
     return std::nullopt;
 }
 

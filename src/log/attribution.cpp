@@ -3,6 +3,7 @@
 #include "log/attribution.hpp"
 
 #include "sys/proc.hpp"
+#include "sys/process_title.hpp"
 
 namespace monoinit::log {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 constexpr int highest_tree = 64;
 constexpr std::size_t most_known = 256;
 constexpr base::Duration kept_for = std::chrono::milliseconds(200); ///< shorter than a pid takes to come round
-constexpr std::string_view guard_title = "guard: ";
 
 } // namespace
 
@@ -19,8 +19,8 @@ std::string Attribution::find(pid_t pid) const {
         const Facts facts = look_(pid);
         // A name without its end did not fit the room that argv and environment leave for titles.
         if (facts.parent == init_)
-            return facts.uid == init_uid_ && facts.title.starts_with(guard_title) && facts.title.ends_with(".service")
-                       ? facts.title.substr(guard_title.size())
+            return facts.uid == init_uid_ && facts.title.starts_with(sys::guard_title) && facts.title.ends_with(".service")
+                       ? facts.title.substr(sys::guard_title.size())
                        : "";
         pid = facts.parent;
     }

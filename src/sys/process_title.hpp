@@ -6,6 +6,9 @@
 
 namespace monoinit::sys {
 
+/// What a guard's title begins with; the name of its unit follows.
+inline constexpr std::string_view guard_title = "guard: ";
+
 /// Once, first thing in main(): remembers where the kernel looks for the command line.
 void remember_title_area(int argc, char** argv);
 const void* title_area(); ///< null when it is not known
