@@ -310,6 +310,8 @@ void Runtime::boot() {
     tell_origin();
     mark_booted();
     forget_old_credentials();
+    if (!dir_.path.empty())
+        forget_old_transient_units();
     log_->start(dir_.logs, config_.syslog_sockets, log_config(config_));
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
@@ -333,8 +335,6 @@ void Runtime::boot() {
         say_what_is_not_enabled();
 }
 
-/// Those of an earlier start of this container, where the runtime directory is on a disk. Out of the way at once, removed
-/// while we go on.
 std::string Runtime::transient_directory() const { return dir_.path.empty() ? std::string() : dir_.path + "/transient"; }
 
 /// Units of a former start of the container, where the directory is not fresh.
@@ -349,10 +349,10 @@ void Runtime::forget_old_transient_units() {
     loader_->rescan();
 }
 
+/// Those of an earlier start of this container, where the runtime directory is on a disk. Out of the way at once, removed
+/// while we go on.
 void Runtime::forget_old_credentials() {
     const std::string old = manager_.credentials_root + ".old";
-    if (!dir_.path.empty())
-        forget_old_transient_units();
     if (!dir_.path.empty() && (::rename(manager_.credentials_root.c_str(), old.c_str()) == 0 || errno == ENOTEMPTY))
         probes_->start(exec::probe_remove_trees({old}), sys::now(), boot_probe_limit, [](const std::optional<std::string>&) {});
 }

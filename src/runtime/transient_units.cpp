@@ -100,10 +100,12 @@ void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, con
     runtime_.look_at_unit_files();
     const base::UnitId unit = runtime_.load(request.name);
     const auto state = unit ? runtime_.engine().status(unit).config->load_state : unit::LoadState::NotFound;
-    if (state != unit::LoadState::Loaded)
+    if (state != unit::LoadState::Loaded) {
+        ::unlink(path.c_str());
         return server_->fail(ticket, base::fail(base::Errc::Invalid, unit && !runtime_.engine().status(unit).config->load_error.empty()
                                                                          ? runtime_.engine().status(unit).config->load_error
                                                                          : "the unit could not be loaded"));
+    }
     if (const auto refusal = privileged ? std::nullopt : refuse_own(request.name, peer)) {
         ::unlink(path.c_str());
         runtime_.forget_unit(unit);
