@@ -2,6 +2,8 @@
 // start job. A timer's job ends at once, but for Persistent=: when it last elapsed stands in a file, which the shell reads.
 // Tested by tests/unit/engine/timers_test.cpp.
 
+#include "base/fmt.hpp"
+#include "base/time.hpp"
 #include "engine/codec.hpp"
 #include "engine/impl.hpp"
 
@@ -28,6 +30,7 @@ template <class Codec, class D> void timer_fields(Codec& io, D& data) {
     io(4, data.next_mono);
     io(5, data.started);
     io(6, data.draws);
+    io(7, data.recent_starts);
 }
 
 } // namespace
@@ -75,8 +78,15 @@ void Engine::Impl::on(const StampRead& event) {
     if (!expected)
         return;
     touch(*unit);
-    unit->timer = std::make_unique<Timer>(unit->config);
-    unit->timer->start(event.wall, now_, timer_context(*unit));
+    if (!unit->timer)
+        unit->timer = std::make_unique<Timer>(unit->config);
+    if (!unit->timer->start(event.wall, now_, timer_context(*unit))) {
+        unit->failure = fmt::format("started too often: {} times in {}", unit->config->unit.start_limit.burst,
+                                    base::format_time_span(unit->config->unit.start_limit.interval));
+        log(Severity::Error, unit->id, brief(*unit) + ": not started: " + unit->failure);
+        follow_timer(*unit);
+        return finish(*unit, JobResult::Failed, unit->failure);
+    }
     unit->invocation = ++last_invocation_;
     if (event.wall.count() == 0 && unit->config->timer->persistent)
         effects_.emplace_back(WriteStamp{unit->id, now_.wall}); // from now on there is one to make up from

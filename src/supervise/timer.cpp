@@ -2,6 +2,7 @@
 #include "supervise/timer.hpp"
 
 #include "base/enum_names.hpp"
+#include "supervise/start_limit.hpp"
 
 #include <algorithm>
 
@@ -61,17 +62,28 @@ ActiveState active_state(TimerState state) {
 
 // ---- what is asked of it --------------------------------------------------------------------------------------------
 
-void Timer::start(Duration stamp, Moment now, const TimerContext& context) {
+void Timer::begin_anew() {
+    std::vector<Instant> starts = std::move(data_.recent_starts);
     data_ = {};
+    data_.recent_starts = std::move(starts);
+}
+
+bool Timer::start(Duration stamp, Moment now, const TimerContext& context) {
+    begin_anew();
+    if (!count_start(config_->unit.start_limit, data_.recent_starts, now.mono)) {
+        fail();
+        return false;
+    }
     data_.started = now;
     if (stamp.count() > 0 && stamp < now.wall) // one from the future is of a clock that was wrong
         data_.last_trigger.wall = stamp;
     enter_waiting(now, context);
+    return true;
 }
 
 void Timer::stop() {
     const Moment last = data_.last_trigger;
-    data_ = {};
+    begin_anew();
     data_.last_trigger = last;
 }
 
@@ -139,6 +151,7 @@ bool Timer::never_elapses() const {
 void Timer::fail() { enter(TimerState::Failed); }
 
 void Timer::reset_failed() {
+    data_.recent_starts.clear();
     if (data_.state == TimerState::Failed)
         enter(TimerState::Dead);
 }

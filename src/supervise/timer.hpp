@@ -33,7 +33,8 @@ class Timer {
 
     void replace_config(std::shared_ptr<const unit::UnitConfig> config) { config_ = std::move(config); }
     /// `stamp`: when it last elapsed in an earlier life (Persistent=), 0 = unknown.
-    void start(base::Duration stamp, Moment now, const TimerContext& context);
+    /// False: its start limit is hit, and it has failed.
+    bool start(base::Duration stamp, Moment now, const TimerContext& context);
     void stop();
     /// The unit it starts has changed, or what was to start it is over.
     void trigger_changed(Moment now, const TimerContext& context);
@@ -62,13 +63,15 @@ class Timer {
         Instant next_mono = base::never;     ///< of the spans
         Moment started;                      ///< when the timer was
         std::uint32_t draws = 0;             ///< random delays so far
+        std::vector<Instant> recent_starts;  ///< within StartLimitIntervalSec=
 
         bool operator==(const Data&) const = default;
     };
     const Data& data() const { return data_; }
-    void restore(Data data) { data_ = data; }
+    void restore(Data data) { data_ = std::move(data); }
 
   private:
+    void begin_anew();
     void enter(TimerState state) { data_.state = state; }
     void enter_waiting(Moment now, const TimerContext& context);
     std::optional<base::Duration> next_calendar(Moment now, const TimerContext& context) const;

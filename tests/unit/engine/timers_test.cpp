@@ -69,6 +69,23 @@ TEST_CASE("a timer that only follows its unit is not said to never elapse") {
     CHECK(shell.said("never elapse"));
 }
 
+TEST_CASE("a timer that is started too often fails, until somebody resets it") {
+    FakeShell shell;
+    auto often = std::make_shared<unit::UnitConfig>(*timer("job", "*:0/10", "job.service"));
+    often->unit.start_limit = {.interval = 10s, .burst = 2};
+    shell.load({service("job").oneshot(false), often});
+    for (int i = 0; i < 2; i++) {
+        CHECK(shell.result(shell.start("job.timer")) == graph::JobResult::Done);
+        shell.stop("job.timer");
+    }
+    CHECK(shell.result(shell.start("job.timer")) == graph::JobResult::Failed);
+    CHECK(shell.sub("job.timer") == "failed");
+    CHECK(shell.said("started too often: 2 times in 10s"));
+    shell.feed(engine::ResetFailed{shell.id("job.timer")});
+    CHECK(shell.result(shell.start("job.timer")) == graph::JobResult::Done);
+    CHECK(shell.sub("job.timer") == "waiting");
+}
+
 TEST_CASE("while the service runs the timer waits for it") {
     FakeShell shell;
     shell.load({service("job").oneshot(false), timer("job", "*:0/10", "job.service")});
