@@ -30,6 +30,25 @@ template <std::vector<std::string> Options::*Member> void list(Options& options,
             (options.*Member).emplace_back(item);
 }
 
+// The same for journalctl's.
+template <bool JournalOptions::*Member> void mark(Options& options, std::string_view) { options.journal.*Member = true; }
+template <std::string JournalOptions::*Member> void word(Options& options, std::string_view value) { options.journal.*Member = value; }
+template <std::optional<std::string> JournalOptions::*Member> void perhaps(Options& options, std::string_view value) {
+    options.journal.*Member = std::string(value);
+}
+template <std::vector<std::string> JournalOptions::*Member> void each(Options& options, std::string_view value) {
+    for (const std::string_view item : base::split(value, ','))
+        if (!item.empty())
+            (options.journal.*Member).emplace_back(item);
+}
+
+/// "10", "+3", "-1", "all" or the id of a boot: what may follow an option whose argument is optional.
+bool may_be_argument(std::string_view text) {
+    const std::string_view digits = text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;
+    const auto all_of = [&](std::string_view set) { return !digits.empty() && digits.find_first_not_of(set) == std::string_view::npos; };
+    return text == "all" || all_of("0123456789") || (digits.size() >= 32 && all_of("0123456789abcdef-"));
+}
+
 /// As they are: a setting may hold commas.
 template <std::vector<std::string> Options::*Member> void add(Options& options, std::string_view value) { (options.*Member).emplace_back(value); }
 
@@ -63,16 +82,52 @@ constexpr auto rows = std::to_array<OptionRow>({
     {"kill-whom",     0,  Argument::Required, I | S,     text<&Options::whom>,          "main, control or all processes"},
     {"kill-who",      0,  Argument::Required, S,         text<&Options::whom>,          ""},
     {"job-mode",      0,  Argument::Required, I | S,     text<&Options::job_mode>,      "replace, fail, isolate, flush, ignore-dependencies …"},
-    {"lines",        'n', Argument::Required, I | S | J, maybe<&Options::lines>,        "how many lines of the log"},
+    {"lines",        'n', Argument::Required, I | S,     maybe<&Options::lines>,        "how many lines of the log"},
+    {"lines",        'n', Argument::Optional, J,         maybe<&Options::lines>,        "the last N lines (10), or all; +N: the first"},
     {"follow",       'f', Argument::None,     I | J,     flag<&Options::follow>,        "keep printing the log"},
     {"unit",         'u', Argument::Required, J,         list<&Options::units>,         "UNIT whose log to print"},
-    {"output",       'o', Argument::Required, I | S | J, output,                        "cat, short or json"},
+    {"output",       'o', Argument::Required, I | S | J, output,                        "form of the lines: short, short-iso, with-unit, cat, json, export, verbose …"},
     {"type",         't', Argument::Required, I | S,     list<&Options::types>,         "units of this type only"},
     {"state",         0,  Argument::Required, I | S,     list<&Options::states>,        "units in this state only"},
     {"failed",        0,  Argument::None,     I | S,     flag<&Options::failed>,        "failed units only"},
     {"masked",        0,  Argument::None,     I,         flag<&Options::masked>,        "list: machine units that are masked, and why"},
     {"reverse",      'r', Argument::None,     I | S,     flag<&Options::reverse>,       "list-dependencies: who needs it"},
-    {"reverse",      'r', Argument::None,     J,         nullptr,                       ""},
+    {"reverse",      'r', Argument::None,     J,         flag<&Options::reverse>,       "newest first"},
+    {"identifier",   't', Argument::Required, J,         each<&JournalOptions::identifiers>, "lines of this SYSLOG_IDENTIFIER"},
+    {"exclude-identifier", 'T', Argument::Required, J,   each<&JournalOptions::not_identifiers>, "but not of this one"},
+    {"priority",     'p', Argument::Required, J,         word<&JournalOptions::priority>, "LEVEL or FROM..TO: err, warning, 3 …"},
+    {"priority",      0,  Argument::Required, I,         word<&JournalOptions::priority>, "logs: LEVEL or FROM..TO: err, warning, 3 …"},
+    {"facility",      0,  Argument::Required, J,         each<&JournalOptions::facilities>, "syslog facilities, by name or number"},
+    {"grep",         'g', Argument::Required, I | J,     word<&JournalOptions::grep>,   "logs: lines that match a regular expression"},
+    {"case-sensitive", 0, Argument::Optional, J,         [](Options& o, std::string_view v) { o.journal.case_sensitive = v.empty() ? "yes" : v; }, "of --grep; otherwise a pattern without capitals ignores case"},
+    {"since",        'S', Argument::Required, I | J,     word<&JournalOptions::since>,  "logs: from this time on: \"10:30\", yesterday, -2h …"},
+    {"until",        'U', Argument::Required, I | J,     word<&JournalOptions::until>,  "logs: up to this time"},
+    {"boot",         'b', Argument::Optional, I | J,     perhaps<&JournalOptions::boot>, "logs: this start of the container, -1 the one before, or an ID"},
+    {"this-run",      0,  Argument::None,     I,         mark<&JournalOptions::this_run>, "logs: since the unit was last started"},
+    {"around",        0,  Argument::Required, I,         word<&JournalOptions::around>, "logs: what everybody said around the last failure of the units, or around a time"},
+    {"list-boots",    0,  Argument::None,     J,         mark<&JournalOptions::list_boots>, "starts of the container"},
+    {"dmesg",        'k', Argument::None,     J,         mark<&JournalOptions::kernel>, "lines of the kernel: none in a container"},
+    {"output-fields", 0,  Argument::Required, J,         each<&JournalOptions::output_fields>, "fields that verbose, export and json print"},
+    {"field",        'F', Argument::Required, J,         word<&JournalOptions::field>,  "all values that a field has"},
+    {"fields",       'N', Argument::None,     J,         mark<&JournalOptions::list_fields>, "names of all fields"},
+    {"cursor",       'c', Argument::Required, J,         word<&JournalOptions::cursor>, "begin with this line"},
+    {"after-cursor",  0,  Argument::Required, J,         word<&JournalOptions::after_cursor>, "begin after this line"},
+    {"cursor-file",   0,  Argument::Required, J,         word<&JournalOptions::cursor_file>, "begin after the line this file names, and note there the last one"},
+    {"show-cursor",   0,  Argument::None,     J,         mark<&JournalOptions::show_cursor>, "print the last line's cursor"},
+    {"utc",           0,  Argument::None,     J,         mark<&JournalOptions::utc>,    "times in UTC"},
+    {"directory",    'D', Argument::Required, I | J,     word<&JournalOptions::directory>, "logs: read the log store in DIR"},
+    {"disk-usage",    0,  Argument::None,     J,         mark<&JournalOptions::disk_usage>, "what the log store takes"},
+    {"vacuum-size",   0,  Argument::Required, J,         perhaps<&JournalOptions::vacuum_size>, "remove old files down to SIZE"},
+    {"vacuum-time",   0,  Argument::Required, J,         perhaps<&JournalOptions::vacuum_time>, "remove files older than SPAN"},
+    {"vacuum-files",  0,  Argument::Required, J,         perhaps<&JournalOptions::vacuum_files>, "remove old files down to a number"},
+    {"rotate",        0,  Argument::None,     J,         mark<&JournalOptions::rotate>, "begin a new file"},
+    {"sync",          0,  Argument::None,     J,         mark<&JournalOptions::sync>,   "wait until all lines are in the store"},
+    {"flush",         0,  Argument::None,     J,         mark<&JournalOptions::sync>,   ""},
+    {"relinquish-var", 0, Argument::None,     J,         mark<&JournalOptions::sync>,   ""},
+    {"smart-relinquish-var", 0, Argument::None, J,       mark<&JournalOptions::sync>,   ""},
+    {"header",        0,  Argument::None,     J,         mark<&JournalOptions::header>, "facts about the files of the store"},
+    {"verify",        0,  Argument::None,     J,         mark<&JournalOptions::verify>, "check the files of the store"},
+    {"user-unit",     0,  Argument::Required, J,         mark<&JournalOptions::user_unit>, ""},
     {"after",         0,  Argument::None,     I | S,     flag<&Options::after>,         "list-dependencies: what it is ordered after"},
     {"before",        0,  Argument::None,     I | S,     flag<&Options::before>,        "list-dependencies: what is ordered after it"},
     {"preset-mode",   0,  Argument::Required, I | S,     text<&Options::preset_mode>,   "full, enable-only or disable-only"},
@@ -124,11 +179,13 @@ constexpr auto rows = std::to_array<OptionRow>({
     {"message",       0,  Argument::Required, S,         nullptr, ""},
     {"timestamp",     0,  Argument::Required, S,         nullptr, ""},
     {"dry-run",       0,  Argument::None,     S,         flag<&Options::dry_run>, ""},
-    {"boot",         'b', Argument::None,     J,         nullptr, ""},
     {"pager-end",    'e', Argument::None,     J,         nullptr, ""},
     {"catalog",      'x', Argument::None,     J,         nullptr, ""},
-    {"no-hostname",   0,  Argument::None,     J,         nullptr, ""},
-    {"no-tail",       0,  Argument::None,     J,         nullptr, ""},
+    {"no-hostname",   0,  Argument::None,     J,         mark<&JournalOptions::no_hostname>, ""},
+    {"no-tail",       0,  Argument::None,     J,         mark<&JournalOptions::no_tail>, ""},
+    {"merge",        'm', Argument::None,     J,         nullptr, ""},
+    {"no-full",       0,  Argument::None,     J,         nullptr, ""},
+    {"truncate-newline", 0, Argument::None,   J,         nullptr, ""},
 });
 // clang-format on
 
@@ -217,6 +274,8 @@ class Parser {
                 return usage(program_, "option '--" + std::string(row.name) + "' requires an argument");
             value = arguments_[++at_];
         }
+        if (row.argument == Argument::Optional && !value && at_ + 1 < arguments_.size() && may_be_argument(arguments_[at_ + 1]))
+            value = arguments_[++at_];
         if (row.set != nullptr)
             row.set(line_.options, value.value_or(std::string_view()));
         return {};

@@ -14,6 +14,16 @@ namespace monoinit::cli {
 
 enum class Face : unsigned char { Initctl, Systemctl, Journalctl };
 
+/// What journalctl and `initctl logs` ask of the log.
+struct JournalOptions {
+    std::vector<std::string> identifiers, not_identifiers, facilities, output_fields;
+    std::string priority, grep, case_sensitive, since, until, cursor, after_cursor, cursor_file, field, directory, around;
+    std::optional<std::string> boot; ///< "" = this one
+    std::optional<std::string> vacuum_size, vacuum_time, vacuum_files;
+    bool list_boots = false, list_fields = false, disk_usage = false, rotate = false, sync = false, header = false, utc = false, kernel = false,
+         show_cursor = false, no_hostname = false, no_tail = false, this_run = false, user_unit = false, verify = false;
+};
+
 struct Options {
     std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
     std::string iterations, base_time; ///< calendar
@@ -24,6 +34,7 @@ struct Options {
     bool save = false, wait_for_end = false;
     bool plan = false, devcontainer = false; ///< shutdown, ports
     std::optional<std::string> timeout, lines, exit_code;
+    JournalOptions journal;
     unsigned force = 0;
     bool json = false, quiet = false, no_block = false, full = false, legend = true, plain = false, all = false, failed = false;
     bool value = false, now = false, runtime = false, reload = true, portable = false, any = false, follow = false,
@@ -31,7 +42,8 @@ struct Options {
          systemctl = false, dry_run = false, pager = true;
 };
 
-enum class Argument : unsigned char { None, Required };
+/// Optional: joined with the option, or the next word where it can be nothing else (a number, a boot).
+enum class Argument : unsigned char { None, Required, Optional };
 
 struct OptionRow {
     std::string_view name; ///< "no-block"

@@ -15,19 +15,25 @@
 
 namespace monoinit::config {
 
-enum class LogFormat : std::uint8_t { Text, Json };
+enum class LogFormat : std::uint8_t { Text, Json, Plain, Export };
+/// journald's Storage=. Auto: where log_dir or /var/log/monoinit is there, on disk; else in the runtime directory.
+enum class Storage : std::uint8_t { Auto, Persistent, Volatile, None };
 /// Where services' lines go while CMD has the terminal. Auto: to the store then, to stdout otherwise.
 enum class LogsTo : std::uint8_t { Auto, Stdout, Store };
 enum class Color : std::uint8_t { Auto, Always, Never };
 
-inline constexpr std::string_view default_config_path = "/etc/monoinit/monoinit.toml";
+inline constexpr std::string_view default_config_path = "/etc/monoinit/monoinit.toml", default_log_dir = "/var/log/monoinit";
 
 struct InitConfig {
     std::string unit;      ///< boot target; empty: default.target
     std::string unit_path; ///< empty: systemd's search path
     std::string config{default_config_path};
-    std::string log_dir;   ///< empty: volatile
-    std::optional<std::uint64_t> log_max; ///< bytes a unit; unset: by the place
+    std::string log_dir;   ///< empty: default_log_dir, or volatile
+    Storage log_storage = Storage::Auto;
+    std::optional<std::uint64_t> log_max, log_keep_free, log_max_file; ///< bytes; unset: by the place
+    std::uint32_t log_max_files = 100;
+    base::Duration log_max_age{}, log_max_file_age{}; ///< 0: any
+    bool log_compress = true;
     std::string socket;    ///< empty: "control" in the runtime directory
     LogFormat log_format = LogFormat::Text;
     LogsTo logs = LogsTo::Auto;

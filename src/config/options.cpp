@@ -71,6 +71,19 @@ struct Size {
     static std::string show(const Type& value) { return value ? std::to_string(*value) : ""; }
 };
 
+struct Count {
+    using Type = std::uint32_t;
+    static constexpr Kind kind = Kind::Size;
+    static Result<Type> parse(std::string_view text) {
+        Type number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{} || end != text.data() + text.size())
+            return fail(Errc::Invalid, "not a number");
+        return number;
+    }
+    static std::string show(const Type& value) { return std::to_string(value); }
+};
+
 struct List {
     using Type = std::vector<std::string>;
     static constexpr Kind kind = Kind::List;
@@ -89,7 +102,11 @@ struct List {
 
 template <class E> struct EnumTable;
 template <> struct EnumTable<LogFormat> {
-    static constexpr auto names = base::enum_names<LogFormat>({{LogFormat::Text, "text"}, {LogFormat::Json, "json"}});
+    static constexpr auto names = base::enum_names<LogFormat>({{LogFormat::Text, "text"}, {LogFormat::Json, "json"}, {LogFormat::Plain, "plain"}, {LogFormat::Export, "journal-export"}});
+};
+template <> struct EnumTable<Storage> {
+    static constexpr auto names = base::enum_names<Storage>(
+        {{Storage::Auto, "auto"}, {Storage::Persistent, "persistent"}, {Storage::Volatile, "volatile"}, {Storage::None, "none"}});
 };
 template <> struct EnumTable<LogsTo> {
     static constexpr auto names = base::enum_names<LogsTo>(
@@ -129,10 +146,17 @@ constexpr auto table = std::to_array<Option>({
     row<Text, &InitConfig::unit>("unit", "TARGET", "Unit to start at boot instead of default.target."),
     row<Text, &InitConfig::unit_path>("unit_path", "DIR[:DIR…]", "Where unit files are looked for; a trailing ':' adds systemd's places. SYSTEMD_UNIT_PATH is honoured too."),
     row<Text, &InitConfig::config>("config", "FILE", "The configuration file; it may be missing.", false),
-    row<Text, &InitConfig::log_dir>("log_dir", "DIR", "Where logs are kept. Not honoured by this version: recent lines are kept in memory."),
-    row<Size, &InitConfig::log_max>("log_max", "SIZE", "Most that is kept of each unit's log. Not honoured by this version either."),
+    row<Text, &InitConfig::log_dir>("log_dir", "DIR", "Where the log store is; a volume keeps logs over restarts of the container. Unset: /var/log/monoinit where that is there, else the runtime directory."),
+    row<Choice<Storage>, &InitConfig::log_storage>("log_storage", "auto|persistent|volatile|none", "journald's Storage=: whether lines are stored, and where. none: the recent ones, in memory."),
+    row<Size, &InitConfig::log_max>("log_max", "SIZE", "SystemMaxUse=: most that the log store may take. Unset: 16M in the runtime directory, else 256M, at most a tenth of the file system."),
+    row<Size, &InitConfig::log_keep_free>("log_keep_free", "SIZE", "SystemKeepFree=: what the log store leaves free of its file system. Unset: 256M, at most a twentieth."),
+    row<Size, &InitConfig::log_max_file>("log_max_file", "SIZE", "SystemMaxFileSize=: where a file of the log store ends. Unset: 8M, at most an eighth of log_max."),
+    row<Count, &InitConfig::log_max_files>("log_max_files", "NUMBER", "SystemMaxFiles=: how many files the log store may have; 0: any number."),
+    row<Span, &InitConfig::log_max_age>("log_max_age", "SPAN", "MaxRetentionSec=: older files of the log store are removed; 0: only for space."),
+    row<Span, &InitConfig::log_max_file_age>("log_max_file_age", "SPAN", "MaxFileSec=: a file of the log store ends after this time; 0: only by size."),
+    row<Bool, &InitConfig::log_compress>("log_compress", "yes|no", "Compress=: finished files of the log store are compressed."),
     row<Text, &InitConfig::socket>("socket", "PATH", "The control socket, instead of `control` in the runtime directory."),
-    row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json", "Form of the lines on stdout."),
+    row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json|plain|journal-export", "Form of the lines on stdout."),
     row<Choice<LogsTo>, &InitConfig::logs>("logs", "auto|stdout|store", "Where services' lines go; auto: to the store only while CMD has the terminal."),
     row<Choice<Color>, &InitConfig::log_color>("log_color", "auto|always|never", "Colours in the lines on stdout; auto: on a terminal, unless NO_COLOR or TERM=dumb."),
     row<Bool, &InitConfig::syslog_sockets>("syslog_sockets", "yes|no", "Make /dev/log and the journal's sockets, where they may be made and nobody answers there yet."),
@@ -165,7 +189,24 @@ static_assert(well_formed(), "each setting has a unique key, a value name and a 
 
 std::span<const Option> options() { return table; }
 
+namespace {
+
+/// Names of journald.conf(5) that the configuration file may use.
+constexpr std::pair<std::string_view, std::string_view> journald_names[] = {
+    {"Storage", "log_storage"}, {"SystemMaxUse", "log_max"}, {"SystemKeepFree", "log_keep_free"},
+    {"SystemMaxFileSize", "log_max_file"}, {"SystemMaxFiles", "log_max_files"}, {"MaxRetentionSec", "log_max_age"},
+    {"MaxFileSec", "log_max_file_age"}, {"Compress", "log_compress"},
+};
+
+} // namespace
+
 const Option* find_option(std::string_view key) {
+    constexpr std::string_view section = "Journal.";
+    if (key.starts_with(section))
+        key.remove_prefix(section.size());
+    for (const auto& [theirs, ours] : journald_names)
+        if (key == theirs)
+            key = ours;
     const auto* found = std::find_if(table.begin(), table.end(), [&](const Option& o) { return o.key == key; });
     return found == table.end() ? nullptr : found;
 }

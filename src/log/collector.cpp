@@ -2,6 +2,8 @@
 
 #include "log/collector.hpp"
 
+#include "log/stored_record.hpp"
+
 #include "base/fmt.hpp"
 #include "log/escape.hpp"
 #include "log/journal_entry.hpp"
@@ -50,6 +52,16 @@ bool is_memory_file(int fd) {
     return ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
+/// What the kernel says of a sender.
+std::string owner_fields(const ucred& sender) {
+    std::string fields;
+    if (sender.pid != 0) {
+        append_field(fields, "_UID", std::to_string(sender.uid));
+        append_field(fields, "_GID", std::to_string(sender.gid));
+    }
+    return fields;
+}
+
 } // namespace
 
 Collector::Collector(sys::EpollLoop& loop, Multiplexer& multiplexer, CollectorSockets sockets, Attribution attribution)
@@ -81,6 +93,7 @@ bool Collector::take_line(const Sender& sender, std::string_view line, Urgency u
     record.transport = sender.transport;
     record.facility = sender.facility;
     record.pid = sender.pid;
+    record.fields = sender.fields;
     record.unit = sender.unit.empty() ? stray_unit : sender.unit;
     record.identifier = sender.identifier.empty() ? short_unit_name(record.unit) : sender.identifier;
     // "[ssh] sshd[12]: text": who spoke is named where it is not the unit itself.
@@ -137,7 +150,8 @@ void Collector::read_syslog() {
         const ucred sender = received->sender.value_or(ucred{0, static_cast<uid_t>(-1), 0});
         const std::string unit = unit_of(sender.pid);
         const auto pid = static_cast<std::uint32_t>(sender.pid);
-        take_message({unit, message.identifier, message.pid != 0 ? message.pid : pid, message.priority, Transport::Syslog, message.facility}, message.text);
+        take_message({unit, message.identifier, message.pid != 0 ? message.pid : pid, message.priority, Transport::Syslog, message.facility, owner_fields(sender)},
+                     message.text);
     }
 }
 
@@ -149,9 +163,9 @@ void Collector::read_journal() {
             return;
         const ucred sender = received->sender.value_or(ucred{0, static_cast<uid_t>(-1), 0});
         if (!received->bytes.empty()) {
-            take_journal(received->bytes, sender.pid);
+            take_journal(received->bytes, sender);
         } else if (received->descriptors.size() == 1 && is_memory_file(received->descriptors.front().get())) {
-            take_journal(read_memory_file(received->descriptors.front().get()), sender.pid);
+            take_journal(read_memory_file(received->descriptors.front().get()), sender);
             received->descriptors.clear(); // nothing that could keep close() waiting
         }
         if (!received->descriptors.empty())
@@ -159,11 +173,15 @@ void Collector::read_journal() {
     }
 }
 
-void Collector::take_journal(std::string_view bytes, pid_t pid) {
-    const std::string unit = unit_of(pid);
-    while (const auto entry = take_journal_entry(bytes))
-        if (entry->message)
-            take_message({unit, entry->identifier, entry->pid != 0 ? entry->pid : static_cast<std::uint32_t>(pid), entry->priority, Transport::Journal}, *entry->message);
+void Collector::take_journal(std::string_view bytes, const ucred& sender) {
+    const std::string unit = unit_of(sender.pid);
+    const std::string owner = owner_fields(sender);
+    while (auto entry = take_journal_entry(bytes))
+        if (entry->message) {
+            entry->others += owner;
+            const auto pid = static_cast<std::uint32_t>(sender.pid);
+            take_message({unit, entry->identifier, entry->pid != 0 ? entry->pid : pid, entry->priority, Transport::Journal, entry->facility, entry->others}, *entry->message);
+        }
 }
 
 void Collector::drain() {

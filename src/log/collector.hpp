@@ -52,13 +52,14 @@ class Collector {
         std::uint8_t priority = 6;
         Transport transport = Transport::Stdout;
         std::uint8_t facility = 3;
+        std::string_view fields; ///< a list as stored_record.hpp has it
     };
 
     void watch(int fd, void (Collector::*read)());
     base::Result<sys::Received> receive(int socket, std::string& large);
     void read_syslog();
     void read_journal();
-    void take_journal(std::string_view bytes, pid_t pid);
+    void take_journal(std::string_view bytes, const ucred& sender);
     void take_message(const Sender& sender, std::string_view text);
     bool take_line(const Sender& sender, std::string_view line, Urgency urgency);
     void accept_streams();

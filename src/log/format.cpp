@@ -6,6 +6,8 @@
 #include "base/fmt.hpp"
 #include "base/time_text.hpp"
 #include "log/escape.hpp"
+#include "log/fields.hpp"
+#include "log/wire.hpp"
 #include "sys/local_zone.hpp"
 
 #include <algorithm>
@@ -41,43 +43,20 @@ void append_text(std::string& out, const Record& record, const FormatOptions& op
         out.append(more_mark);
 }
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
+void append_json_field(std::string& out, std::string_view name, std::string_view value) {
     out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":");
     append_json_string(out, value);
 }
 
 void append_number(std::string& out, std::string_view name, std::uint64_t value) {
-    append_field(out, name, fmt::format_int(value).c_str());
-}
-
-/// What a unit adds to each of its lines; it cannot replace what we say of them.
-void append_extra_fields(std::string& out, std::string_view fields) {
-    while (!fields.empty()) {
-        const std::string_view field = fields.substr(0, fields.find('\0'));
-        if (const std::size_t equals = field.find('='); equals != std::string_view::npos)
-            append_field(out, field.substr(0, equals), field.substr(equals + 1));
-        fields.remove_prefix(std::min(field.size() + 1, fields.size()));
-    }
+    append_json_field(out, name, fmt::format_int(value).c_str());
 }
 
 void append_json(std::string& out, const Record& record) {
     out.push_back('{');
     append_number(out, "__REALTIME_TIMESTAMP", record.wall_us);
     append_number(out, "__MONOTONIC_TIMESTAMP", record.mono_us);
-    append_number(out, "PRIORITY", record.priority);
-    constexpr std::string_view transports[] = {"stdout", "syslog", "journal"}; // by Transport
-    append_field(out, "_TRANSPORT", record.own ? "driver" : transports[static_cast<std::size_t>(record.transport)]);
-    append_number(out, "SYSLOG_FACILITY", record.facility);
-    append_field(out, "SYSLOG_IDENTIFIER", record.identifier);
-    // As journald files what systemd says about a unit: UNIT= is the subject, _SYSTEMD_UNIT= the speaker.
-    if (!record.unit.empty() && record.unit != own_unit && record.unit != stray_unit)
-        append_field(out, record.own ? "UNIT" : "_SYSTEMD_UNIT", record.unit);
-    if (record.pid != 0)
-        append_number(out, "_PID", record.pid);
-    if (record.continues)
-        append_field(out, "_LINE_BREAK", "line-max");
-    append_extra_fields(out, record.extra_fields);
-    append_field(out, "MESSAGE", record.text);
+    for_each_field(record, {}, [&](std::string_view name, std::string_view value) { append_json_field(out, name, value); });
     out.append("}\n");
 }
 
@@ -108,6 +87,12 @@ void append_line(std::string& out, const Record& record, std::string_view prefix
     case Format::Json:
         append_json(out, record);
         return;
+    case Format::Export:
+        append_export_field(out, "__REALTIME_TIMESTAMP", fmt::format_int(record.wall_us).c_str());
+        append_export_field(out, "__MONOTONIC_TIMESTAMP", fmt::format_int(record.mono_us).c_str());
+        for_each_field(record, {}, [&](std::string_view name, std::string_view value) { append_export_field(out, name, value); });
+        out.push_back('\n');
+        return;
     case Format::Short:
     case Format::Plain:
         break;
@@ -124,6 +109,17 @@ void append_line(std::string& out, const Record& record, const FormatOptions& op
     const std::string prefix =
         options.format == Format::Short ? make_prefix(record.unit, record.own, options.color) : std::string();
     append_line(out, record, prefix, options);
+}
+
+void append_export_field(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name);
+    if (std::ranges::all_of(value, [](char c) { return static_cast<unsigned char>(c) >= 0x20 || c == '\t'; })) {
+        out.append("=").append(value).push_back('\n');
+        return;
+    }
+    out.push_back('\n');
+    Packer(out).number(static_cast<std::uint64_t>(value.size()));
+    out.append(value).push_back('\n');
 }
 
 std::string format_time(std::uint64_t wall_us, std::uint64_t mono_us, TimeForm form) {

@@ -37,6 +37,9 @@ void append_line(std::string& out, const Record& record, const FormatOptions& op
 /// The same with a prefix made before: make_prefix() for each line costs.
 void append_line(std::string& out, const Record& record, std::string_view prefix, const FormatOptions& options);
 
+/// One field of an entry in systemd's Journal Export Format; an empty line ends an entry.
+void append_export_field(std::string& out, std::string_view name, std::string_view value);
+
 /// Local time of the TZ in force.
 std::string format_time(std::uint64_t wall_us, std::uint64_t mono_us, TimeForm form);
 

@@ -2,6 +2,8 @@
 
 #include "log/journal_entry.hpp"
 
+#include "log/stored_record.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -9,6 +11,7 @@
 namespace monoinit::log {
 namespace {
 
+constexpr std::uint32_t highest_facility = 23;
 constexpr std::size_t longest_key = 64, most_fields = 1024; ///< journald's
 
 bool is_key(std::string_view key) {
@@ -33,6 +36,10 @@ void take_up(JournalEntry& entry, std::string_view key, std::string_view value) 
         entry.pid = number_of(value).value_or(0);
     else if (key == "PRIORITY" && value.size() == 1 && value[0] >= '0' && value[0] <= '7')
         entry.priority = static_cast<std::uint8_t>(value[0] - '0');
+    else if (key == "SYSLOG_FACILITY" && number_of(value).value_or(highest_facility + 1) <= highest_facility)
+        entry.facility = static_cast<std::uint8_t>(*number_of(value));
+    else if (key[0] != '_' && key != "PRIORITY" && entry.others.size() + key.size() + value.size() < max_fields)
+        append_field(entry.others, key, value); // what begins with "_" is the journal's own to set
 }
 
 /// One field at the front; false: it is none, and nothing after it can be trusted.

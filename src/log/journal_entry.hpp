@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace monoinit::log {
@@ -13,9 +14,11 @@ namespace monoinit::log {
 struct JournalEntry {
     std::optional<std::string_view> message; ///< without it the entry says nothing to people
     std::uint8_t priority = 6;
+    std::uint8_t facility = 3;
     std::uint32_t pid = 0; ///< SYSLOG_PID=
     std::string_view identifier; ///< SYSLOG_IDENTIFIER=
     std::size_t fields = 0;
+    std::string others; ///< all further ones, a list as stored_record.hpp has it; what would make it longer than max_fields is left out
     bool malformed = false; ///< it ends in something that is no field; what came before holds
 };
 

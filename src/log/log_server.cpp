@@ -6,6 +6,7 @@
 #include "sys/socket.hpp"
 
 #include <array>
+#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -20,8 +21,8 @@ int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 } // namespace
 
-LogServer::LogServer(sys::EpollLoop& loop, const Store& store, int listener)
-    : loop_(loop), store_(store), listener_(listener), spare_(listener >= 0 ? open_spare() : -1) {
+LogServer::LogServer(sys::EpollLoop& loop, const Store& store, StoreWriter& files, int listener)
+    : loop_(loop), store_(store), files_(files), listener_(listener), spare_(listener >= 0 ? open_spare() : -1) {
     if (listener_ >= 0)
         (void)loop_.add(listener_, EPOLLIN, [this](std::uint32_t) { accept_one(); });
 }
@@ -99,7 +100,7 @@ bool LogServer::read_query(Client& client) {
 }
 
 void LogServer::fill(Client& client) {
-    if (!client.query || client.ended || client.out.size() >= out_limit)
+    if (!client.query || client.ended || client.out.size() >= out_limit || client.query->order != StoreOrder::None)
         return;
     const Filter& filter = client.query->filter;
     if (client.cursor < store_.last_cursor()) {
@@ -152,11 +153,36 @@ void LogServer::serve(Client& client) {
     }
 }
 
+/// Called after the streams were read: what a service wrote before its reader asked has come in.
+void LogServer::carry_out(Client& client) {
+    const Query& query = *client.query;
+    const bool may = client.uid == 0 || client.uid == geteuid() || query.order == StoreOrder::Sync;
+    if (!may || !files_.on()) {
+        append_order_done(client.out, directory_, may ? "" : "only root and the uid of monoinit may do that");
+        client.ended = true;
+        return serve(client);
+    }
+    if (!std::exchange(client.ordered, true)) {
+        if (query.order == StoreOrder::Rotate)
+            files_.rotate();
+        else if (query.order == StoreOrder::Vacuum)
+            files_.vacuum(query.vacuum);
+        files_.flush();
+    }
+    if (!files_.done() && files_.last_error() == 0)
+        return;
+    append_order_done(client.out, directory_, files_.last_error() == 0 ? "" : std::strerror(files_.last_error()));
+    client.ended = true;
+    serve(client);
+}
+
 void LogServer::pump() {
     for (auto it = clients_.begin(); it != clients_.end();) {
         Client& client = it->second;
         ++it;
-        if (client.query && client.out.empty() && client.cursor < store_.last_cursor())
+        if (client.query && client.query->order != StoreOrder::None && !client.ended)
+            carry_out(client);
+        else if (client.query && client.out.empty() && client.cursor < store_.last_cursor())
             serve(client);
     }
 }

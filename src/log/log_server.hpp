@@ -6,6 +6,7 @@
 
 #include "log/reader_protocol.hpp"
 #include "log/store.hpp"
+#include "log/store_writer.hpp"
 #include "sys/epoll_loop.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -17,7 +18,9 @@ namespace monoinit::log {
 class LogServer {
   public:
     /// `listener` is not owned; -1: no readers.
-    LogServer(sys::EpollLoop& loop, const Store& store, int listener);
+    LogServer(sys::EpollLoop& loop, const Store& store, StoreWriter& files, int listener);
+    /// Where the files are.
+    void set_directory(std::string directory) { directory_ = std::move(directory); }
 
     /// After lines were stored: those who follow get them.
     void pump();
@@ -32,6 +35,7 @@ class LogServer {
         std::optional<Query> query;
         std::uint64_t cursor = 0;
         bool started = false, ended = false;
+        bool ordered = false; ///< Query::order has been passed on
         bool want_write = false;
         base::Duration last_progress{}; ///< CLOCK_MONOTONIC
     };
@@ -43,10 +47,13 @@ class LogServer {
     void fill(Client& client);
     bool flush(Client& client);
     void serve(Client& client);
+    void carry_out(Client& client);
     void drop(int fd);
 
     sys::EpollLoop& loop_;
     const Store& store_;
+    StoreWriter& files_;
+    std::string directory_;
     int listener_;
     sys::UniqueFd spare_; ///< so that accept() works when descriptors have run out
     std::map<int, Client> clients_;

@@ -21,6 +21,7 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <poll.h>
@@ -60,17 +61,18 @@ class Deadline {
 class Logger {
   public:
     Logger(const LoggerOptions& options, SharedMemory& memory, sys::EpollLoop& loop)
-        : options_(options), loop_(loop), store_(memory), ring_(memory),
+        : options_(options), loop_(loop), store_(memory), files_(memory), ring_(memory),
           writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
-          multiplexer_(store_, ring_, isatty(options.output) == 1),
+          multiplexer_(store_, ring_, isatty(options.output) == 1, &files_),
           streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
           collector_(loop, multiplexer_, {options.syslog, options.journal, options.stream}, {::getppid(), ::getuid(), look_at_process}),
-          server_(loop, store_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
+          server_(loop, store_, files_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
 
     base::Result<void> start() {
         start_writer(sys::monotonic_now());
         TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));
         TRY(loop_.add(writer_.event_fd(), EPOLLIN, [this](std::uint32_t) { writer_.drain_event(); }));
+        TRY(loop_.add(files_.event_fd(), EPOLLIN, [this](std::uint32_t) { files_.drain_event(); }));
         say(from_logger::Ready{static_cast<std::uint32_t>(getpid())});
         return {};
     }
@@ -88,10 +90,12 @@ class Logger {
     void turn() {
         const base::Duration now = sys::monotonic_now();
         watch_output(now);
+        watch_files(now);
         read_streams(now);
         if (writer_due_.passed(now))
             start_writer(now);
         writer_.wake();
+        files_.wake();
         server_.pump();
         tending_ = server_.tend(now);
         confirm_configuration(now);
@@ -104,14 +108,14 @@ class Logger {
     /// Where no thread can be made (a process limit), lines are read and kept, and stdout waits for one.
     void start_writer(base::Duration now) {
         writer_due_.clear();
-        if (!writer_.start())
+        if ((!writer_running_ && !(writer_running_ = writer_.start())) || !files_.configure(config_.store))
             writer_due_.set(now + writer_retry);
     }
 
     base::Duration patience() const {
         const base::Duration now = sys::monotonic_now();
         base::Duration wait = std::min({stalled_since_.left(now), held_up_.left(now), confirm_by_.left(now),
-                                        orphaned_.left(now), writer_due_.left(now), tending_ ? seconds(1) : base::infinity});
+                                        orphaned_.left(now), writer_due_.left(now), files_stalled_since_.left(now), tending_ ? seconds(1) : base::infinity});
         if (drain_)
             wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(20)));
         return reading_soon_ ? base::Duration(0) : wait;
@@ -154,6 +158,29 @@ class Logger {
         say(from_logger::Output{stalled_, reported_lost_, writer_.last_error()});
     }
 
+    // ---- the store
+
+    /// Services wait for a disk as for stdout, but not for one that stands still or is full.
+    void watch_files(base::Duration now) {
+        if (files_.idle() || files_.tail() != files_seen_) {
+            files_seen_ = files_.tail();
+            files_.never_wait(false);
+            files_stalled_since_.clear();
+        } else if (!files_stalled_since_.is_set()) {
+            files_stalled_since_.set(now + stall_after);
+        } else if (files_stalled_since_.passed(now)) {
+            files_stalled_since_.clear();
+            files_.never_wait(true);
+        }
+        const int error = files_.last_error();
+        if (error != std::exchange(files_error_, error) && error != 0)
+            own_line(3, {}, fmt::format("log store: cannot write to {}: {}; lines are kept in memory and go to stdout", config_.store.directory, std::strerror(error)));
+        if (error == 0 && files_.idle() && files_.lines_lost() > told_not_stored_ && !drain_) {
+            own_line(4, {}, fmt::format("log store: {} lines are not in it", files_.lines_lost() - told_not_stored_));
+            told_not_stored_ = files_.lines_lost();
+        }
+    }
+
     void own_line(std::uint8_t priority, std::string_view unit, std::string_view text) {
         multiplexer_.own_line(priority, unit, text, static_cast<std::uint64_t>(sys::wall_now().count()),
                               static_cast<std::uint64_t>(sys::monotonic_now().count()));
@@ -171,6 +198,8 @@ class Logger {
         if (!room) {
             writer_.wake();
             writer_.tell_me();
+            files_.wake();
+            files_.tell_me();
             room = streams_.resume(); // it may have been emptied just before we asked to be told
         }
         if (!room && shutdown_ && !held_up_.is_set())
@@ -238,6 +267,8 @@ class Logger {
         if (m.config.command_has_terminal && !config_.command_has_terminal && configured_)
             own_line(6, {}, terminal_notice);
         config_ = m.config;
+        start_writer(sys::monotonic_now());
+        server_.set_directory(config_.store.directory);
         multiplexer_.configure(config_);
         streams_.refresh();
         confirm_by_.set(sys::monotonic_now() + configured_within);
@@ -331,7 +362,8 @@ class Logger {
             return;
         collector_.drain();
         writer_.wake();
-        if (!writer_.idle() && !late)
+        files_.flush();
+        if ((!writer_.idle() || (!files_.idle() && files_.last_error() == 0)) && !late)
             return;
         say(from_logger::Drained{writer_.lines_waiting() + writer_.lines_lost() + multiplexer_.skipped()});
         for (int tries = 0; !outbox_.empty() && tries < 10; tries++) {
@@ -350,6 +382,7 @@ class Logger {
     const LoggerOptions& options_;
     sys::EpollLoop& loop_;
     RecentStore store_;
+    StoreWriter files_;
     OutRing ring_;
     StdoutWriter writer_;
     Multiplexer multiplexer_;
@@ -368,6 +401,10 @@ class Logger {
     std::uint64_t seen_tail_ = 0;
     bool stalled_ = false;
     std::uint64_t reported_lost_, told_lost_;
+    bool writer_running_ = false;
+    std::uint64_t files_seen_ = 0, told_not_stored_ = 0;
+    int files_error_ = 0;
+    Deadline files_stalled_since_;
     Deadline stalled_since_, held_up_, confirm_by_, orphaned_, writer_due_;
     bool tending_ = false;
     bool shutdown_ = false;
@@ -420,6 +457,8 @@ int logger_main(const LoggerOptions& options) {
     sys::block_all_signals(); // the link's end is what ends us; SIGPIPE is an errno
     sys::set_title("monoinit: log");
     auto memory = SharedMemory::map(options.buffers);
+    if (memory && memory->header().next_cursor <= 1) // counts up over all starts of the container, as long as clocks do
+        memory->header().next_cursor = static_cast<std::uint64_t>(sys::wall_now().count());
     auto loop = sys::EpollLoop::create();
     if (!memory || !loop)
         return 1;

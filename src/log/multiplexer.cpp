@@ -3,6 +3,8 @@
 
 #include "log/multiplexer.hpp"
 
+#include "log/stored_record.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -15,7 +17,7 @@ constexpr std::size_t reserve_for_own = 32 * 1024; ///< of the ring: pipes leave
 
 } // namespace
 
-Multiplexer::Multiplexer(Store& store, OutRing& ring, bool terminal) : store_(store), ring_(ring) {
+Multiplexer::Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files) : store_(store), files_(files), ring_(ring) {
     options_.terminal = terminal;
     configure(Config{});
 }
@@ -52,6 +54,8 @@ bool Multiplexer::has_room(std::size_t size, Urgency urgency) const {
 }
 
 bool Multiplexer::offer(const Record& record, const Destination& destination, Urgency urgency) {
+    if (destination.store && files_ != nullptr && urgency == Urgency::MayWait && !never_wait_ && !files_->may_append(stored_size(record)))
+        return false;
     const bool console = destination.console && console_;
     bool fits = console;
     if (console) {
@@ -65,7 +69,7 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
         if (!fits && urgency == Urgency::MayWait && !never_wait_)
             return false;
         if (destination.store)
-            store_.append(record);
+            keep(record);
         if (!fits) {
             skipped_++;
         } else if (simple) {
@@ -78,9 +82,18 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
             put_rendered();
         }
     } else if (destination.store) {
-        store_.append(record);
+        keep(record);
     }
     return true;
+}
+
+void Multiplexer::keep(const Record& record) {
+    const std::uint64_t cursor = store_.append(record);
+    if (files_ == nullptr || !files_->on())
+        return;
+    Record stored = record;
+    stored.cursor = cursor;
+    files_->append(stored);
 }
 
 void Multiplexer::put_rendered() {

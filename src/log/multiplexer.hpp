@@ -7,6 +7,7 @@
 #include "log/format.hpp"
 #include "log/out_ring.hpp"
 #include "log/store.hpp"
+#include "log/store_writer.hpp"
 
 #include <set>
 #include <string>
@@ -25,7 +26,8 @@ struct Destination {
 
 class Multiplexer {
   public:
-    Multiplexer(Store& store, OutRing& ring, bool terminal);
+    /// `files`: the store on disk, in addition; may be none.
+    Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files = nullptr);
 
     /// Prefixes made before are out of date afterwards.
     void configure(const Config& config);
@@ -51,7 +53,10 @@ class Multiplexer {
     bool has_room(std::size_t size, Urgency urgency) const;
     void put_rendered();
 
+    void keep(const Record& record);
+
     Store& store_;
+    StoreWriter* files_;
     OutRing& ring_;
     FormatOptions options_;
     bool console_ = true;

@@ -1,5 +1,5 @@
 #pragma once
-// Whole lines on their way to stdout: a ring in shared memory with one producer (the reading side) and one consumer (the
+// Whole lines on their way to stdout, or records on theirs to the store: a ring in shared memory with one producer (the reading side) and one consumer (the
 // writer thread). Positions count bytes for ever; the memory is mapped twice in a row, so that any run is contiguous.
 // Tested by tests/unit/log.
 
@@ -14,15 +14,17 @@ namespace monoinit::log {
 class OutRing {
   public:
     explicit OutRing(SharedMemory& memory)
-        : base_(memory.ring()), head_(memory.header().ring_head), tail_(memory.header().ring_tail) {
-        if (head_ - tail_ > ring_size) // damaged
+        : OutRing(memory.ring(), ring_size, memory.header().ring_head, memory.header().ring_tail) {}
+    /// `base`: `size` bytes mapped twice in a row.
+    OutRing(char* base, std::size_t size, Word& head, Word& tail) : base_(base), size_(size), head_(head), tail_(tail) {
+        if (head_ - tail_ > size_) // damaged
             tail_ = head_.load();
     }
 
     // producer
-    std::size_t free_space() const { return ring_size - used(); }
+    std::size_t free_space() const { return size_ - used(); }
     /// Room for one line of at most free_space() bytes; then commit() what was written.
-    char* reserve() const { return base_ + head_.load(std::memory_order_relaxed) % ring_size; }
+    char* reserve() const { return base_ + head_.load(std::memory_order_relaxed) % size_; }
     void commit(std::size_t size) {
         head_.store(head_.load(std::memory_order_relaxed) + size, std::memory_order_seq_cst);
     }
@@ -34,7 +36,7 @@ class OutRing {
     // consumer
     std::string_view contents() const {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
-        return {base_ + tail % ring_size, static_cast<std::size_t>(head_.load(std::memory_order_seq_cst) - tail)};
+        return {base_ + tail % size_, static_cast<std::size_t>(head_.load(std::memory_order_seq_cst) - tail)};
     }
     std::uint64_t tail() const { return tail_.load(std::memory_order_relaxed); }
     void set_tail(std::uint64_t tail) { tail_.store(tail, std::memory_order_seq_cst); }
@@ -47,6 +49,7 @@ class OutRing {
 
   private:
     char* base_;
+    std::size_t size_;
     Word& head_;
     Word& tail_;
 };

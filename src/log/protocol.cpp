@@ -61,10 +61,19 @@ StreamInfo unpack_stream_info(Unpacker& in) {
 Config unpack_config(Unpacker& in) {
     Config config;
     config.sequence = in.number<std::uint32_t>();
-    config.format = checked(in.number<std::uint8_t>(), Format::Plain, Format::Short);
+    config.format = checked(in.number<std::uint8_t>(), Format::Export, Format::Short);
     config.color = checked(in.number<std::uint8_t>(), ColorMode::Always, ColorMode::Auto);
     config.console = checked(in.number<std::uint8_t>(), Console::Nowhere, Console::Output);
     config.command_has_terminal = in.flag();
+    if (!in.more())
+        return config; // of a version before the store
+    StoreLimits& limits = config.store.limits;
+    config.store.directory = in.text();
+    for (std::uint64_t* number : {&limits.max_use, &limits.keep_free, &limits.max_file, &limits.max_files})
+        *number = in.number<std::uint64_t>();
+    limits.max_age = base::Duration(in.number<std::int64_t>());
+    limits.max_file_age = base::Duration(in.number<std::int64_t>());
+    limits.compress = in.flag();
     return config;
 }
 
@@ -75,6 +84,9 @@ struct Encoder {
     Type operator()(const to_logger::Configure& m) {
         out.number(m.config.sequence).number(raw(m.config.format)).number(raw(m.config.color));
         out.number(raw(m.config.console)).flag(m.config.command_has_terminal);
+        const StoreLimits& limits = m.config.store.limits;
+        out.text(m.config.store.directory).number(limits.max_use).number(limits.keep_free).number(limits.max_file).number(limits.max_files);
+        out.number<std::int64_t>(limits.max_age.count()).number<std::int64_t>(limits.max_file_age.count()).flag(limits.compress);
         return Type::Configure;
     }
     Type operator()(const to_logger::AddStream& m) {

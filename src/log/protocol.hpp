@@ -14,6 +14,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "log/store_settings.hpp"
 
 #include <cstdint>
 #include <string>
@@ -31,7 +32,7 @@ inline constexpr std::size_t max_extra_fields = 400; ///< StreamInfo::extra_fiel
 inline constexpr std::size_t max_message_text = 12 * 1024;
 
 enum class StreamKind : std::uint8_t { Output, Error, Both };
-enum class Format : std::uint8_t { Short, Json, Plain };
+enum class Format : std::uint8_t { Short, Json, Plain, Export };
 enum class ColorMode : std::uint8_t { Auto, Never, Always }; ///< Auto: on a terminal, unless NO_COLOR or TERM=dumb
 enum class Console : std::uint8_t { Output, Nowhere };       ///< where whole lines go: PID 1's stdout, or only the store
 
@@ -59,6 +60,7 @@ struct Config {
     Console console = Console::Output;
     /// CMD has the terminal: lines go to the store only, after one line that says so.
     bool command_has_terminal = false;
+    StoreSettings store;
 
     bool operator==(const Config&) const = default;
 };

@@ -56,10 +56,9 @@ base::Result<Turn> take(const Frame& frame, const std::function<bool(const Recor
     return Turn::GoOn; // of a later version
 }
 
-} // namespace
-
-base::Result<void> read_logs(const std::string& socket_path, const Query& query,
-                             const std::function<bool(const Record&)>& callback, const ReadOptions& options) {
+/// Sends the query and passes each frame of the answer on, until one of them says that it is the last.
+base::Result<void> ask(const std::string& socket_path, const Query& query, const ReadOptions& options,
+                       const std::function<base::Result<Turn>(const Frame&)>& take_frame) {
     const sys::UniqueFd socket = TRY(sys::connect_unix(socket_path, SOCK_STREAM));
     TRY(check_owner(socket.get(), options));
     std::string pending;
@@ -84,11 +83,28 @@ base::Result<void> read_logs(const std::string& socket_path, const Query& query,
         std::size_t used = 0;
         while (const auto frame = TRY(next_frame(std::string_view(pending).substr(used), max_frame))) {
             used += frame->size;
-            if (TRY(take(*frame, callback, options)) == Turn::Stop)
+            if (TRY(take_frame(*frame)) == Turn::Stop)
                 return {};
         }
         pending.erase(0, used);
     }
+}
+
+} // namespace
+
+base::Result<void> read_logs(const std::string& socket_path, const Query& query,
+                             const std::function<bool(const Record&)>& callback, const ReadOptions& options) {
+    return ask(socket_path, query, options, [&](const Frame& frame) { return take(frame, callback, options); });
+}
+
+base::Result<OrderDone> order_store(const std::string& socket_path, const Query& query, const ReadOptions& options) {
+    OrderDone done;
+    TRY(ask(socket_path, query, options, [&](const Frame& frame) -> base::Result<Turn> {
+        if (frame.type == FrameType::End)
+            done = decode_order_done(frame.payload);
+        return frame.type == FrameType::End ? Turn::Stop : Turn::GoOn;
+    }));
+    return done;
 }
 
 } // namespace monoinit::log

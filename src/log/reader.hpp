@@ -25,4 +25,7 @@ struct ReadOptions {
 base::Result<void> read_logs(const std::string& socket_path, const Query& query,
                              const std::function<bool(const Record&)>& callback, const ReadOptions& options = {});
 
+/// Has the logger carry out `query.order` and waits until it is done.
+base::Result<OrderDone> order_store(const std::string& socket_path, const Query& query, const ReadOptions& options = {});
+
 } // namespace monoinit::log

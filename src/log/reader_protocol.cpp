@@ -49,6 +49,8 @@ void append_query(std::string& out, const Query& query) {
         packer.number(static_cast<std::uint32_t>(query.filter.units.size()));
         for (const std::string& unit : query.filter.units)
             packer.text(unit);
+        packer.number(static_cast<std::uint8_t>(query.order)).number(query.vacuum.max_use).number(query.vacuum.max_files);
+        packer.number<std::int64_t>(query.vacuum.max_age.count());
     });
 }
 
@@ -64,6 +66,18 @@ void append_record(std::string& out, const Record& record) {
 
 void append_empty_frame(std::string& out, FrameType type) {
     append_frame(out, type, [](Packer&) {});
+}
+
+void append_order_done(std::string& out, std::string_view directory, std::string_view failure) {
+    append_frame(out, FrameType::End, [&](Packer& packer) { packer.text(directory).text(failure); });
+}
+
+OrderDone decode_order_done(std::string_view payload) {
+    Unpacker in(payload);
+    OrderDone done;
+    done.directory = in.text();
+    done.failure = in.text();
+    return done;
 }
 
 base::Result<Query> decode_query(std::string_view payload) {
@@ -82,6 +96,13 @@ base::Result<Query> decode_query(std::string_view payload) {
         return base::fail(base::Errc::TooLarge, "log protocol: too many units");
     for (std::uint32_t i = 0; i < units && !in.failed(); i++)
         query.filter.units.emplace_back(in.text());
+    query.vacuum.max_files = 0;
+    if (in.more()) { // else of a version before the store
+        query.order = static_cast<StoreOrder>(std::min<std::uint8_t>(in.number<std::uint8_t>(), static_cast<std::uint8_t>(StoreOrder::Vacuum)));
+        query.vacuum.max_use = in.number<std::uint64_t>();
+        query.vacuum.max_files = in.number<std::uint64_t>();
+        query.vacuum.max_age = base::Duration(in.number<std::int64_t>());
+    }
     if (in.failed())
         return base::fail(base::Errc::Protocol, "log protocol: query too short");
     return query;

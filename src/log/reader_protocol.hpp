@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "log/record.hpp"
+#include "log/store_settings.hpp"
 
 #include <optional>
 #include <string>
@@ -12,11 +13,21 @@
 
 namespace monoinit::log {
 
+/// What may be asked of the store; the answer is End, once it is done. All but Sync: by root and monoinit's uid only.
+enum class StoreOrder : std::uint8_t {
+    None,
+    Sync,   ///< every line that has come in so far is in a file then
+    Rotate,
+    Vacuum,
+};
+
 struct Query {
     Filter filter;
     std::optional<std::uint32_t> last; ///< only the last N that are there now; nothing: all
     bool follow = false;               ///< go on with what comes
     std::uint64_t after_cursor = 0;    ///< only lines after this one
+    StoreOrder order = StoreOrder::None; ///< then no lines are sent
+    StoreLimits vacuum;                ///< 0: not that limit
 
     bool operator==(const Query&) const = default;
 };
@@ -38,6 +49,12 @@ base::Result<std::optional<Frame>> next_frame(std::string_view bytes, std::size_
 void append_query(std::string& out, const Query& query);
 void append_record(std::string& out, const Record& record);
 void append_empty_frame(std::string& out, FrameType type);
+/// End of a StoreOrder: where the store is, empty: there is none. `failure`: why not.
+void append_order_done(std::string& out, std::string_view directory, std::string_view failure);
+struct OrderDone {
+    std::string directory, failure;
+};
+OrderDone decode_order_done(std::string_view payload);
 
 base::Result<Query> decode_query(std::string_view payload);
 base::Result<Record> decode_record(std::string_view payload); ///< points into the payload

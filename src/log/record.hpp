@@ -12,6 +12,9 @@ inline constexpr std::string_view own_unit = "monoinit"; ///< where monoinit's l
 inline constexpr std::string_view stray_unit = "-"; ///< where lines are filed whose sender belongs to no unit, or is gone
 inline constexpr std::size_t max_line = 48 * 1024;
 
+/// Beyond this much, further fields of a line are left out.
+inline constexpr std::size_t max_fields = 256 * 1024;
+
 /// How a line came in, as the journal's field _TRANSPORT= has it.
 enum class Transport : std::uint8_t { Stdout, Syslog, Journal };
 
@@ -29,7 +32,7 @@ struct Record {
     std::string_view unit;      ///< full name
     std::string_view identifier;
     std::string_view text;
-    std::string_view extra_fields; ///< StreamInfo::extra_fields; likewise
+    std::string_view fields; ///< further ones, a list as stored_record.hpp has it; likewise
 };
 
 /// A Record that owns its text.

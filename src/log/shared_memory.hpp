@@ -4,7 +4,7 @@
 // through pointers; commits are single 64-bit stores. Pages that were never touched cost nothing.
 //
 //   [Header] [chunk: what one read() brought] [out ring: whole lines for stdout] [carry slots: unfinished lines]
-//   [blocks: recent lines]
+//   [blocks: recent lines] [store ring: records for the store]
 // Tested by tests/unit/log/flight_test.cpp, recent_store_test.cpp, logger_test.cpp.
 
 #include "base/result.hpp"
@@ -20,6 +20,7 @@ namespace monoinit::log {
 inline constexpr std::size_t page_size = 4096;
 inline constexpr std::size_t chunk_size = 64 * 1024;
 inline constexpr std::size_t ring_size = 256 * 1024;
+inline constexpr std::size_t store_ring_size = 1UL << 20;
 inline constexpr std::size_t carry_slots = 1024;
 inline constexpr std::size_t block_size = 4096;
 inline constexpr std::size_t block_count = 2048;
@@ -47,6 +48,9 @@ struct SharedHeader {
     Word ring_head, ring_tail; ///< bytes ever put in, ever taken out
     Word spool;            ///< what the writer thread is at: see stdout_writer.cpp
     Word lines_lost;       ///< could not be written to stdout
+    Word store_head, store_tail; ///< of the store ring
+    Word store_written;    ///< cursor of the newest line that is in a store file
+    Word boot_high, boot_low; ///< the container's start, as _BOOT_ID= has it; 0 = not drawn yet
     Word flight;           ///< what the reading side is at: see flight.cpp
     Word flight_stream;
     std::uint64_t flight_wall_us, flight_mono_us;
@@ -59,7 +63,7 @@ struct Block {
     std::array<char, block_size> bytes;
 };
 
-/// The mapping. The out ring is mapped twice in a row, so that its contents are contiguous wherever they begin.
+/// The mapping. The rings are mapped twice in a row, so that their contents are contiguous wherever they begin.
 class SharedMemory {
   public:
     /// Maps `fd` and keeps what a former logger left; a foreign or damaged content is cleared. -1 or no memfd: private
@@ -72,6 +76,7 @@ class SharedMemory {
     SharedHeader& header() const { return *header_; }
     char* chunk() const { return chunk_; }
     char* ring() const { return ring_; } ///< 2 * ring_size readable and writable
+    char* store_ring() const { return store_ring_; } ///< 2 * store_ring_size
     CarrySlot& slot(std::size_t index) const { return slots_[index]; }
     Block& block(std::size_t index) const { return blocks_[index]; }
 
@@ -82,6 +87,7 @@ class SharedMemory {
     SharedHeader* header_ = nullptr;
     char* chunk_ = nullptr;
     char* ring_ = nullptr;
+    char* store_ring_ = nullptr;
     CarrySlot* slots_ = nullptr;
     Block* blocks_ = nullptr;
 };

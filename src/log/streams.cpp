@@ -2,6 +2,8 @@
 
 #include "log/streams.hpp"
 
+#include "log/stored_record.hpp"
+
 #include "base/fmt.hpp"
 #include "base/time.hpp"
 #include "sys/clock.hpp"
@@ -48,6 +50,13 @@ Streams::Source& Streams::adopt(StreamId stream, StreamInfo info) {
     source.encoded = encode_stream_info(source.info);
     if (source.info.rate_burst != 0)
         source.limit = &limits_.try_emplace(source.info.unit, source.info.rate_interval_us, source.info.rate_burst).first->second;
+    source.fields.clear();
+    for (std::string_view rest = source.info.extra_fields; !rest.empty();) {
+        const std::string_view field = rest.substr(0, rest.find('\0'));
+        if (const std::size_t equals = field.find('='); equals != std::string_view::npos)
+            append_field(source.fields, field.substr(0, equals), field.substr(equals + 1));
+        rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+    }
     source.identifier = source.info.identifier.empty() ? short_unit_name(source.info.unit) : source.info.identifier;
     refresh(source);
     return source;
@@ -87,7 +96,7 @@ bool Streams::take(const FlightLine& line) {
     record.unit = source.info.unit;
     record.identifier = source.identifier;
     record.facility = source.info.facility;
-    record.extra_fields = source.info.extra_fields;
+    record.fields = source.fields;
     record.text = line.text;
     record.continues = line.continues;
     record.continued = source.continued;

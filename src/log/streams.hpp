@@ -39,7 +39,7 @@ class Streams {
   private:
     struct Source {
         StreamInfo info;
-        std::string encoded, prefix, identifier;
+        std::string encoded, prefix, identifier, fields;
         sys::UniqueFd fd;
         bool muted = false;
         RateLimit* limit = nullptr; ///< of its unit, in limits_; nothing: none

@@ -41,6 +41,13 @@ class Unpacker {
     template <class T>
         requires std::is_arithmetic_v<T>
     T number() {
+        return number_like<T>();
+    }
+    bool flag() { return number<std::uint8_t>() != 0; }
+    /// A structure of numbers, as it lies in memory.
+    template <class T>
+        requires std::is_trivially_copyable_v<T>
+    T number_like() {
         T value{};
         if (rest_.size() < sizeof value) {
             fail();
@@ -50,7 +57,6 @@ class Unpacker {
         rest_.remove_prefix(sizeof value);
         return value;
     }
-    bool flag() { return number<std::uint8_t>() != 0; }
     std::string_view text() {
         const auto size = number<std::uint32_t>();
         if (size > rest_.size()) {

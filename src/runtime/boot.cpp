@@ -80,11 +80,43 @@ void raise_descriptor_limit(exec::ManagerContext& manager) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-log::Config log_config(const config::InitConfig& config) {
+/// Where the log store is; empty: there is none.
+std::string store_directory(const config::InitConfig& config, const std::string& runtime_dir) {
+    const std::string disk = config.log_dir.empty() ? std::string(config::default_log_dir) : config.log_dir;
+    const std::string memory = runtime_dir.empty() ? "" : runtime_dir + "/journal";
+    switch (config.log_storage) {
+    case config::Storage::None: return "";
+    case config::Storage::Volatile: return memory;
+    case config::Storage::Persistent: return disk;
+    case config::Storage::Auto: break;
+    }
+    struct stat info {};
+    return !config.log_dir.empty() || (::stat(disk.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && ::access(disk.c_str(), W_OK) == 0) ? disk : memory;
+}
+
+log::StoreSettings store_settings(const config::InitConfig& config, const std::string& runtime_dir) {
+    constexpr std::uint64_t volatile_max = 16U << 20;
+    log::StoreSettings made;
+    made.directory = store_directory(config, runtime_dir);
+    const bool in_memory = !runtime_dir.empty() && made.directory == runtime_dir + "/journal";
+    made.limits.max_use = config.log_max.value_or(in_memory ? volatile_max : 0);
+    made.limits.keep_free = config.log_keep_free.value_or(0);
+    made.limits.max_file = config.log_max_file.value_or(0);
+    made.limits.max_files = config.log_max_files;
+    made.limits.max_age = config.log_max_age;
+    made.limits.max_file_age = config.log_max_file_age;
+    made.limits.compress = config.log_compress;
+    return made;
+}
+
+log::Config log_config(const config::InitConfig& config, const std::string& runtime_dir) {
     log::Config made;
+    made.store = store_settings(config, runtime_dir);
     switch (config.log_format) {
     case config::LogFormat::Text: made.format = log::Format::Short; break;
     case config::LogFormat::Json: made.format = log::Format::Json; break;
+    case config::LogFormat::Plain: made.format = log::Format::Plain; break;
+    case config::LogFormat::Export: made.format = log::Format::Export; break;
     }
     switch (config.log_color) {
     case config::Color::Auto: made.color = log::ColorMode::Auto; break;
@@ -312,7 +344,7 @@ void Runtime::boot() {
     forget_old_credentials();
     if (!dir_.path.empty())
         forget_old_transient_units();
-    log_->start(dir_.logs, config_.syslog_sockets, log_config(config_));
+    log_->start(dir_.logs, config_.syslog_sockets, log_config(config_, dir_.path));
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
     engine_->sync(configs, false, sys::moment_now());
@@ -360,8 +392,6 @@ void Runtime::forget_old_credentials() {
 void Runtime::report_boot_problems() {
     for (const config::Problem& problem : config_problems_)
         log_->say(4, {}, config::to_string(problem));
-    if (!config_.log_dir.empty() || config_.log_max)
-        log_->say(4, {}, "log_dir and log_max are not honoured by this version: recent lines are kept in memory (initctl logs)");
     if (dir_.path.empty())
         log_->say(3, {}, fmt::format("no usable runtime directory, so no control socket: {}", base::join(dir_.refused, "; ")));
 }

@@ -173,8 +173,8 @@ class FakeShell {
             replies[reply->request] = *reply;
         else if (const auto* boot = std::get_if<engine::BootFinished>(&effect))
             booted = *boot;
-        else if (const auto* check = std::get_if<engine::HealthAction>(&effect))
-            answer_health(*check);
+        else if (const auto* health = std::get_if<engine::HealthAction>(&effect))
+            answer_health(*health);
         else if (const auto* began = std::get_if<engine::ShutdownBegan>(&effect))
             ending = *began;
         else if (const auto* exit = std::get_if<engine::Exit>(&effect))

@@ -1,0 +1,242 @@
+// Tested by tests/unit/log/store_directory_test.cpp.
+
+#include "log/store_directory.hpp"
+
+#include "log/stored_record.hpp"
+#include "log/store_map.hpp"
+#include "sys/clock.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace monoinit::log {
+namespace {
+
+constexpr std::uint64_t smallest_file = 64 << 10;
+constexpr std::uint64_t smallest_use = 2 * smallest_file;
+constexpr std::size_t written_at_once = 1 << 20; ///< of a file that is being finished
+constexpr int tries_to_make_room = 4;
+constexpr std::uint64_t disk_block = 512;
+
+std::uint64_t pick(std::uint64_t wanted, std::uint64_t fallback, std::uint64_t share) {
+    return wanted != 0 ? wanted : std::min(fallback, share);
+}
+
+base::Result<void> make_directories(const std::string& path) {
+    for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1))
+        (void)::mkdir(path.substr(0, end).c_str(), 0755); // the last one tells
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+        return base::fail_errno(errno, path);
+    return {};
+}
+
+/// Errors that fewer old files may cure.
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
+
+base::Result<void> write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return base::fail_errno(written < 0 ? errno : ENOSPC, "writing a log file");
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+} // namespace
+
+std::vector<StoreFileInfo> list_store_files(int directory) {
+    std::vector<StoreFileInfo> files;
+    const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const stream = copy >= 0 ? ::fdopendir(copy) : nullptr;
+    if (stream == nullptr)
+        return files;
+    while (const dirent* const entry = ::readdir(stream)) {
+        const auto name = parse_store_file_name(entry->d_name);
+        struct stat info {};
+        if (!name || ::fstatat(directory, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+            continue;
+        files.push_back({name->number, name->open, static_cast<std::uint64_t>(info.st_blocks) * disk_block,
+                         std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::microseconds(info.st_mtim.tv_nsec / 1000)});
+    }
+    ::closedir(stream);
+    std::ranges::sort(files, [](const auto& a, const auto& b) { return a.number != b.number ? a.number < b.number : a.open < b.open; });
+    const auto same = [](const auto& a, const auto& b) { return a.number == b.number; };
+    files.erase(std::unique(files.begin(), files.end(), same), files.end()); // the finished one comes first
+    return files;
+}
+
+StoreDirectory::StoreDirectory(std::string path, const StoreLimits& limits, const BootId& boot)
+    : path_(std::move(path)), wanted_(limits), limits_(limits), boot_(boot) {}
+
+base::Result<void> StoreDirectory::open() {
+    file_.reset();
+    directory_.reset();
+    TRY(make_directories(path_));
+    directory_.reset(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory_)
+        return base::fail_errno(errno, path_);
+    settle_limits();
+    const std::vector<StoreFileInfo> files = list_store_files(directory_.get());
+    if (!files.empty())
+        next_number_ = std::max(next_number_, files.back().number + 1);
+    for (const StoreFileInfo& file : files)
+        if (file.open)
+            (void)finish(file); // else it stays as it is: it can be read
+        else
+            (void)::unlinkat(directory_.get(), store_file_name(file.number, open_suffix).c_str(), 0); // left when we were killed
+    vacuum(limits_);
+    return {};
+}
+
+/// What was not said depends on the file system.
+void StoreDirectory::settle_limits() {
+    struct statvfs info {};
+    const std::uint64_t total = ::fstatvfs(directory_.get(), &info) == 0 ? info.f_frsize * info.f_blocks : 0;
+    limits_ = wanted_;
+    limits_.max_use = std::max(pick(wanted_.max_use, default_max_use, total / 10), smallest_use);
+    limits_.keep_free = pick(wanted_.keep_free, default_keep_free, total / 20);
+    limits_.max_file = std::max(pick(wanted_.max_file, default_max_file, limits_.max_use / 8), smallest_file);
+}
+
+base::Result<void> StoreDirectory::begin_file() {
+    vacuum(limits_, limits_.max_file);
+    number_ = next_number_++;
+    file_.reset(::openat(directory_.get(), store_file_name(number_, open_suffix).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!file_)
+        return base::fail_errno(errno, path_);
+    begun_ = sys::wall_now();
+    const FileHead head = make_file_head(boot_, number_, static_cast<std::uint64_t>(begun_.count()));
+    size_ = sizeof head;
+    return write_all(file_.get(), {reinterpret_cast<const char*>(&head), sizeof head});
+}
+
+base::Result<void> StoreDirectory::write_block(std::string_view block) {
+    struct stat info {};
+    if (file_ && (::fstat(file_.get(), &info) != 0 || info.st_nlink == 0))
+        TRY(open()); // somebody has removed it, perhaps with the directory
+    if (file_ && size_ + block.size() > limits_.max_file && size_ > sizeof(FileHead))
+        rotate();
+    if (!file_)
+        TRY(begin_file());
+    TRY(write_all(file_.get(), block));
+    size_ += block.size();
+    return {};
+}
+
+base::Result<void> StoreDirectory::append(std::string_view records) {
+    block_.clear();
+    append_block(block_, records, false);
+    if (!directory_)
+        TRY(open());
+    for (int tries = 0;; tries++) {
+        const auto written = write_block(block_);
+        if (written)
+            return {};
+        // What was written of it is not whole, and would hide what follows: the file ends here.
+        rotate();
+        if (written.error().errnum == ENOENT && tries == 0)
+            (void)open(); // the directory itself has gone
+        else if (!is_full(written.error().errnum) || tries == tries_to_make_room || !remove_oldest())
+            return written;
+    }
+}
+
+void StoreDirectory::rotate() {
+    if (!file_)
+        return;
+    file_.reset();
+    (void)finish({number_, true, 0, {}});
+}
+
+/// The open file's records in large blocks, with an index. False: it stays open, and is read all the same.
+bool StoreDirectory::finish(const StoreFileInfo& file) {
+    const std::string from = store_file_name(file.number, open_suffix), fresh = store_file_name(file.number, fresh_suffix);
+    const auto map = StoreMap::map(directory_.get(), from);
+    if (!map)
+        return false;
+    const auto head = read_file_head(map->bytes());
+    if (!head || !read_block_head(map->bytes(), sizeof(FileHead))) { // nothing is in it
+        (void)::unlinkat(directory_.get(), from.c_str(), 0);
+        return true;
+    }
+    const sys::UniqueFd out(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!out)
+        return false;
+    FileBuilder builder(head->boot, head->number, head->created_wall_us, limits_.compress);
+    bool good = true;
+    std::string buffer;
+    const auto flush = [&](std::size_t least) {
+        if (builder.out().size() < least)
+            return;
+        good = good && write_all(out.get(), builder.out()).has_value();
+        builder.out().clear();
+    };
+    std::uint64_t offset = sizeof(FileHead);
+    while (const auto block = read_block_head(map->bytes(), offset)) {
+        auto records = read_block(map->bytes(), offset, *block, buffer);
+        if (!records)
+            break;
+        while (const auto record = take_stored(*records))
+            builder.add(*record);
+        flush(written_at_once);
+        offset += sizeof(BlockHead) + block->stored_size;
+    }
+    builder.finish();
+    flush(0);
+    if (!good || ::renameat(directory_.get(), fresh.c_str(), directory_.get(), store_file_name(file.number, finished_suffix).c_str()) != 0) {
+        (void)::unlinkat(directory_.get(), fresh.c_str(), 0);
+        return false;
+    }
+    (void)::unlinkat(directory_.get(), from.c_str(), 0);
+    return true;
+}
+
+bool StoreDirectory::remove_oldest() {
+    for (const StoreFileInfo& file : list_store_files(directory_.get()))
+        if (!file_ || file.number != number_)
+            return ::unlinkat(directory_.get(), store_file_name(file.number, file.open ? open_suffix : finished_suffix).c_str(), 0) == 0;
+    return false;
+}
+
+void StoreDirectory::vacuum(const StoreLimits& limits, std::uint64_t extra) {
+    const std::vector<StoreFileInfo> files = list_store_files(directory_.get());
+    std::uint64_t used = extra;
+    for (const StoreFileInfo& file : files)
+        used += file.bytes;
+    std::size_t left = files.size() + (file_ ? 0 : 1);
+    const base::Duration now = sys::wall_now();
+    for (const StoreFileInfo& file : files) {
+        if (file_ && file.number == number_)
+            break;
+        struct statvfs info {};
+        const bool short_of_space = limits.keep_free != 0 && ::fstatvfs(directory_.get(), &info) == 0 && info.f_frsize * info.f_bavail < limits.keep_free + extra;
+        const bool old = limits.max_age.count() > 0 && file.changed + limits.max_age < now;
+        const bool many = limits.max_files != 0 && left > limits.max_files;
+        const bool large = limits.max_use != 0 && used > limits.max_use;
+        if (!short_of_space && !old && !many && !large)
+            break;
+        if (::unlinkat(directory_.get(), store_file_name(file.number, file.open ? open_suffix : finished_suffix).c_str(), 0) != 0)
+            break;
+        used -= file.bytes;
+        left--;
+    }
+}
+
+void StoreDirectory::tend() {
+    if (!directory_)
+        return;
+    if (file_ && limits_.max_file_age.count() > 0 && size_ > sizeof(FileHead) && sys::wall_now() - begun_ > limits_.max_file_age)
+        rotate();
+    if (limits_.max_age.count() > 0)
+        vacuum(limits_);
+}
+
+} // namespace monoinit::log

@@ -1,0 +1,272 @@
+// Tested by tests/unit/log/store_file_test.cpp.
+
+#include "log/store_file.hpp"
+
+#include "base/fmt.hpp"
+#include "log/stored_record.hpp"
+#include "log/wire.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#if MONOINIT_LZ4
+#include <lz4.h>
+#endif
+
+namespace monoinit::log {
+namespace {
+
+constexpr std::array<char, 8> file_magic{'m', 'o', 'n', 'o', 'l', 'o', 'g', '\n'};
+constexpr std::uint32_t file_version = 1;
+constexpr std::uint32_t block_magic = 0x4b434c42; // "BLCK"
+constexpr std::size_t number_digits = 16;
+constexpr std::size_t most_units = 0xffff; ///< of one file; a block that has one beyond is always looked at
+
+struct FileTail {
+    std::uint64_t index_offset;
+    std::uint32_t index_size;
+    std::uint32_t reserved;
+    std::uint64_t checksum; ///< of the index
+    std::array<char, 8> magic;
+};
+constexpr std::array<char, 8> tail_magic{'m', 'o', 'n', 'o', 'e', 'n', 'd', '\n'};
+
+/// Against torn and foreign bytes, not against an adversary: who may write here may write anything.
+std::uint64_t checksum_of(std::string_view bytes, std::uint64_t seed = 0) {
+    constexpr std::uint64_t factor = 0x9e3779b97f4a7c15ULL;
+    std::uint64_t sum = seed ^ (bytes.size() * factor);
+    const auto mix = [&sum](std::uint64_t word) {
+        sum = (sum ^ word) * factor;
+        sum ^= sum >> 29;
+    };
+    std::uint64_t word = 0;
+    while (bytes.size() >= sizeof word) {
+        std::memcpy(&word, bytes.data(), sizeof word);
+        mix(word);
+        bytes.remove_prefix(sizeof word);
+    }
+    word = 0;
+    std::memcpy(&word, bytes.data(), bytes.size());
+    mix(word);
+    return sum;
+}
+
+template <class T> std::string_view before_checksum(const T& head) {
+    return {reinterpret_cast<const char*>(&head), offsetof(T, checksum)};
+}
+
+template <class T> std::string_view bytes_of(const T& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+
+std::uint64_t block_checksum(const BlockHead& head, std::string_view stored) {
+    return checksum_of(stored, checksum_of(before_checksum(head)));
+}
+
+BlockHead head_of(std::string_view records) {
+    BlockHead head{};
+    head.magic = block_magic;
+    head.raw_size = static_cast<std::uint32_t>(records.size());
+    while (const auto record = take_stored(records)) {
+        if (head.count++ == 0) {
+            head.first_cursor = record->cursor;
+            head.min_wall_us = head.max_wall_us = record->wall_us;
+        }
+        head.last_cursor = record->cursor;
+        head.min_wall_us = std::min(head.min_wall_us, record->wall_us);
+        head.max_wall_us = std::max(head.max_wall_us, record->wall_us);
+        head.priorities |= 1U << (record->priority & 7U);
+    }
+    return head;
+}
+
+/// Appends `records`, compressed; false: it would not become smaller.
+bool append_compressed([[maybe_unused]] std::string& out, [[maybe_unused]] std::string_view records) {
+#if MONOINIT_LZ4
+    const std::size_t before = out.size();
+    out.resize(before + records.size());
+    const int size = LZ4_compress_default(records.data(), out.data() + before, static_cast<int>(records.size()), static_cast<int>(records.size()) - 1);
+    out.resize(before + static_cast<std::size_t>(std::max(size, 0)));
+    return size > 0;
+#else
+    return false;
+#endif
+}
+
+bool decompress([[maybe_unused]] std::string_view stored, [[maybe_unused]] std::string& buffer) {
+#if MONOINIT_LZ4
+    const int size = LZ4_decompress_safe(stored.data(), buffer.data(), static_cast<int>(stored.size()), static_cast<int>(buffer.size()));
+    return size >= 0 && static_cast<std::size_t>(size) == buffer.size();
+#else
+    return false;
+#endif
+}
+
+} // namespace
+
+bool can_compress() {
+#if MONOINIT_LZ4
+    return true;
+#else
+    return false;
+#endif
+}
+
+FileHead make_file_head(const BootId& boot, std::uint64_t number, std::uint64_t wall_us) {
+    FileHead head{file_magic, file_version, 0, boot, number, wall_us, 0};
+    head.checksum = checksum_of(before_checksum(head));
+    return head;
+}
+
+std::optional<FileHead> read_file_head(std::string_view file) {
+    FileHead head;
+    if (file.size() < sizeof head)
+        return std::nullopt;
+    std::memcpy(&head, file.data(), sizeof head);
+    if (head.magic != file_magic || head.version != file_version || head.checksum != checksum_of(before_checksum(head)))
+        return std::nullopt;
+    return head;
+}
+
+void append_block(std::string& out, std::string_view records, bool compress) {
+    BlockHead head = head_of(records);
+    const std::size_t at = out.size();
+    out.append(sizeof head, '\0');
+    if (!compress || !append_compressed(out, records)) {
+        out.resize(at + sizeof head);
+        out.append(records);
+    }
+    head.stored_size = static_cast<std::uint32_t>(out.size() - at - sizeof head);
+    head.checksum = block_checksum(head, std::string_view(out).substr(at + sizeof head));
+    std::memcpy(out.data() + at, &head, sizeof head);
+}
+
+std::optional<BlockHead> read_block_head(std::string_view file, std::uint64_t offset) {
+    BlockHead head;
+    if (offset > file.size() || file.size() - offset < sizeof head)
+        return std::nullopt;
+    std::memcpy(&head, file.data() + offset, sizeof head);
+    const bool whole = head.magic == block_magic && head.raw_size <= largest_block && head.stored_size <= head.raw_size &&
+                       head.stored_size <= file.size() - offset - sizeof head;
+    return whole ? std::optional(head) : std::nullopt;
+}
+
+std::optional<std::string_view> read_block(std::string_view file, std::uint64_t offset, const BlockHead& head, std::string& buffer) {
+    const std::string_view stored = file.substr(offset + sizeof head, head.stored_size);
+    if (stored.size() != head.stored_size || head.checksum != block_checksum(head, stored))
+        return std::nullopt;
+    if (head.stored_size == head.raw_size)
+        return stored;
+    buffer.resize(head.raw_size);
+    return decompress(stored, buffer) ? std::optional<std::string_view>(buffer) : std::nullopt;
+}
+
+void append_index(std::string& out, const FileIndex& index, std::uint64_t offset) {
+    std::string packed;
+    Packer pack(packed);
+    pack.number(static_cast<std::uint32_t>(index.units.size()));
+    for (const std::string& unit : index.units)
+        pack.text(unit);
+    pack.number(static_cast<std::uint32_t>(index.blocks.size()));
+    for (const IndexEntry& block : index.blocks) {
+        pack.number(block.offset);
+        packed.append(bytes_of(block.head));
+        pack.text(std::string_view(reinterpret_cast<const char*>(block.units.data()), block.units.size() * sizeof(std::uint16_t)));
+    }
+    const FileTail tail{offset, static_cast<std::uint32_t>(packed.size()), 0, checksum_of(packed), tail_magic};
+    out.append(packed).append(bytes_of(tail));
+}
+
+std::optional<FileIndex> read_index(std::string_view file) {
+    FileTail tail;
+    if (file.size() < sizeof tail)
+        return std::nullopt;
+    std::memcpy(&tail, file.data() + file.size() - sizeof tail, sizeof tail);
+    const std::uint64_t end = file.size() - sizeof tail;
+    if (tail.magic != tail_magic || tail.index_offset > end || end - tail.index_offset != tail.index_size)
+        return std::nullopt;
+    const std::string_view packed = file.substr(tail.index_offset, tail.index_size);
+    if (tail.checksum != checksum_of(packed))
+        return std::nullopt;
+    FileIndex index;
+    Unpacker in(packed);
+    for (auto units = in.number<std::uint32_t>(); units > 0 && !in.failed(); units--)
+        index.units.emplace_back(in.text());
+    for (auto blocks = in.number<std::uint32_t>(); blocks > 0 && !in.failed(); blocks--) {
+        IndexEntry& block = index.blocks.emplace_back();
+        block.offset = in.number<std::uint64_t>();
+        block.head = in.number_like<BlockHead>();
+        const std::string_view units = in.text();
+        block.units.resize(units.size() / sizeof(std::uint16_t));
+        std::memcpy(block.units.data(), units.data(), block.units.size() * sizeof(std::uint16_t));
+    }
+    return in.failed() ? std::nullopt : std::optional(std::move(index));
+}
+
+// ---- building a finished file ----------------------------------------------------------------------------------------
+
+FileBuilder::FileBuilder(const BootId& boot, std::uint64_t number, std::uint64_t wall_us, bool compress) : compress_(compress) {
+    out_.append(bytes_of(make_file_head(boot, number, wall_us)));
+    offset_ = out_.size();
+}
+
+std::uint16_t FileBuilder::number_of(std::string_view unit) {
+    if (const auto found = numbers_.find(unit); found != numbers_.end())
+        return found->second;
+    if (index_.units.size() == most_units)
+        return static_cast<std::uint16_t>(most_units); // stands for all that have no number
+    const auto number = static_cast<std::uint16_t>(index_.units.size());
+    index_.units.emplace_back(unit);
+    numbers_.emplace(unit, number);
+    return number;
+}
+
+void FileBuilder::add(const Record& record) {
+    if (record.unit != last_unit_ || records_.empty()) {
+        const std::uint16_t number = number_of(record.unit);
+        if (std::find(units_.begin(), units_.end(), number) == units_.end())
+            units_.push_back(number);
+        last_unit_ = record.unit;
+    }
+    const std::size_t at = records_.size();
+    records_.resize(at + stored_size(record));
+    store_record(records_.data() + at, record);
+    lines_++;
+    if (records_.size() >= sealed_block)
+        end_block();
+}
+
+void FileBuilder::end_block() {
+    if (records_.empty())
+        return;
+    const std::size_t before = out_.size();
+    append_block(out_, records_, compress_);
+    IndexEntry& entry = index_.blocks.emplace_back();
+    entry.offset = offset_;
+    std::memcpy(&entry.head, out_.data() + before, sizeof entry.head);
+    entry.units = std::move(units_);
+    offset_ += out_.size() - before;
+    records_.clear();
+    units_.clear();
+}
+
+void FileBuilder::finish() {
+    end_block();
+    append_index(out_, index_, offset_);
+}
+
+// ---- names -----------------------------------------------------------------------------------------------------------
+
+std::string store_file_name(std::uint64_t number, std::string_view suffix) { return fmt::format("{:016x}{}", number, suffix); }
+
+std::optional<StoreFileName> parse_store_file_name(std::string_view name) {
+    if (name.size() <= number_digits)
+        return std::nullopt;
+    StoreFileName parsed;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + number_digits, parsed.number, 16);
+    const std::string_view suffix = name.substr(number_digits);
+    if (error != std::errc() || end != name.data() + number_digits || (suffix != open_suffix && suffix != finished_suffix))
+        return std::nullopt;
+    parsed.open = suffix == open_suffix;
+    return parsed;
+}
+
+} // namespace monoinit::log
