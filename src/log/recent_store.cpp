@@ -18,7 +18,7 @@ namespace {
 struct BlockHeader {
     std::atomic<std::uint32_t> used; ///< bytes with header and name; 0 = free
     std::uint32_t name_size;
-    std::uint64_t first_cursor;
+    std::uint64_t first_cursor, last_cursor;
 };
 
 struct RecordHeader {
@@ -59,15 +59,6 @@ std::optional<Parsed> parse(Block& block, std::size_t& at) {
     parsed.text = {bytes + parsed.identifier.size(), parsed.header.text_size};
     at += sizeof(RecordHeader) + size;
     return parsed;
-}
-
-/// The last cursor in a block.
-std::uint64_t newest_in(Block& block) {
-    std::uint64_t newest = header_of(block).first_cursor;
-    std::size_t at = start_of(block);
-    while (const auto parsed = parse(block, at))
-        newest = parsed->header.cursor;
-    return newest;
 }
 
 bool passes(const Filter& filter, const Record& record) {
@@ -168,7 +159,7 @@ void RecentStore::recover() {
         }
         Unit& unit = unit_of(name_of(block));
         unit.blocks.push_back(i);
-        unit.last_cursor = std::max(unit.last_cursor, newest_in(block));
+        unit.last_cursor = std::max(unit.last_cursor, header_of(block).last_cursor);
         next_cursor_ = std::max(next_cursor_.load(), unit.last_cursor + 1);
     }
     for (auto& [name, unit] : units_)
@@ -225,6 +216,7 @@ std::uint64_t RecentStore::append(const Record& record) {
         std::memcpy(to + sizeof header, identifier.data(), identifier.size());
         std::memcpy(to + overhead, part.data(), part.size());
         header_of(block).used.store(static_cast<std::uint32_t>(used + overhead + part.size()), std::memory_order_release);
+        header_of(block).last_cursor = cursor;
         header.flags |= rest_flag;
         if (text.empty())
             break;
@@ -241,7 +233,7 @@ std::size_t RecentStore::new_block(Unit& unit, std::uint64_t first_cursor) {
     Block& block = memory_.block(index);
     BlockHeader& header = header_of(block);
     header.name_size = static_cast<std::uint32_t>(unit.name.size());
-    header.first_cursor = first_cursor;
+    header.first_cursor = header.last_cursor = first_cursor;
     std::memcpy(block.bytes.data() + sizeof header, unit.name.data(), unit.name.size());
     header.used.store(static_cast<std::uint32_t>(start_of(block)), std::memory_order_release);
     unit.blocks.push_back(index);
@@ -268,7 +260,7 @@ std::size_t RecentStore::victim_block() {
 void RecentStore::evict_oldest(Unit& unit) {
     const std::size_t index = unit.blocks.front();
     Block& block = memory_.block(index);
-    unit.evicted_cursor = newest_in(block);
+    unit.evicted_cursor = header_of(block).last_cursor;
     header_of(block).used.store(0, std::memory_order_release);
     unit.blocks.pop_front();
     free_.push_back(index);

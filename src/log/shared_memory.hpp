@@ -45,12 +45,15 @@ struct SharedHeader {
     Word next_cursor;      ///< of the store
     Word blocks_touched;   ///< how many blocks were ever used: the rest is not looked at
     Word slots_touched;
-    Word ring_head, ring_tail; ///< bytes ever put in, ever taken out
+    // Bytes ever put in, ever taken out. What different threads write lies in different lines of the cache.
+    alignas(64) Word ring_head;
+    alignas(64) Word ring_tail;
     Word spool;            ///< what the writer thread is at: see stdout_writer.cpp
     Word lines_lost;       ///< could not be written to stdout
-    Word store_head, store_tail; ///< of the store ring
+    alignas(64) Word store_head; ///< of the store ring
+    alignas(64) Word store_tail;
     Word store_written;    ///< cursor of the newest line that is in a store file
-    Word boot_high, boot_low; ///< the container's start, as _BOOT_ID= has it; 0 = not drawn yet
+    alignas(64) Word boot_high, boot_low; ///< the container's start, as _BOOT_ID= has it; 0 = not drawn yet
     Word flight;           ///< what the reading side is at: see flight.cpp
     Word flight_stream;
     std::uint64_t flight_wall_us, flight_mono_us;

@@ -2,7 +2,6 @@
 
 #include "log/store_directory.hpp"
 
-#include "log/stored_record.hpp"
 #include "log/store_map.hpp"
 #include "sys/clock.hpp"
 
@@ -12,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace monoinit::log {
@@ -37,6 +37,22 @@ base::Result<void> make_directories(const std::string& path) {
 
 /// Errors that fewer old files may cure.
 bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
+
+base::Result<void> write_all(int fd, std::string_view bytes);
+
+/// Head and payload at once: nobody shall see the one without the other for long.
+base::Result<void> write_both(int fd, std::string_view head, std::string_view payload) {
+    const iovec parts[] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(payload.data()), payload.size()}};
+    ssize_t written = 0;
+    while ((written = ::writev(fd, parts, 2)) < 0 && errno == EINTR) {
+    }
+    if (written < 0)
+        return base::fail_errno(errno, "writing a log file");
+    const auto size = static_cast<std::size_t>(written);
+    if (size < head.size())
+        TRY(write_all(fd, head.substr(size)));
+    return write_all(fd, payload.substr(size - std::min(size, head.size())));
+}
 
 base::Result<void> write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -89,7 +105,7 @@ base::Result<void> StoreDirectory::open() {
         next_number_ = std::max(next_number_, files.back().number + 1);
     for (const StoreFileInfo& file : files)
         if (file.open)
-            (void)finish(file); // else it stays as it is: it can be read
+            (void)finish(file.number, nullptr); // else it stays as it is: it can be read
         else
             (void)::unlinkat(directory_.get(), store_file_name(file.number, open_suffix).c_str(), 0); // left when we were killed
     vacuum(limits_);
@@ -118,34 +134,43 @@ base::Result<void> StoreDirectory::begin_file() {
     return write_all(file_.get(), {reinterpret_cast<const char*>(&head), sizeof head});
 }
 
-base::Result<void> StoreDirectory::write_block(std::string_view block) {
+base::Result<void> StoreDirectory::write_block(std::string_view records, Summary& summary) {
     struct stat info {};
     if (file_ && (::fstat(file_.get(), &info) != 0 || info.st_nlink == 0))
         TRY(open()); // somebody has removed it, perhaps with the directory
-    if (file_ && size_ + block.size() > limits_.max_file && size_ > sizeof(FileHead))
+    if (file_ && size_ + records.size() > limits_.max_file && size_ > sizeof(FileHead))
         rotate();
-    if (!file_)
+    if (!file_) {
         TRY(begin_file());
-    TRY(write_all(file_.get(), block));
-    size_ += block.size();
+        contents_ = {};
+        summary = summarize(records, records.size(), contents_.numbers); // the numbers of units are the file's
+    }
+    const BlockHead head = finished_head(summary, records);
+    TRY(write_both(file_.get(), {reinterpret_cast<const char*>(&head), sizeof head}, records));
+    const std::uint64_t begin = size_;
+    size_ += sizeof head + records.size();
+    contents_.add(begin, size_, std::move(summary));
     return {};
 }
 
-base::Result<void> StoreDirectory::append(std::string_view records) {
-    block_.clear();
-    append_block(block_, records, false);
+base::Result<StoreDirectory::Appended> StoreDirectory::append(std::string_view records, std::size_t limit) {
+    Summary summary = summarize(records, limit, contents_.numbers);
+    const Appended appended{summary.head.raw_size, summary.head.last_cursor};
+    records = records.substr(0, appended.size);
+    if (records.empty())
+        return appended;
     if (!directory_)
         TRY(open());
     for (int tries = 0;; tries++) {
-        const auto written = write_block(block_);
+        const auto written = write_block(records, summary);
         if (written)
-            return {};
+            return appended;
         // What was written of it is not whole, and would hide what follows: the file ends here.
         rotate();
         if (written.error().errnum == ENOENT && tries == 0)
             (void)open(); // the directory itself has gone
         else if (!is_full(written.error().errnum) || tries == tries_to_make_room || !remove_oldest())
-            return written;
+            return written.error();
     }
 }
 
@@ -153,45 +178,79 @@ void StoreDirectory::rotate() {
     if (!file_)
         return;
     file_.reset();
-    (void)finish({number_, true, 0, {}});
+    (void)finish(number_, &contents_);
+}
+
+void StoreDirectory::Contents::add(std::uint64_t begin, std::uint64_t end, Summary summary) {
+    if (runs.empty() || runs.back().summary.head.raw_size + summary.head.raw_size > sealed_block)
+        runs.push_back({begin, end, std::move(summary)});
+    else {
+        runs.back().end = end;
+        runs.back().summary.add(summary);
+    }
+}
+
+/// Of a file that somebody else has written.
+StoreDirectory::Contents StoreDirectory::contents_of(std::string_view file) {
+    Contents contents;
+    std::string buffer;
+    std::uint64_t offset = sizeof(FileHead);
+    while (const auto block = read_block_head(file, offset)) {
+        const auto records = read_block(file, offset, *block, buffer);
+        if (!records)
+            break;
+        const std::uint64_t begin = std::exchange(offset, offset + sizeof(BlockHead) + block->stored_size);
+        contents.add(begin, offset, summarize(*records, records->size(), contents.numbers));
+    }
+    return contents;
 }
 
 /// The open file's records in large blocks, with an index. False: it stays open, and is read all the same.
-bool StoreDirectory::finish(const StoreFileInfo& file) {
-    const std::string from = store_file_name(file.number, open_suffix), fresh = store_file_name(file.number, fresh_suffix);
+bool StoreDirectory::finish(std::uint64_t number, const Contents* contents) {
+    const std::string from = store_file_name(number, open_suffix), fresh = store_file_name(number, fresh_suffix);
     const auto map = StoreMap::map(directory_.get(), from);
     if (!map)
         return false;
-    const auto head = read_file_head(map->bytes());
-    if (!head || !read_block_head(map->bytes(), sizeof(FileHead))) { // nothing is in it
+    const std::string_view file = map->bytes();
+    const auto head = read_file_head(file);
+    if (!head || !read_block_head(file, sizeof(FileHead))) { // nothing is in it
         (void)::unlinkat(directory_.get(), from.c_str(), 0);
         return true;
     }
     const sys::UniqueFd out(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
     if (!out)
         return false;
+    const Contents found = contents == nullptr ? contents_of(file) : Contents{};
+    if (contents == nullptr)
+        contents = &found;
     FileBuilder builder(head->boot, head->number, head->created_wall_us, limits_.compress);
     bool good = true;
-    std::string buffer;
+    std::string together;
     const auto flush = [&](std::size_t least) {
         if (builder.out().size() < least)
             return;
         good = good && write_all(out.get(), builder.out()).has_value();
         builder.out().clear();
     };
-    std::uint64_t offset = sizeof(FileHead);
-    while (const auto block = read_block_head(map->bytes(), offset)) {
-        auto records = read_block(map->bytes(), offset, *block, buffer);
-        if (!records)
-            break;
-        while (const auto record = take_stored(*records))
-            builder.add(*record);
+    for (const Run& run : contents->runs) {
+        std::string_view records = file.substr(run.begin + sizeof(BlockHead), run.end - run.begin - sizeof(BlockHead));
+        if (records.size() != run.summary.head.raw_size) { // of several blocks
+            together.clear();
+            for (std::uint64_t at = run.begin; at < run.end;) {
+                const auto block = read_block_head(file, at);
+                if (!block)
+                    break;
+                together.append(file.substr(at + sizeof(BlockHead), block->stored_size));
+                at += sizeof(BlockHead) + block->stored_size;
+            }
+            records = together;
+        }
+        builder.add(records, run.summary);
         flush(written_at_once);
-        offset += sizeof(BlockHead) + block->stored_size;
     }
-    builder.finish();
+    builder.finish(contents->numbers.names());
     flush(0);
-    if (!good || ::renameat(directory_.get(), fresh.c_str(), directory_.get(), store_file_name(file.number, finished_suffix).c_str()) != 0) {
+    if (!good || ::renameat(directory_.get(), fresh.c_str(), directory_.get(), store_file_name(number, finished_suffix).c_str()) != 0) {
         (void)::unlinkat(directory_.get(), fresh.c_str(), 0);
         return false;
     }

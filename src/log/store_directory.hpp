@@ -26,8 +26,12 @@ class StoreDirectory {
 
     /// Makes the directory, and finishes what an earlier writer left open. Called again by append() where the directory has gone.
     base::Result<void> open();
-    /// Writes `records` (whole ones) as one block.
-    base::Result<void> append(std::string_view records);
+    struct Appended {
+        std::size_t size = 0;
+        std::uint64_t last_cursor = 0;
+    };
+    /// Writes whole records from the front of `records` as one block, `limit` bytes of them. Size 0: what is there is no record.
+    base::Result<Appended> append(std::string_view records, std::size_t limit);
     /// Finishes the open file; the next append() begins another.
     void rotate();
     /// Removes finished files, oldest first, until the limits hold and `extra` bytes fit.
@@ -38,9 +42,21 @@ class StoreDirectory {
     bool ages() const { return limits_.max_age.count() > 0 || limits_.max_file_age.count() > 0; }
 
   private:
+    /// Blocks in the open file that will be one in the finished file.
+    struct Run {
+        std::uint64_t begin = 0, end = 0; ///< offsets
+        Summary summary;
+    };
+    struct Contents {
+        UnitNumbers numbers;
+        std::vector<Run> runs;
+        void add(std::uint64_t begin, std::uint64_t end, Summary summary);
+    };
+
     base::Result<void> begin_file();
-    base::Result<void> write_block(std::string_view block);
-    bool finish(const StoreFileInfo& file);
+    base::Result<void> write_block(std::string_view records, Summary& summary);
+    static Contents contents_of(std::string_view file);
+    bool finish(std::uint64_t number, const Contents* contents);
     bool remove_oldest();
     void settle_limits();
 
@@ -51,7 +67,7 @@ class StoreDirectory {
     std::uint64_t number_ = 0, next_number_ = 1;
     std::uint64_t size_ = 0; ///< of the open file
     base::Duration begun_{};
-    std::string block_;
+    Contents contents_; ///< of the open file
 };
 
 } // namespace monoinit::log

@@ -31,24 +31,29 @@ struct FileTail {
 };
 constexpr std::array<char, 8> tail_magic{'m', 'o', 'n', 'o', 'e', 'n', 'd', '\n'};
 
-/// Against torn and foreign bytes, not against an adversary: who may write here may write anything.
+/// Against torn and foreign bytes, not against an adversary: who may write here may write anything. Four sums side by
+/// side, since a multiplication takes its time.
 std::uint64_t checksum_of(std::string_view bytes, std::uint64_t seed = 0) {
     constexpr std::uint64_t factor = 0x9e3779b97f4a7c15ULL;
-    std::uint64_t sum = seed ^ (bytes.size() * factor);
-    const auto mix = [&sum](std::uint64_t word) {
+    constexpr std::size_t lanes = 4;
+    std::uint64_t sums[lanes] = {seed, seed + 1, seed + 2, seed + bytes.size()};
+    const auto mix = [](std::uint64_t& sum, std::uint64_t word) {
         sum = (sum ^ word) * factor;
         sum ^= sum >> 29;
     };
-    std::uint64_t word = 0;
-    while (bytes.size() >= sizeof word) {
-        std::memcpy(&word, bytes.data(), sizeof word);
-        mix(word);
-        bytes.remove_prefix(sizeof word);
+    std::uint64_t words[lanes];
+    for (; bytes.size() >= sizeof words; bytes.remove_prefix(sizeof words)) {
+        std::memcpy(words, bytes.data(), sizeof words);
+        for (std::size_t i = 0; i < lanes; i++)
+            mix(sums[i], words[i]);
     }
-    word = 0;
-    std::memcpy(&word, bytes.data(), bytes.size());
-    mix(word);
-    return sum;
+    std::memset(words, 0, sizeof words);
+    std::memcpy(words, bytes.data(), bytes.size());
+    for (std::size_t i = 0; i < lanes; i++)
+        mix(sums[i], words[i]);
+    for (std::size_t i = 1; i < lanes; i++)
+        mix(sums[0], sums[i]);
+    return sums[0];
 }
 
 template <class T> std::string_view before_checksum(const T& head) {
@@ -59,23 +64,6 @@ template <class T> std::string_view bytes_of(const T& value) { return {reinterpr
 
 std::uint64_t block_checksum(const BlockHead& head, std::string_view stored) {
     return checksum_of(stored, checksum_of(before_checksum(head)));
-}
-
-BlockHead head_of(std::string_view records) {
-    BlockHead head{};
-    head.magic = block_magic;
-    head.raw_size = static_cast<std::uint32_t>(records.size());
-    while (const auto record = take_stored(records)) {
-        if (head.count++ == 0) {
-            head.first_cursor = record->cursor;
-            head.min_wall_us = head.max_wall_us = record->wall_us;
-        }
-        head.last_cursor = record->cursor;
-        head.min_wall_us = std::min(head.min_wall_us, record->wall_us);
-        head.max_wall_us = std::max(head.max_wall_us, record->wall_us);
-        head.priorities |= 1U << (record->priority & 7U);
-    }
-    return head;
 }
 
 /// Appends `records`, compressed; false: it would not become smaller.
@@ -126,16 +114,83 @@ std::optional<FileHead> read_file_head(std::string_view file) {
     return head;
 }
 
-void append_block(std::string& out, std::string_view records, bool compress) {
-    BlockHead head = head_of(records);
-    const std::size_t at = out.size();
-    out.append(sizeof head, '\0');
+std::uint16_t UnitNumbers::of(std::string_view unit) {
+    if (unit == last_ && !names_.empty())
+        return last_number_;
+    last_ = unit;
+    if (const auto found = numbers_.find(unit); found != numbers_.end())
+        return last_number_ = found->second;
+    if (names_.size() == most_units)
+        return last_number_ = static_cast<std::uint16_t>(most_units);
+    last_number_ = static_cast<std::uint16_t>(names_.size());
+    names_.emplace_back(unit);
+    numbers_.emplace(unit, last_number_);
+    return last_number_;
+}
+
+void Summary::add(const Summary& next) {
+    if (head.count == 0) {
+        *this = next;
+        return;
+    }
+    head.raw_size += next.head.raw_size;
+    head.count += next.head.count;
+    head.last_cursor = next.head.last_cursor;
+    head.min_wall_us = std::min(head.min_wall_us, next.head.min_wall_us);
+    head.max_wall_us = std::max(head.max_wall_us, next.head.max_wall_us);
+    head.priorities |= next.head.priorities;
+    for (const std::uint16_t unit : next.units)
+        if (std::find(units.begin(), units.end(), unit) == units.end())
+            units.push_back(unit);
+}
+
+Summary summarize(std::string_view records, std::size_t limit, UnitNumbers& numbers) {
+    Summary summary;
+    BlockHead& head = summary.head;
+    head.magic = block_magic;
+    const char* at = records.data();
+    const char* const end = at + records.size();
+    std::uint16_t last = 0;
+    while (at < end && (head.count == 0 || static_cast<std::size_t>(at - records.data()) < limit)) {
+        StoredHead record;
+        if (static_cast<std::size_t>(end - at) < sizeof record)
+            break;
+        std::memcpy(&record, at, sizeof record);
+        if (record.size < sizeof record + record.unit_size || record.size > static_cast<std::size_t>(end - at))
+            break;
+        const std::uint16_t unit = numbers.of({at + sizeof record, record.unit_size});
+        if (summary.units.empty() || (unit != last && std::find(summary.units.begin(), summary.units.end(), unit) == summary.units.end()))
+            summary.units.push_back(unit);
+        last = unit;
+        if (head.count++ == 0) {
+            head.first_cursor = record.cursor;
+            head.min_wall_us = head.max_wall_us = record.wall_us;
+        }
+        head.last_cursor = record.cursor;
+        head.min_wall_us = std::min(head.min_wall_us, record.wall_us);
+        head.max_wall_us = std::max(head.max_wall_us, record.wall_us);
+        head.priorities |= 1U << (record.priority & 7U);
+        at += record.size;
+    }
+    head.raw_size = static_cast<std::uint32_t>(at - records.data());
+    return summary;
+}
+
+BlockHead finished_head(const Summary& summary, std::string_view stored) {
+    BlockHead head = summary.head;
+    head.stored_size = static_cast<std::uint32_t>(stored.size());
+    head.checksum = block_checksum(head, stored);
+    return head;
+}
+
+void append_block(std::string& out, std::string_view records, const Summary& summary, bool compress) {
+    const std::size_t at = out.size(), payload = at + sizeof(BlockHead);
+    out.append(sizeof(BlockHead), '\0');
     if (!compress || !append_compressed(out, records)) {
-        out.resize(at + sizeof head);
+        out.resize(payload);
         out.append(records);
     }
-    head.stored_size = static_cast<std::uint32_t>(out.size() - at - sizeof head);
-    head.checksum = block_checksum(head, std::string_view(out).substr(at + sizeof head));
+    const BlockHead head = finished_head(summary, std::string_view(out).substr(payload));
     std::memcpy(out.data() + at, &head, sizeof head);
 }
 
@@ -208,48 +263,18 @@ FileBuilder::FileBuilder(const BootId& boot, std::uint64_t number, std::uint64_t
     offset_ = out_.size();
 }
 
-std::uint16_t FileBuilder::number_of(std::string_view unit) {
-    if (const auto found = numbers_.find(unit); found != numbers_.end())
-        return found->second;
-    if (index_.units.size() == most_units)
-        return static_cast<std::uint16_t>(most_units); // stands for all that have no number
-    const auto number = static_cast<std::uint16_t>(index_.units.size());
-    index_.units.emplace_back(unit);
-    numbers_.emplace(unit, number);
-    return number;
-}
-
-void FileBuilder::add(const Record& record) {
-    if (record.unit != last_unit_ || records_.empty()) {
-        const std::uint16_t number = number_of(record.unit);
-        if (std::find(units_.begin(), units_.end(), number) == units_.end())
-            units_.push_back(number);
-        last_unit_ = record.unit;
-    }
-    const std::size_t at = records_.size();
-    records_.resize(at + stored_size(record));
-    store_record(records_.data() + at, record);
-    lines_++;
-    if (records_.size() >= sealed_block)
-        end_block();
-}
-
-void FileBuilder::end_block() {
-    if (records_.empty())
-        return;
+void FileBuilder::add(std::string_view records, const Summary& summary) {
     const std::size_t before = out_.size();
-    append_block(out_, records_, compress_);
+    append_block(out_, records, summary, compress_);
     IndexEntry& entry = index_.blocks.emplace_back();
     entry.offset = offset_;
     std::memcpy(&entry.head, out_.data() + before, sizeof entry.head);
-    entry.units = std::move(units_);
+    entry.units = summary.units;
     offset_ += out_.size() - before;
-    records_.clear();
-    units_.clear();
 }
 
-void FileBuilder::finish() {
-    end_block();
+void FileBuilder::finish(std::vector<std::string> units) {
+    index_.units = std::move(units);
     append_index(out_, index_, offset_);
 }
 

@@ -68,8 +68,33 @@ struct FileIndex {
 FileHead make_file_head(const BootId& boot, std::uint64_t number, std::uint64_t wall_us);
 std::optional<FileHead> read_file_head(std::string_view file);
 
-/// Appends a block of `records` (whole ones) to `out`. `compress`: where it becomes smaller and this build can.
-void append_block(std::string& out, std::string_view records, bool compress);
+/// The units of one file, numbered. Beyond 65,535 they share a number, which no name has.
+class UnitNumbers {
+  public:
+    std::uint16_t of(std::string_view unit);
+    const std::vector<std::string>& names() const { return names_; }
+
+  private:
+    std::vector<std::string> names_;
+    base::StringMap<std::uint16_t> numbers_;
+    std::string last_;
+    std::uint16_t last_number_ = 0;
+};
+
+/// What some records hold: a block's head but for its stored_size and checksum, and whose they are.
+struct Summary {
+    BlockHead head{};
+    std::vector<std::uint16_t> units;
+
+    void add(const Summary& next);
+};
+/// Looks at whole records from the front: `limit` bytes of them, but one at least. head.raw_size says how far it came; 0: there is none.
+Summary summarize(std::string_view records, std::size_t limit, UnitNumbers& numbers);
+
+/// Completes the head of a block that has this payload.
+BlockHead finished_head(const Summary& summary, std::string_view stored);
+/// Appends a block of `records`, which `summary` is of. `compress`: where it becomes smaller and this build can.
+void append_block(std::string& out, std::string_view records, const Summary& summary, bool compress);
 /// The head of the block at `offset` of `file`; nothing when none is there whole. The payload is not looked at.
 std::optional<BlockHead> read_block_head(std::string_view file, std::uint64_t offset);
 /// Its records, checked: views into `file`, or into `buffer` when they had to be decompressed.
@@ -81,28 +106,20 @@ std::optional<FileIndex> read_index(std::string_view file);
 /// Whether this build compresses.
 bool can_compress();
 
-/// Builds a finished file out of records. The caller writes out() and clears it, whenever it likes.
+/// Builds a finished file out of blocks. The caller writes out() and clears it, whenever it likes.
 class FileBuilder {
   public:
     FileBuilder(const BootId& boot, std::uint64_t number, std::uint64_t wall_us, bool compress);
-    void add(const Record& record);
-    void finish();
+    void add(std::string_view records, const Summary& summary);
+    void finish(std::vector<std::string> units);
 
     std::string& out() { return out_; }
-    std::uint64_t lines() const { return lines_; }
 
   private:
-    std::uint16_t number_of(std::string_view unit);
-    void end_block();
-
     bool compress_;
-    std::string out_, records_;
+    std::string out_;
     std::uint64_t offset_ = 0; ///< of the file, where out_ ends
-    std::uint64_t lines_ = 0;
     FileIndex index_;
-    std::vector<std::uint16_t> units_; ///< of the block
-    base::StringMap<std::uint16_t> numbers_;
-    std::string last_unit_;
 };
 
 // ---- names ----

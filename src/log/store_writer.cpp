@@ -21,20 +21,6 @@ constexpr int retry_ms = 500;     ///< after an error
 constexpr int tend_ms = 60'000;
 enum Sleep : int { Awake, Gathering, Sleeping };
 
-/// Whole records from the front, up to the limit; at least one.
-std::string_view whole_records(std::string_view ring, std::uint64_t& last_cursor) {
-    std::string_view rest = ring;
-    std::size_t size = 0;
-    while (size < block_limit) {
-        const auto record = take_stored(rest);
-        if (!record)
-            break;
-        size = ring.size() - rest.size();
-        last_cursor = record->cursor;
-    }
-    return ring.substr(0, size);
-}
-
 } // namespace
 
 BootId boot_id_of(SharedHeader& header) {
@@ -78,8 +64,14 @@ bool StoreWriter::configure(const StoreSettings& settings) {
     return started_;
 }
 
+bool StoreWriter::has_room(std::size_t size) const {
+    if (room_ < size)
+        room_ = ring_.free_space();
+    return room_ >= size;
+}
+
 bool StoreWriter::may_append(std::size_t size) const {
-    return !on_ || never_wait_ || last_error() != 0 || size > largest_record || ring_.free_space() >= size;
+    return !on_ || never_wait_ || last_error() != 0 || size > largest_record || has_room(size);
 }
 
 void StoreWriter::append(const Record& record) {
@@ -89,12 +81,13 @@ void StoreWriter::append(const Record& record) {
     if (kept.fields.size() > max_fields)
         kept.fields = {};
     const std::size_t size = stored_size(kept);
-    if (ring_.free_space() < size) {
+    if (!has_room(size)) {
         lost_++;
         return;
     }
     store_record(ring_.reserve(), kept);
     ring_.commit(size);
+    room_ -= size;
 }
 
 void StoreWriter::wake() {
@@ -176,18 +169,18 @@ void StoreWriter::nap(bool gather) {
 }
 
 void StoreWriter::write_some() {
-    std::uint64_t last = 0;
-    const std::string_view records = whole_records(ring_.contents(), last);
-    if (records.empty() && !ring_.empty()) // damaged: nothing after it can be found
+    if (!directory_)
         return ring_.set_tail(ring_.tail() + ring_.used());
-    const auto written = directory_ ? directory_->append(records) : base::Result<void>{};
-    const int error = written ? 0 : std::max(written.error().errnum, 1);
+    const auto appended = directory_->append(ring_.contents(), block_limit);
+    const int error = appended ? 0 : std::max(appended.error().errnum, 1);
     if (error_.exchange(error) != error)
         notify();
     if (error != 0)
         return;
-    header_.store_written = last;
-    ring_.set_tail(ring_.tail() + records.size());
+    if (appended->size == 0) // damaged: nothing after it can be found
+        return ring_.set_tail(ring_.tail() + ring_.used());
+    header_.store_written = appended->last_cursor;
+    ring_.set_tail(ring_.tail() + appended->size);
 }
 
 void StoreWriter::run() {

@@ -72,6 +72,8 @@ class StoreWriter {
     sys::UniqueFd event_, wake_;
     bool started_ = false, on_ = false, never_wait_ = false;
     std::uint64_t lost_ = 0;
+    mutable std::size_t room_ = 0; ///< in the ring, at least: looking at its tail costs a cache miss
+    bool has_room(std::size_t size) const;
     std::mutex mutex_; ///< of orders_
     Orders orders_;
     std::atomic<std::uint64_t> requests_{0}, served_{0};
@@ -81,7 +83,6 @@ class StoreWriter {
 
     // the thread's own
     std::optional<StoreDirectory> directory_;
-    std::string records_;
 };
 
 /// The id of this start of the container, drawn by its first logger.

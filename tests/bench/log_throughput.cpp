@@ -6,6 +6,7 @@
 
 #include "log/link.hpp"
 #include "log/logger.hpp"
+#include "log/store_reader.hpp"
 #include "sys/clock.hpp"
 #include "sys/socket.hpp"
 
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <poll.h>
@@ -172,8 +174,13 @@ Sample measure_minimal(std::size_t lines, std::size_t streams) {
     return measure(lines, streams, start, [] {});
 }
 
-Sample measure_logger(std::size_t lines, std::size_t streams, StreamInfo info) {
+Sample measure_logger(std::size_t lines, std::size_t streams, StreamInfo info, const std::string& directory) {
     LoggerLink link;
+    Config config;
+    config.store.directory = directory;
+    config.store.limits.max_use = 8ULL << 30;
+    config.store.limits.max_files = 0;
+    link.configure(config);
     const auto start = [&](std::vector<sys::UniqueFd> reads, int out) {
         auto pair = sys::make_socket_pair(SOCK_SEQPACKET).value();
         const LoggerFds fds = make_logger_fds({}).value();
@@ -203,6 +210,39 @@ void print(const char* name, std::size_t streams, const Sample& sample, const Sa
                 sample.cpu_per_million, sample.pss_idle, sample.pss);
 }
 
+double milliseconds(const std::function<void(StoreReader&)>& ask, const std::string& directory) {
+    const auto begin = sys::monotonic_now();
+    auto reader = StoreReader::open(directory);
+    if (reader)
+        ask(*reader);
+    return static_cast<double>((sys::monotonic_now() - begin).count()) / 1000;
+}
+
+/// What journalctl asks of a store, opening it included.
+void query(const std::string& directory) {
+    std::uint64_t bytes = 0, lines = 0, first = 0, last = 0;
+    (void)milliseconds([&](StoreReader& reader) {
+        for (const auto& file : reader.files()) {
+            bytes += file.raw_bytes;
+            lines += file.lines;
+            first = first == 0 ? file.first_us : first;
+            last = file.last_us;
+        }
+    }, directory);
+    Selection unit, since, grep;
+    unit.units = {"writer.service"};
+    since.since_us = first + (last - first) / 2;
+    grep.grep = Pattern::compile("no such text", false).value();
+    const double ten = milliseconds([&](StoreReader& reader) {
+        int left = 10;
+        reader.backward(unit, [&](const Record&, const BootId&) { return --left > 0; });
+    }, directory);
+    const double seek = milliseconds([&](StoreReader& reader) { reader.forward(since, [](const Record&, const BootId&) { return false; }); }, directory);
+    const double scan = milliseconds([&](StoreReader& reader) { reader.forward(grep, [](const Record&, const BootId&) { return true; }); }, directory);
+    std::printf("%-22s %.2f M lines, %.0f MB: last ten of a unit %.1f ms, --since %.1f ms, --grep %.0f MB/s\n", "queries", static_cast<double>(lines) / 1e6,
+                static_cast<double>(bytes) / 1e6, ten, seek, static_cast<double>(bytes) / 1e3 / scan);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -218,7 +258,13 @@ int main(int argc, char** argv) {
     for (const std::size_t streams : cases) {
         const Sample reference = measure_minimal(lines, streams);
         print("minimal multiplexer", streams, reference, reference);
-        print("logger, store off", streams, measure_logger(lines, streams, console), reference);
-        print("logger, store on", streams, measure_logger(lines, streams, both), reference);
+        print("logger, keeps nothing", streams, measure_logger(lines, streams, console, ""), reference);
+        print("logger, store off", streams, measure_logger(lines, streams, both, ""), reference);
+        char directory[] = "/tmp/log-throughput-XXXXXX";
+        if (mkdtemp(directory) == nullptr)
+            return 1;
+        print("logger, store on", streams, measure_logger(lines, streams, both, directory), reference);
+        query(directory);
+        std::filesystem::remove_all(directory);
     }
 }
