@@ -270,7 +270,7 @@ void StoreDirectory::vacuum(const StoreLimits& limits, std::uint64_t extra) {
     std::uint64_t used = extra;
     for (const StoreFileInfo& file : files)
         used += file.bytes;
-    std::size_t left = files.size() + (file_ ? 0 : 1);
+    std::size_t left = files.size() + (extra > 0 ? 1 : 0);
     const base::Duration now = sys::wall_now();
     for (const StoreFileInfo& file : files) {
         if (file_ && file.number == number_)

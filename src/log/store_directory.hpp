@@ -34,7 +34,7 @@ class StoreDirectory {
     base::Result<Appended> append(std::string_view records, std::size_t limit);
     /// Finishes the open file; the next append() begins another.
     void rotate();
-    /// Removes finished files, oldest first, until the limits hold and `extra` bytes fit.
+    /// Removes finished files, oldest first, until the limits hold, with another file of `extra` bytes where that is not 0.
     void vacuum(const StoreLimits& limits, std::uint64_t extra = 0);
     /// Rotates and vacuums for age alone. To be called now and then.
     void tend();
