@@ -231,7 +231,9 @@ class Journal {
             return fail(done->failure);
         if (order.order != log::StoreOrder::Sync || journal_.sync)
             return 0;
-        if (done->directory.empty() || ::access(done->directory.c_str(), R_OK) != 0)
+        if (!done->failure.empty()) // what came last is in memory only
+            context_.remark("{}: the log store cannot be written ({}): recent lines, from memory", context_.program, done->failure);
+        if (done->directory.empty() || !done->failure.empty() || ::access(done->directory.c_str(), R_OK) != 0)
             return read_recent(*socket);
         return read_store(done->directory);
     }

@@ -167,9 +167,11 @@ void LogServer::carry_out(Client& client) {
             files_.rotate();
         else if (query.order == StoreOrder::Vacuum)
             files_.vacuum(query.vacuum);
-        files_.flush();
+        client.place = files_.flush();
     }
-    if (!files_.done() && files_.last_error() == 0)
+    if (!files_.done(client.place))
+        files_.tell_me();
+    if (!files_.done(client.place) && files_.last_error() == 0)
         return;
     append_order_done(client.out, directory_, files_.last_error() == 0 ? "" : std::strerror(files_.last_error()));
     client.ended = true;

@@ -35,7 +35,8 @@ class LogServer {
         std::optional<Query> query;
         std::uint64_t cursor = 0;
         bool started = false, ended = false;
-        bool ordered = false; ///< Query::order has been passed on
+        bool ordered = false; ///< Query::order has been passed on …
+        std::uint64_t place = 0; ///< … and is done when all is written up to here
         bool want_write = false;
         base::Duration last_progress{}; ///< CLOCK_MONOTONIC
     };

@@ -362,7 +362,7 @@ class Logger {
             return;
         collector_.drain();
         writer_.wake();
-        files_.flush();
+        (void)files_.flush();
         if ((!writer_.idle() || (!files_.idle() && files_.last_error() == 0)) && !late)
             return;
         say(from_logger::Drained{writer_.lines_waiting() + writer_.lines_lost() + multiplexer_.skipped()});

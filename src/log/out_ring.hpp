@@ -38,6 +38,7 @@ class OutRing {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
         return {base_ + tail % size_, static_cast<std::size_t>(head_.load(std::memory_order_seq_cst) - tail)};
     }
+    std::uint64_t head() const { return head_.load(std::memory_order_relaxed); }
     std::uint64_t tail() const { return tail_.load(std::memory_order_relaxed); }
     void set_tail(std::uint64_t tail) { tail_.store(tail, std::memory_order_seq_cst); }
 

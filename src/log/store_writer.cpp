@@ -116,12 +116,13 @@ void StoreWriter::order(const std::function<void(Orders&)>& change) {
     (void)eventfd_write(wake_.get(), 1);
 }
 
-void StoreWriter::flush() {
+std::uint64_t StoreWriter::flush() {
     if (on_ && !ring_.empty()) {
         hurry_ = true;
         wanted_ = true;
         (void)eventfd_write(wake_.get(), 1);
     }
+    return ring_.head();
 }
 
 void StoreWriter::rotate() {
@@ -194,6 +195,8 @@ void StoreWriter::run() {
         while (!ring_.empty()) {
             write_some();
             wrote = true;
+            if (wanted_.exchange(false))
+                notify();
             if (error_ != 0 || (ring_.used() < block_limit && !hurry_))
                 break;
         }

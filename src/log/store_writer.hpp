@@ -43,12 +43,12 @@ class StoreWriter {
     std::uint64_t lines_lost() const { return lost_; }
     int last_error() const { return error_.load(std::memory_order_relaxed); } ///< 0: it works
 
-    /// What is in the ring now is to be in a file soon; then rotate and vacuum, where asked for.
-    void flush();
+    /// What is in the ring now is to be in a file soon: up to the place that is returned.
+    std::uint64_t flush();
     void rotate();
     void vacuum(const StoreLimits& limits); ///< 0 in a limit: not that one
-    /// True once all that was asked for is done.
-    bool done() const { return ring_.empty() && requests_.load() == served_.load(); }
+    /// True once the lines up to that place are written, and what was asked for is done.
+    bool done(std::uint64_t place) const { return ring_.tail() >= place && requests_.load() == served_.load(); }
 
     static constexpr std::size_t largest_record = store_ring_size / 2;
 

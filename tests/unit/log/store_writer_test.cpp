@@ -54,16 +54,16 @@ TEST_CASE("lines come into files, rotated and vacuumed when asked") {
             writer.append(record);
             writer.wake();
         }
-        writer.flush();
-        check(wait_for([&] { return writer.done(); }));
+        const std::uint64_t head = writer.flush();
+        check(wait_for([&] { return writer.done(head); }));
         check(memory.header().store_written == 5000 && writer.lines_lost() == 0 && writer.last_error() == 0);
         writer.rotate();
-        check(wait_for([&] { return writer.done(); }));
+        check(wait_for([&] { return writer.done(head); }));
         StoreLimits few;
         few.max_files = 0;
         few.max_age = std::chrono::hours(1);
         writer.vacuum(few);
-        check(wait_for([&] { return writer.done(); }));
+        check(wait_for([&] { return writer.done(head); }));
     });
     auto reader = std::move(StoreReader::open(place / "logs").value());
     CHECK(texts(reader, {}, false, 10000).size() == 5000);
@@ -79,7 +79,7 @@ TEST_CASE("what was in the ring when the process ended is written by the next") 
         check(writer.configure({"/proc/nowhere", {}})); // a place where nothing can be written
         for (std::uint64_t i = 1; i <= 10; i++)
             writer.append(line(i, "web.service", "line " + std::to_string(i)));
-        writer.flush();
+        (void)writer.flush();
         check(wait_for([&] { return writer.last_error() != 0; }));
         check(writer.may_append(store_ring_size)); // nobody waits for it
     });
@@ -87,8 +87,8 @@ TEST_CASE("what was in the ring when the process ended is written by the next") 
         auto memory = std::move(SharedMemory::map(shared.get()).value());
         StoreWriter writer(memory);
         check(writer.configure({place / "logs", {}}));
-        writer.flush();
-        check(wait_for([&] { return writer.done(); }));
+        const std::uint64_t head = writer.flush();
+        check(wait_for([&] { return writer.done(head); }));
     });
     auto reader = std::move(StoreReader::open(place / "logs").value());
     CHECK(texts(reader).size() == 10);
