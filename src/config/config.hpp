@@ -34,6 +34,8 @@ struct InitConfig {
     std::uint32_t log_max_files = 100;
     base::Duration log_max_age{}, log_max_file_age{}; ///< 0: any
     bool log_compress = true;
+    bool forward_to_syslog = true;
+    std::vector<std::string> log_forward;
     std::string socket;    ///< empty: "control" in the runtime directory
     LogFormat log_format = LogFormat::Text;
     LogsTo logs = LogsTo::Auto;

@@ -155,6 +155,8 @@ constexpr auto table = std::to_array<Option>({
     row<Span, &InitConfig::log_max_age>("log_max_age", "SPAN", "MaxRetentionSec=: older files of the log store are removed; 0: only for space."),
     row<Span, &InitConfig::log_max_file_age>("log_max_file_age", "SPAN", "MaxFileSec=: a file of the log store ends after this time; 0: only by size."),
     row<Bool, &InitConfig::log_compress>("log_compress", "yes|no", "Compress=: finished files of the log store are compressed."),
+    row<Bool, &InitConfig::forward_to_syslog>("forward_to_syslog", "yes|no", "ForwardToSyslog=: a syslog daemon at /run/systemd/journal/syslog, where Debian's rsyslog listens, gets every line."),
+    row<List, &InitConfig::log_forward>("log_forward", "TARGET,…", "Where else lines go: file:PATH (JSON lines), syslog:PATH, unix:PATH, udp:HOST:PORT, tcp:HOST:PORT (RFC 5424); UNIT=TARGET for one unit's only."),
     row<Text, &InitConfig::socket>("socket", "PATH", "The control socket, instead of `control` in the runtime directory."),
     row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json|plain|journal-export", "Form of the lines on stdout."),
     row<Choice<LogsTo>, &InitConfig::logs>("logs", "auto|stdout|store", "Where services' lines go; auto: to the store only while CMD has the terminal."),
@@ -195,7 +197,7 @@ namespace {
 constexpr std::pair<std::string_view, std::string_view> journald_names[] = {
     {"Storage", "log_storage"}, {"SystemMaxUse", "log_max"}, {"SystemKeepFree", "log_keep_free"},
     {"SystemMaxFileSize", "log_max_file"}, {"SystemMaxFiles", "log_max_files"}, {"MaxRetentionSec", "log_max_age"},
-    {"MaxFileSec", "log_max_file_age"}, {"Compress", "log_compress"},
+    {"MaxFileSec", "log_max_file_age"}, {"Compress", "log_compress"}, {"ForwardToSyslog", "forward_to_syslog"},
 };
 
 } // namespace

@@ -53,6 +53,8 @@ CollectorFds make_collector_fds(const std::string& root) {
     if (make_directory(root + "/run/systemd") && make_directory(root + directory)) {
         fds.journal = make_socket(root + directory + "/socket", SOCK_DGRAM);
         fds.stream = make_socket(root + directory + "/stdout", SOCK_STREAM);
+        // The name of syslog.socket, with nobody behind it: rsyslog takes it over where it finds it, instead of /dev/log.
+        (void)make_socket(root + directory + "/syslog", SOCK_DGRAM);
         fds.syslog = make_syslog(root + directory + "/dev-log", root + "/dev/log", root + directory + "/dev-log");
     } else {
         fds.syslog = make_socket(root + "/dev/log", SOCK_DGRAM);

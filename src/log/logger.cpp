@@ -39,6 +39,7 @@ constexpr base::Duration shutdown_patience = milliseconds(250); ///< with a stdo
 constexpr base::Duration configured_within = seconds(1);
 constexpr base::Duration orphaned_limit = seconds(30);       ///< PID 1 is gone, streams are still open
 constexpr base::Duration writer_retry = milliseconds(100);   ///< when no thread could be made
+constexpr base::Duration forward_told_every = seconds(60);
 constexpr int last_turns = 64;
 constexpr std::string_view terminal_notice =
     "the command has the terminal; service lines go to the log (--logs=stdout mixes): initctl logs -f";
@@ -63,7 +64,7 @@ class Logger {
     Logger(const LoggerOptions& options, SharedMemory& memory, sys::EpollLoop& loop)
         : options_(options), loop_(loop), store_(memory), files_(memory), ring_(memory),
           writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
-          multiplexer_(store_, ring_, isatty(options.output) == 1, &files_),
+          multiplexer_(store_, ring_, isatty(options.output) == 1, &files_, &forwarder_),
           streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
           collector_(loop, multiplexer_, {options.syslog, options.journal, options.stream}, {::getppid(), ::getuid(), look_at_process}),
           server_(loop, store_, files_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
@@ -96,6 +97,7 @@ class Logger {
             start_writer(now);
         writer_.wake();
         files_.wake();
+        forwarder_.wake();
         server_.pump();
         tending_ = server_.tend(now);
         confirm_configuration(now);
@@ -175,6 +177,12 @@ class Logger {
         const int error = files_.last_error();
         if (error != std::exchange(files_error_, error) && error != 0)
             own_line(3, {}, fmt::format("log store: cannot write to {}: {}; lines are kept in memory and go to stdout", config_.store.directory, std::strerror(error)));
+        if (const std::uint64_t lost = forwarder_.lines_lost(); lost > told_not_forwarded_ && forwarder_.idle() && !forward_told_.is_set()) {
+            forward_told_.set(now + forward_told_every);
+            own_line(4, {}, fmt::format("log_forward: {} lines did not reach their targets", lost - std::exchange(told_not_forwarded_, lost)));
+        } else if (forward_told_.passed(now)) {
+            forward_told_.clear();
+        }
         if (error == 0 && files_.idle() && files_.lines_lost() > told_not_stored_ && !drain_) {
             own_line(4, {}, fmt::format("log store: {} lines are not in it", files_.lines_lost() - told_not_stored_));
             told_not_stored_ = files_.lines_lost();
@@ -269,6 +277,9 @@ class Logger {
         config_ = m.config;
         start_writer(sys::monotonic_now());
         server_.set_directory(config_.store.directory);
+        forwarder_.configure(config_.forward);
+        for (const std::string& problem : forwarder_.problems())
+            own_line(4, {}, "log_forward: " + problem);
         multiplexer_.configure(config_);
         streams_.refresh();
         confirm_by_.set(sys::monotonic_now() + configured_within);
@@ -363,7 +374,8 @@ class Logger {
         collector_.drain();
         writer_.wake();
         (void)files_.flush();
-        if ((!writer_.idle() || (!files_.idle() && files_.last_error() == 0)) && !late)
+        forwarder_.wake();
+        if ((!writer_.idle() || !forwarder_.idle() || (!files_.idle() && files_.last_error() == 0)) && !late)
             return;
         say(from_logger::Drained{writer_.lines_waiting() + writer_.lines_lost() + multiplexer_.skipped()});
         for (int tries = 0; !outbox_.empty() && tries < 10; tries++) {
@@ -383,6 +395,7 @@ class Logger {
     sys::EpollLoop& loop_;
     RecentStore store_;
     StoreWriter files_;
+    Forwarder forwarder_;
     OutRing ring_;
     StdoutWriter writer_;
     Multiplexer multiplexer_;
@@ -404,7 +417,8 @@ class Logger {
     bool writer_running_ = false;
     std::uint64_t files_seen_ = 0, told_not_stored_ = 0;
     int files_error_ = 0;
-    Deadline files_stalled_since_;
+    Deadline files_stalled_since_, forward_told_;
+    std::uint64_t told_not_forwarded_ = 0;
     Deadline stalled_since_, held_up_, confirm_by_, orphaned_, writer_due_;
     bool tending_ = false;
     bool shutdown_ = false;

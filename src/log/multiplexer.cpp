@@ -17,7 +17,8 @@ constexpr std::size_t reserve_for_own = 32 * 1024; ///< of the ring: pipes leave
 
 } // namespace
 
-Multiplexer::Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files) : store_(store), files_(files), ring_(ring) {
+Multiplexer::Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files, Forwarder* forwarder)
+    : store_(store), files_(files), forwarder_(forwarder), ring_(ring) {
     options_.terminal = terminal;
     configure(Config{});
 }
@@ -89,6 +90,8 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
 
 void Multiplexer::keep(const Record& record) {
     const std::uint64_t cursor = store_.append(record);
+    if (forwarder_ != nullptr && forwarder_->on())
+        forwarder_->take(record);
     if (files_ == nullptr || !files_->on())
         return;
     Record stored = record;

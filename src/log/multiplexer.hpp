@@ -5,6 +5,7 @@
 // Tested by tests/unit/log/multiplexer_test.cpp.
 
 #include "log/format.hpp"
+#include "log/forward.hpp"
 #include "log/out_ring.hpp"
 #include "log/store.hpp"
 #include "log/store_writer.hpp"
@@ -26,8 +27,8 @@ struct Destination {
 
 class Multiplexer {
   public:
-    /// `files`: the store on disk, in addition; may be none.
-    Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files = nullptr);
+    /// `files`, `forwarder`: the store on disk and those who get lines too; may be none.
+    Multiplexer(Store& store, OutRing& ring, bool terminal, StoreWriter* files = nullptr, Forwarder* forwarder = nullptr);
 
     /// Prefixes made before are out of date afterwards.
     void configure(const Config& config);
@@ -57,6 +58,7 @@ class Multiplexer {
 
     Store& store_;
     StoreWriter* files_;
+    Forwarder* forwarder_;
     OutRing& ring_;
     FormatOptions options_;
     bool console_ = true;

@@ -24,6 +24,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 8);
 
+constexpr std::uint32_t most_targets = 32;
+
 template <class E> E checked(std::uint8_t value, E last, E fallback) {
     return value <= static_cast<std::uint8_t>(last) ? static_cast<E>(value) : fallback;
 }
@@ -74,6 +76,8 @@ Config unpack_config(Unpacker& in) {
     limits.max_age = base::Duration(in.number<std::int64_t>());
     limits.max_file_age = base::Duration(in.number<std::int64_t>());
     limits.compress = in.flag();
+    for (std::uint32_t targets = std::min(in.number<std::uint32_t>(), most_targets); targets > 0 && !in.failed(); targets--)
+        config.forward.emplace_back(in.text());
     return config;
 }
 
@@ -87,6 +91,10 @@ struct Encoder {
         const StoreLimits& limits = m.config.store.limits;
         out.text(m.config.store.directory).number(limits.max_use).number(limits.keep_free).number(limits.max_file).number(limits.max_files);
         out.number<std::int64_t>(limits.max_age.count()).number<std::int64_t>(limits.max_file_age.count()).flag(limits.compress);
+        const auto targets = std::min(static_cast<std::uint32_t>(m.config.forward.size()), most_targets);
+        out.number(targets);
+        for (std::uint32_t i = 0; i < targets; i++)
+            out.text(cut(m.config.forward[i], max_name));
         return Type::Configure;
     }
     Type operator()(const to_logger::AddStream& m) {

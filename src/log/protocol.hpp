@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace monoinit::log {
 
@@ -61,6 +62,7 @@ struct Config {
     /// CMD has the terminal: lines go to the store only, after one line that says so.
     bool command_has_terminal = false;
     StoreSettings store;
+    std::vector<std::string> forward; ///< forward.hpp's targets
 
     bool operator==(const Config&) const = default;
 };

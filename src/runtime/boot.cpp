@@ -112,6 +112,9 @@ log::StoreSettings store_settings(const config::InitConfig& config, const std::s
 log::Config log_config(const config::InitConfig& config, const std::string& runtime_dir) {
     log::Config made;
     made.store = store_settings(config, runtime_dir);
+    made.forward = config.log_forward;
+    if (config.forward_to_syslog && config.syslog_sockets)
+        made.forward.emplace_back("syslog:/run/systemd/journal/syslog");
     switch (config.log_format) {
     case config::LogFormat::Text: made.format = log::Format::Short; break;
     case config::LogFormat::Json: made.format = log::Format::Json; break;
