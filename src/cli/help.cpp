@@ -68,14 +68,15 @@ int help_of_verb(Context& context, const VerbRow& verb) {
 } // namespace
 
 std::string help_text(Face face) {
-    if (face == Face::Journalctl)
-        return "journalctl [-f] [-n LINES] [-u UNIT]… [-o cat|short|json]\n\n"
-               "Prints the lines that monoinit's logger keeps. The other options of systemd's journalctl come with the log store.\n";
     std::string out = face == Face::Initctl
                           ? "initctl [OPTIONS] [VERB]   control of monoinit, the init of this container\n\n"
                             "Without a verb: an overview. UNIT is a name such as web (that is web.service); globs work.\n"
+                      : face == Face::Journalctl
+                          ? "journalctl [OPTIONS…] [FIELD=VALUE…]\n\nPrints the log of this container.\n"
                           : "systemctl [OPTIONS…] COMMAND …\n\nControl of monoinit, the init of this container, in systemctl's words.\n";
     for (const Section section : {Section::Look, Section::Operate, Section::Files, Section::Manager, Section::Other}) {
+        if (face == Face::Journalctl)
+            break; // it has no verbs
         Table table;
         for (const VerbRow& verb : verbs())
             if (verb.section == section && !verb.help.empty() && (face == Face::Initctl ? verb.initctl : verb.systemctl))

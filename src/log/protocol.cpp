@@ -39,6 +39,7 @@ void pack(Packer& out, const StreamInfo& info) {
     out.flag(info.level_prefix).number(info.level_max).number(raw(info.kind));
     out.flag(info.to_console).flag(info.to_store);
     out.number(info.facility).number(info.rate_burst).number(info.rate_interval_us).text(cut(info.extra_fields, max_extra_fields));
+    out.text(cut(info.filter_patterns, max_filter_patterns));
 }
 
 StreamInfo unpack_stream_info(Unpacker& in) {
@@ -57,6 +58,8 @@ StreamInfo unpack_stream_info(Unpacker& in) {
     info.rate_burst = in.number<std::uint32_t>();
     info.rate_interval_us = in.number<std::uint64_t>();
     info.extra_fields = cut(in.text(), max_extra_fields);
+    if (in.more())
+        info.filter_patterns = cut(in.text(), max_filter_patterns);
     return info;
 }
 

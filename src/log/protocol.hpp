@@ -29,6 +29,7 @@ using StreamId = base::Id<struct StreamTag, std::uint64_t>; ///< never used twic
 inline constexpr std::uint16_t protocol_version = 1;
 inline constexpr std::size_t max_packet = 16 * 1024;
 inline constexpr std::size_t max_name = 256;         ///< unit, identifier: longer ones are cut
+inline constexpr std::size_t max_filter_patterns = 1000; ///< StreamInfo::filter_patterns, all of them
 inline constexpr std::size_t max_extra_fields = 400; ///< StreamInfo::extra_fields, all of them
 inline constexpr std::size_t max_message_text = 12 * 1024;
 
@@ -49,6 +50,7 @@ struct StreamInfo {
     std::uint8_t facility = 3; ///< SyslogFacility=
     std::uint32_t rate_burst = 0; ///< LogRateLimitBurst=; 0: no limit
     std::uint64_t rate_interval_us = 0; ///< LogRateLimitIntervalSec=
+    std::string filter_patterns; ///< LogFilterPatterns=, each with a NUL behind it
     std::string extra_fields; ///< LogExtraFields=: "KEY=VALUE", each with a NUL behind it
 
     bool operator==(const StreamInfo&) const = default;

@@ -24,7 +24,7 @@ inline constexpr std::size_t store_ring_size = 1UL << 20;
 inline constexpr std::size_t carry_slots = 1024;
 inline constexpr std::size_t block_size = 4096;
 inline constexpr std::size_t block_count = 2048;
-inline constexpr std::size_t max_stream_info = 1024; ///< encoded StreamInfo
+inline constexpr std::size_t max_stream_info = 2048; ///< encoded StreamInfo
 
 using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free);

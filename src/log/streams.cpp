@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "sys/clock.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <sys/epoll.h>
@@ -58,8 +59,30 @@ Streams::Source& Streams::adopt(StreamId stream, StreamInfo info) {
         rest.remove_prefix(std::min(field.size() + 1, rest.size()));
     }
     source.identifier = source.info.identifier.empty() ? short_unit_name(source.info.unit) : source.info.identifier;
+    set_filter(source);
     refresh(source);
     return source;
+}
+
+void Streams::set_filter(Source& source) {
+    source.kept.clear();
+    source.left_out.clear();
+    for (std::string_view rest = source.info.filter_patterns; !rest.empty();) {
+        const std::string_view text = rest.substr(0, rest.find('\0'));
+        const bool without = text.starts_with('~');
+        if (auto pattern = Pattern::compile(std::string(text.substr(without ? 1 : 0)), false)) {
+            (without ? source.left_out : source.kept).push_back(std::move(*pattern));
+        } else {
+            const Stamp stamp = stamp_now();
+            multiplexer_.own_line(4, source.info.unit, fmt::format("{}: LogFilterPatterns: {}", short_unit_name(source.info.unit), pattern.error().what), stamp.wall_us, stamp.mono_us);
+        }
+        rest.remove_prefix(std::min(text.size() + 1, rest.size()));
+    }
+}
+
+bool Streams::passes(const Source& source, std::string_view text) {
+    const auto matches = [&](const Pattern& pattern) { return pattern.matches(text); };
+    return (source.kept.empty() || std::ranges::any_of(source.kept, matches)) && std::ranges::none_of(source.left_out, matches);
 }
 
 void Streams::refresh(Source& source) const {
@@ -103,7 +126,7 @@ bool Streams::take(const FlightLine& line) {
     if (source.info.level_prefix && !source.continued)
         record.priority = take_level_prefix(record.text).value_or(record.priority);
     const Destination destination{source.prefix, source.info.to_console && !source.muted, source.info.to_store};
-    const bool wanted = record.priority <= source.info.level_max;
+    const bool wanted = record.priority <= source.info.level_max && passes(source, record.text);
     if (wanted && !multiplexer_.offer(record, destination, Urgency::MayWait))
         return false;
     source.continued = line.continues;

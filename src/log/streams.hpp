@@ -6,6 +6,7 @@
 #include "log/flight.hpp"
 #include "log/multiplexer.hpp"
 #include "log/rate_limit.hpp"
+#include "log/selection.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <functional>
@@ -41,6 +42,7 @@ class Streams {
         StreamInfo info;
         std::string encoded, prefix, identifier, fields;
         sys::UniqueFd fd;
+        std::vector<Pattern> kept, left_out; ///< LogFilterPatterns=
         bool muted = false;
         RateLimit* limit = nullptr; ///< of its unit, in limits_; nothing: none
         bool dropping = false;  ///< the line before was dropped: so are its other parts
@@ -53,6 +55,8 @@ class Streams {
     bool read_once(StreamId stream, Source& source);
     bool end(StreamId stream, Source& source);
     bool take(const FlightLine& line);
+    void set_filter(Source& source);
+    static bool passes(const Source& source, std::string_view text);
     void say_dropped(Source& source, std::uint64_t dropped, Stamp stamp);
 
     Flight flight_;

@@ -221,6 +221,9 @@ base::Result<sys::UniqueFd> LogProcess::add_stream(const unit::UnitConfig& confi
     for (const std::string& field : exec.log_extra_fields)
         if (info.extra_fields.size() + field.size() < log::max_extra_fields)
             (info.extra_fields += field) += '\0';
+    for (const std::string& pattern : exec.log_filter_patterns)
+        if (info.filter_patterns.size() + pattern.size() < log::max_filter_patterns)
+            (info.filter_patterns += pattern) += '\0';
     info.kind = kind;
     const int fd = pipe.read.get();
     const std::string described = log::encode_stream_info(info);

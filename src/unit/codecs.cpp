@@ -230,6 +230,16 @@ Result<void> JournalFields::parse(ParseContext& context, Value value, Strings& f
     return add_words(context, value, Unquote | CUnescape, field, fits, "a word that is not FIELD=value in capitals, left out");
 }
 
+Result<void> FilterPatterns::parse(ParseContext&, Value value, Strings& field) {
+    if (value.empty())
+        field.clear();
+    else
+        field.emplace_back(value);
+    return {};
+}
+
+std::string FilterPatterns::show(const Strings& field) { return base::join(field, "\n"); }
+
 Result<void> VariableNames::parse(ParseContext& context, Value value, Strings& field) {
     return add_words(context, value, Unquote, field, is_variable_name, "a word that is no variable's name, left out");
 }

@@ -239,6 +239,13 @@ struct JournalFields : Words {
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
 };
 
+/// A whole line each; with "~" in front: of what is left out.
+struct FilterPatterns : Words {
+    static constexpr base::Literal type = "[~]regular expression";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);
+    static std::string show(const std::vector<std::string>& field);
+};
+
 struct VariableNames : Words {
     static constexpr base::Literal type = "variables";
     static Result<void> parse(ParseContext& context, Value value, std::vector<std::string>& field);

@@ -217,7 +217,7 @@ struct ExecSection {
     int syslog_level = 6;         ///< LOG_INFO
     bool syslog_level_prefix = true;
     int log_level_max = 7;
-    std::vector<std::string> log_extra_fields;
+    std::vector<std::string> log_extra_fields, log_filter_patterns;
     std::optional<Duration> log_rate_limit_interval;
     std::optional<std::uint32_t> log_rate_limit_burst;
     Shared<SchedulingSection> scheduling;

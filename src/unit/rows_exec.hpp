@@ -34,7 +34,6 @@ inline constexpr Text no_bind_mounts = "needs a mount namespace (CAP_SYS_ADMIN);
 inline constexpr Text no_images = "needs a mount namespace (CAP_SYS_ADMIN) and loop devices; the image is not used";
 inline constexpr Text no_seccomp = "needs a system call filter, which this version does not install; the container's own filter stays in force";
 inline constexpr Text no_decryption = "there is no TPM and no key of the machine's in a container: the credential is not passed; LoadCredential= takes a plain file, such as a secret in /run/secrets";
-inline constexpr Text only_json = "in JSON lines on stdout only (--log-format=json): the recent lines that are kept do not have it";
 
 inline constexpr auto exec_rows = std::to_array<Directive>({
     exec<codec::Account, &ExecSection::user>("User", "root, or the user we run as", "www-data", "The user the commands run as."),
@@ -108,14 +107,14 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     exec_ignored("Personality", "Another architecture for uname(2).", "not in this version"),
 
     exec<codec::RawText, &ExecSection::syslog_identifier>("SyslogIdentifier", "the command's name", "app", "SYSLOG_IDENTIFIER of log entries; lines on the container's log carry the unit's name."),
-    degraded<codec::NumberedEnum<syslog_facility_names, 23, 8>, &UnitConfig::exec, &ExecSection::syslog_facility>(Group::Exec, "SyslogFacility", "daemon", "local0", "Syslog facility.", only_json),
+    exec<codec::NumberedEnum<syslog_facility_names, 23, 8>, &ExecSection::syslog_facility>("SyslogFacility", "daemon", "local0", "Syslog facility."),
     exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::syslog_level>("SyslogLevel", "info", "notice", "Level of lines without a prefix."),
     exec<codec::Bool, &ExecSection::syslog_level_prefix>("SyslogLevelPrefix", "yes", "no", "Whether lines may begin with their level, such as <3>."),
     exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::log_level_max>("LogLevelMax", "debug", "warning", "Drop lines less important than this."),
-    degraded<codec::JournalFields, &UnitConfig::exec, &ExecSection::log_extra_fields>(Group::Exec, "LogExtraFields", "", "TEAM=web", "Fields added to journal entries; at most 400 bytes in all.", only_json),
+    exec<codec::JournalFields, &ExecSection::log_extra_fields>("LogExtraFields", "", "TEAM=web", "Fields added to journal entries; at most 400 bytes in all."),
     exec<codec::Optional<codec::TimeSpan>, &ExecSection::log_rate_limit_interval>("LogRateLimitIntervalSec", "", "30s", "Time in which LogRateLimitBurst= lines may come; no limit where neither is set."),
     exec<codec::Optional<codec::Unsigned>, &ExecSection::log_rate_limit_burst>("LogRateLimitBurst", "", "1000", "Lines per LogRateLimitIntervalSec=; what is beyond is dropped, and counted."),
-    exec_ignored("LogFilterPatterns", "Which lines are kept.", "lines are not filtered: all of them are kept", 253),
+    field<codec::FilterPatterns, &UnitConfig::exec, &ExecSection::log_filter_patterns>(Group::Exec, "LogFilterPatterns", "", "~^debug", "Regular expression of the lines that are kept, or with ~ of those that are not; at most 1000 bytes in all.", 253),
     exec_ignored("LogNamespace", "A journal of its own.", "there is one log; initctl logs UNIT shows each unit's own lines"),
     exec_ignored("BindLogSockets", "Journal sockets inside the service's root.", no_mounts, 257),
 

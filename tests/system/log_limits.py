@@ -27,5 +27,17 @@ def story_fields_that_a_unit_adds():
         check(entry.items() >= {"SYSLOG_FACILITY": "19", "TEAM": "web", "NOTE": "two words", "PRIORITY": "6"}.items(), entry)
 
 
+def story_patterns_say_which_lines_are_kept():
+    text = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo keep 1; echo keep debug; echo other; echo keep 2'\nLogFilterPatterns=^keep\nLogFilterPatterns=~debug$\n"
+    bad = "[Service]\nType=oneshot\nExecStart=/bin/echo said\nLogFilterPatterns=(\n"
+    with Box({"web.service": text, "bad.service": bad}) as box:
+        box.boot()
+        box.initctl("start", "web", "bad", check=True)
+        box.wait_log(r"\[web\] keep 2")
+        equal([line for line in box.log().splitlines() if line.startswith("[web]")], ["[web] keep 1", "[web] keep 2"])
+        box.wait_log(r"\[monoinit\] bad: LogFilterPatterns: bad pattern \(")
+        box.wait_log(r"\[bad\] said")
+
+
 if __name__ == "__main__":
     run(globals())

@@ -232,13 +232,13 @@ EnvironmentFile=
 }
 
 TEST_CASE("settings that are not honoured are recorded, unless they ask for nothing") {
-    const auto unit = parsed("[Service]\nPrivateTmp=yes\nPrivateDevices=no\nTasksMax=infinity\nMemoryMax=2G\nSyslogFacility=daemon\nSyslogFacility=cron\n");
+    const auto unit = parsed("[Service]\nPrivateTmp=yes\nPrivateDevices=no\nTasksMax=infinity\nMemoryMax=2G\nOOMPolicy=stop\nOOMPolicy=continue\n");
     CHECK(unit.problems.empty());
     REQUIRE(unit.degraded.size() == 3);
     CHECK(directives()[unit.degraded[0].row].name == "PrivateTmp");
     CHECK(directives()[unit.degraded[1].row].name == "MemoryMax");
     CHECK(unit.degraded[1].line == 5);
-    CHECK(directives()[unit.degraded[2].row].name == "SyslogFacility");
+    CHECK(directives()[unit.degraded[2].row].name == "OOMPolicy");
 }
 
 TEST_CASE("what systemd refuses to load") {

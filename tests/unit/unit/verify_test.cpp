@@ -85,14 +85,14 @@ TEST_CASE("lines after a broken continuation become one; what a lost setting mea
 }
 
 TEST_CASE("what a container cannot give, by reason") {
-    const auto unit = parsed("[Service]\nProtectSystem=strict\nPrivateTmp=yes\nProtectHome=yes\nMemoryMax=2G\nSyslogFacility=local0\n");
+    const auto unit = parsed("[Service]\nProtectSystem=strict\nPrivateTmp=yes\nProtectHome=yes\nMemoryMax=2G\nOOMPolicy=continue\n");
     CHECK(problem_report(unit).text.empty());
     const auto report = degraded_report(unit);
     CHECK(report.notes == 5);
     CHECK(report.text.starts_with("/etc/systemd/system/difit.service: not in force: ProtectSystem (2), ProtectHome (4): needs a mount namespace"));
-    CHECK(report.text.find("in force in part: SyslogFacility (6)") != std::string::npos);
+    CHECK(report.text.find("in force in part: OOMPolicy (6)") != std::string::npos);
     CHECK(log_lines(unit) == std::vector<std::string>{"difit: not or not wholly in force in a container: ProtectSystem, PrivateTmp, "
-                                                      "ProtectHome, MemoryMax, SyslogFacility; why: initctl verify difit"});
+                                                      "ProtectHome, MemoryMax, OOMPolicy; why: initctl verify difit"});
 }
 
 TEST_CASE("a unit that systemd would not load") {
