@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <random>
 
 using namespace monoinit;
 using namespace monoinit::log;
@@ -154,3 +155,32 @@ TEST_CASE("a reader that follows sees what comes, across rotation") {
 }
 
 TEST_CASE("a store that is not there") { CHECK_FALSE(StoreReader::open("/no/such/place")); }
+
+TEST_CASE("files full of garbage are read without harm") {
+    Store store;
+    std::mt19937 random(7);
+    for (const auto& entry : std::filesystem::directory_iterator(store.place.path())) {
+        std::ifstream in(entry.path(), std::ios::binary);
+        const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+        for (int round = 0; round < 150; round++) {
+            std::string damaged = bytes;
+            for (std::size_t n = 1 + random() % 4; n > 0; n--)
+                damaged[random() % damaged.size()] = static_cast<char>(random());
+            if (round % 3 == 0)
+                damaged.resize(random() % damaged.size());
+            std::ofstream(entry.path(), std::ios::binary) << damaged;
+            auto reader = store.reader();
+            (void)texts(reader);
+            (void)texts(reader, {}, true);
+            (void)reader.boots();
+            (void)reader.files();
+            TemporaryDirectory left; // by a writer that was killed: the next one finishes it
+            left.write("0000000000000001.open", damaged);
+            REQUIRE(StoreDirectory(left.path(), {}, boot_number(3)).open());
+            auto finished = std::move(StoreReader::open(left.path()).value());
+            (void)texts(finished);
+        }
+        std::ofstream(entry.path(), std::ios::binary) << bytes;
+    }
+    CHECK(store.ask({}).size() == 120);
+}
