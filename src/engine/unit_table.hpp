@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
+#include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
 #include <map>
@@ -53,6 +54,9 @@ struct Unit {
     std::unique_ptr<supervise::Service> service; ///< made when first needed
     std::unique_ptr<supervise::HealthMonitor> health; ///< made when first needed, null without a check
     std::unique_ptr<supervise::Timer> timer; ///< made when first needed
+    std::unique_ptr<supervise::Socket> socket; ///< made when first needed
+    UnitId accepted_by; ///< of a service that one connection was accepted for: the socket unit
+    std::string peer;   ///< and where it came from
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again
     std::unique_ptr<Job> job;
     Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;

@@ -35,6 +35,7 @@ struct StreamPlan {
     std::string text;
     bool force_terminal = false; ///< tty-force: take it from whoever has it
     bool is_terminal = false;    ///< TERM= is then set
+    bool is_socket = false;      ///< `fd` is a socket of a socket unit: made blocking
     bool is_log = false;         ///< `fd` is a log pipe (JOURNAL_STREAM= is then set)
 };
 

@@ -8,6 +8,7 @@
 #include "exec/environment.hpp"
 #include "exec/lookup.hpp"
 #include "exec/streams.hpp"
+#include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/command_line.hpp"
 #include "unit/directives.hpp"
@@ -128,8 +129,12 @@ std::optional<StartOutcome> prepare_streams(const Plan& plan, const std::array<i
     const int above = 3 + static_cast<int>(plan.listen_fds.size());
     if (const std::optional<StreamFailure> failure = open_streams(plan, given, above, prepared.streams))
         return failed(failure->stage, failure->error);
-    for (std::size_t i = 0; i < 3; i++)
+    const StreamPlan* const planned[3] = {&plan.input, &plan.output, &plan.error};
+    for (std::size_t i = 0; i < 3; i++) {
         spec.streams[i] = prepared.streams.fds[i];
+        if (planned[i]->is_socket && !sys::set_nonblocking(spec.streams[i], plan.non_blocking))
+            return failed(Stage::Descriptors, base::fail_errno(errno, "cannot make a socket blocking"));
+    }
     return std::nullopt;
 }
 

@@ -110,6 +110,19 @@ void Guards::add_monitored(base::UnitId unit, exec::CommandContext& context) con
     context.monitored = outcome_of(source.service->result, source.service->main_exit);
 }
 
+/// The sockets are for ExecStart=; other commands get them where their streams are to be one.
+void Guards::add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec::CommandContext& context) const {
+    const bool streams = exec.standard_input == unit::StdinKind::Socket || exec.standard_output.kind == unit::StdoutKind::Socket ||
+                         exec.standard_error.kind == unit::StdoutKind::Socket;
+    if (context.list != unit::ExecList::Start && !streams)
+        return;
+    PassedSockets passed = links_.sockets(unit);
+    context.listen_fds = std::move(passed.fds);
+    context.listen_names = std::move(passed.names);
+    context.remote_address = std::move(passed.remote_address);
+    context.remote_port = std::move(passed.remote_port);
+}
+
 /// Its notify socket, if it may have one. An error only where the service cannot become ready without.
 base::Result<void> Guards::give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context) {
     if (service.effective_notify_access() == unit::NotifyAccess::None || notify_ == nullptr)
@@ -160,6 +173,7 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     }
     const unit::Command& command = commands[spawn.index];
     exec::CommandContext context = command_context(unit, spawn);
+    add_sockets(unit, *config.exec, context);
     if (auto given = give_notify_socket(unit, *config.service, context); !given)
         return lack(unit, spawn.guard, given.error());
     const auto streams = links_.log.open_streams(config, exec::output_needs(*config.exec), links_.manager.accounts);

@@ -76,6 +76,28 @@ void add_timer(List& list, const ViewContext& context, const engine::UnitStatus&
         list.add("Unit", context.engine.status(other).config->name);
 }
 
+void add_socket(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    if (status.config->type != unit::UnitType::Socket)
+        return;
+    static const supervise::Socket::Data never_started;
+    const auto& data = status.socket != nullptr ? *status.socket : never_started;
+    list.add("Result", std::string(supervise::name(data.result)));
+    list.add("ControlPID", fmt::format("{}", data.control_pid));
+    list.add("Listen", base::join(summarise(context, status).listens, "\n"));
+    unsigned connections = 0;
+    for (const base::UnitId other : context.engine.units())
+        connections += context.engine.status(other).accepted_by == status.id ? 1U : 0U;
+    list.add("NConnections", fmt::format("{}", connections));
+    list.add("NAccepted", fmt::format("{}", data.accepted));
+    list.add("NRefused", fmt::format("{}", data.refused));
+    const unit::SocketSection& section = *status.config->socket;
+    list.add("FileDescriptorName", section.descriptor_name.empty() ? status.config->name : section.descriptor_name);
+    list.add("TriggerLimitBurst", fmt::format("{}", section.effective_trigger_burst()));
+    list.add("TriggerLimitIntervalUSec", base::format_time_span(section.effective_trigger_interval()));
+    list.add("PollLimitBurst", fmt::format("{}", section.effective_poll_burst()));
+    list.add("PollLimitIntervalUSec", base::format_time_span(section.effective_poll_interval()));
+}
+
 void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
     list.add("Id", config.name);
@@ -118,6 +140,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     add_state(list, context, status);
     add_service(list, status);
     add_timer(list, context, status);
+    add_socket(list, context, status);
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
@@ -138,6 +161,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
                                          : status.config->type == unit::UnitType::Service ? "Service"
                                          : status.config->type == unit::UnitType::Mount   ? "Mount"
                                          : status.config->type == unit::UnitType::Timer   ? "Timer"
+                                         : status.config->type == unit::UnitType::Socket  ? "Socket"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

@@ -70,6 +70,8 @@ void Runtime::perform(const engine::Effect& effect) {
         stamp(read->unit, {});
     else if (const auto* write = std::get_if<engine::WriteStamp>(&effect))
         stamp(write->unit, write->wall);
+    else if (const auto* over = std::get_if<engine::CloseConnection>(&effect))
+        sockets_->close_connection(over->service);
     else if (const auto* line = std::get_if<engine::Log>(&effect))
         log_->say(static_cast<int>(line->severity), line->unit ? engine_->status(line->unit).config->name : std::string(), line->text);
     else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect))
@@ -92,6 +94,8 @@ void Runtime::perform(const engine::Effect& effect) {
 
 void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
+    if (perform_socket_action(action))
+        return;
     if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
         guards_->spawn(unit, *spawn);
     } else if (const auto* signal = std::get_if<supervise::Signal>(&action.action)) {

@@ -14,6 +14,7 @@
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
 #include "runtime/probes.hpp"
+#include "runtime/sockets.hpp"
 #include "runtime/state_dir.hpp"
 #include "runtime/views.hpp"
 #include "sys/clock.hpp"
@@ -116,6 +117,9 @@ class Runtime {
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
     void remove_directories(base::UnitId unit, bool runtime);
+    bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp
+    void set_up_sockets();
+    PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
     void check_mount(base::UnitId unit);
@@ -162,6 +166,7 @@ class Runtime {
     std::unique_ptr<Guards> guards_;
     std::unique_ptr<NotifySockets> notify_;
     std::unique_ptr<Probes> probes_;
+    std::unique_ptr<Sockets> sockets_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

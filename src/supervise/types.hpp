@@ -75,8 +75,14 @@ struct RestartDue {};
 /// StartLimitAction=, FailureAction= … fired.
 struct Emergency { unit::EmergencyAction action = unit::EmergencyAction::None; std::optional<int> exit_status; std::string reason; };
 
+/// Of socket units: make what Listen…= says (answered by SocketsOpened), let go of it, look at it or not, throw away what waits.
+struct OpenSockets {};
+struct CloseSockets {};
+struct WatchSockets { bool on = false; };
+struct FlushSockets {};
+
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
-                            Say, RestartDue, Emergency>;
+                            Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ inline constexpr auto service_rows = std::to_array<Directive>({
     old_name<codec::Bool, &UnitConfig::service, &ServiceSection::permissions_start_only>(Group::Service, "PermissionsStartOnly", "yes", "the \"+\" prefix of commands"),
     degraded<codec::Unsigned, &UnitConfig::service, &ServiceSection::file_descriptor_store_max>(Group::Service, "FileDescriptorStoreMax", "0", "16", "How many descriptors the service may leave with us.", "no descriptor store in this version: FDSTORE=1 messages are refused, and the descriptors closed"),
     ignored(Group::Service, "FileDescriptorStorePreserve", "Whether the descriptor store outlives a stop.", "no descriptor store in this version", 254),
-    degraded<codec::InstallNames, &UnitConfig::service, &ServiceSection::sockets>(Group::Service, "Sockets", "", "app.socket", "Socket units whose descriptors are passed in.", "socket units are not started by this version, so no descriptor is passed"),
+    field<codec::InstallNames, &UnitConfig::service, &ServiceSection::sockets>(Group::Service, "Sockets", "", "app.socket", "Socket units whose descriptors are passed in."),
     degraded<codec::Enum<oom_policy_names>, &UnitConfig::service, &ServiceSection::oom_policy>(Group::Service, "OOMPolicy", "stop", "continue", "What happens when the kernel kills one of its processes for memory.", "needs a writable cgroup; the kernel kills one process, and the service goes on if it was not the main one"),
     ignored(Group::Service, "OpenFile", "Files opened before the start and passed in.", "not in this version: let the service open the file", 253),
     ignored(Group::Service, "USBFunctionDescriptors", "USB gadget descriptors.", "needs a USB device controller"),
