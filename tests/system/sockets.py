@@ -140,7 +140,7 @@ def story_all_sockets_of_a_service():
 
 def story_one_instance_a_connection():
     units = {"echo.socket": "[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\nMaxConnections=300\nTriggerLimitBurst=0\nPollLimitBurst=0\n",
-             "echo@.service": "[Service]\nExecStart=/bin/sh -c 'read line; echo \"$line $REMOTE_ADDR $REMOTE_PORT %i\"'\nStandardInput=socket\nStandardError=journal\n"}
+             "echo@.service": "[Service]\nExecStart=/bin/sh -c 'read line; echo \"$line $REMOTE_ADDR $REMOTE_PORT %i\"'\nStandardInput=socket\nStandardOutput=socket\nStandardError=journal\n"}
     port = free_port()
     units["echo.socket"] = units["echo.socket"].format(port=port)
     with Box(units) as box:
@@ -175,7 +175,7 @@ def story_one_instance_a_connection():
 def story_too_many_connections():
     port = free_port()
     units = {"echo.socket": f"[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\nMaxConnections=2\n",
-             "echo@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n"}
+             "echo@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\nStandardOutput=socket\n"}
     with Box(units) as box:
         box.enable("echo.socket", "sockets.target")
         box.boot()
@@ -319,7 +319,7 @@ def story_nobody_is_lost_by_a_restart():
 def story_a_connection_outlives_a_new_image():
     port = free_port()
     units = {"echo.socket": f"[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\n",
-             "echo@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n"}
+             "echo@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\nStandardOutput=socket\n"}
     with Box(units) as box:
         box.enable("echo.socket", "sockets.target")
         box.boot()
@@ -357,6 +357,7 @@ def story_commands_around_the_socket():
             fifo.write(b"through the fifo\n")
             box.wait_log(r"^\[x\] 2 through the fifo$")
         box.initctl("stop", "x.service", "x.socket", check=True)
+        box.wait_log(r"^\[x.socket\] gone$")
         log = box.log()
         check(log.index("[x.socket] going") < log.index("[x.socket] gone"), log)
 
