@@ -101,6 +101,7 @@ class Builder {
         p.unset_environment = exec_.unset_environment;
         if (!streams_are_socket()) // then that one is passed as the stream alone
             p.listen_fds = context_.listen_fds;
+        p.socket_count = context_.socket_count;
         p.non_blocking = unit_.service->non_blocking;
         p.umask = static_cast<mode_t>(exec_.umask);
         p.limits = exec_.limits;

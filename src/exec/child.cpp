@@ -45,7 +45,8 @@ void place_descriptors(const ChildSpec& spec) {
         const int target = 3 + static_cast<int>(i);
         if (::dup2(spec.listen_fds[i], target) < 0)
             fail(Stage::Descriptors);
-        set_blocking(spec, target);
+        if (i < spec.socket_count)
+            set_blocking(spec, target);
     }
     sys::close_from(3 + static_cast<unsigned>(spec.listen_count));
 }

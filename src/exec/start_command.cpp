@@ -116,6 +116,7 @@ base::Result<void> prepare_descriptors(const Plan& plan, Prepared& prepared) {
     }
     prepared.spec.listen_fds = prepared.listen_fds.data();
     prepared.spec.listen_count = prepared.listen_fds.size();
+    prepared.spec.socket_count = plan.socket_count;
     prepared.spec.non_blocking = plan.non_blocking;
     return {};
 }

@@ -208,8 +208,10 @@ void Runtime::set_up_place() {
                                                          return units;
                                                      },
                                                      [this](base::UnitId unit) { return sockets_for(unit); }});
-    notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what) {
+    notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what, std::vector<sys::UniqueFd>& descriptors) {
+        what.offer = store_->offer(descriptors);
         feed(engine::NotifyEvent{unit, std::move(what)});
+        store_->withdraw_offer();
     });
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);

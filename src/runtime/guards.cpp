@@ -117,6 +117,11 @@ void Guards::add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec:
     if (context.list != unit::ExecList::Start && !streams)
         return;
     PassedSockets passed = links_.sockets(unit);
+    if (streams) { // one socket, and nothing beside it
+        passed.fds.resize(passed.sockets);
+        passed.names.resize(passed.sockets);
+    }
+    context.socket_count = passed.sockets;
     context.listen_fds = std::move(passed.fds);
     context.listen_names = std::move(passed.names);
     context.remote_address = std::move(passed.remote_address);

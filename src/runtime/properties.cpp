@@ -30,7 +30,7 @@ class List {
     std::unordered_set<std::string> seen_;
 };
 
-void add_service(List& list, const engine::UnitStatus& status) {
+void add_service(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     if (status.service == nullptr)
         return;
     const auto& data = *status.service;
@@ -38,6 +38,7 @@ void add_service(List& list, const engine::UnitStatus& status) {
     list.add("ControlPID", fmt::format("{}", data.control_pid));
     list.add("Result", std::string(supervise::name(data.result)));
     list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
+    list.add("NFileDescriptorStore", fmt::format("{}", context.stored(status.id)));
     list.add("NRestarts", fmt::format("{}", data.restarts));
     list.add("StatusText", data.status_text);
     list.add("StatusErrno", fmt::format("{}", data.notify_errno));
@@ -138,7 +139,7 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
 control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment) {
     List list;
     add_state(list, context, status);
-    add_service(list, status);
+    add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
     std::string last_kind;

@@ -129,6 +129,8 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             notify_->adopt(base::UnitId{entry.unit}, entry.id, sys::UniqueFd(entry.fd));
         } else if ((entry.kind == FdKind::Socket || entry.kind == FdKind::Connection) && entry.unit != 0) {
             sockets_->adopt(entry, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::Stored && entry.unit != 0) {
+            store_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {
             foreground_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.unit != 0) {

@@ -7,6 +7,7 @@
 #include "control/server.hpp"
 #include "engine/engine.hpp"
 #include "runtime/checkpoint.hpp"
+#include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
 #include "runtime/guards.hpp"
 #include "runtime/health_runs.hpp"
@@ -167,6 +168,7 @@ class Runtime {
     std::unique_ptr<NotifySockets> notify_;
     std::unique_ptr<Probes> probes_;
     std::unique_ptr<Sockets> sockets_;
+    std::unique_ptr<FdStore> store_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

@@ -1,4 +1,4 @@
-// What the engine asks for socket units, and which descriptors a service is given. Tested by tests/system/sockets.py.
+// What the engine asks for socket units and the descriptor store, and which descriptors a service is given. Tested by tests/system/sockets.py.
 #include "runtime/runtime.hpp"
 
 #include "base/fmt.hpp"
@@ -17,6 +17,10 @@ void Runtime::set_up_sockets() {
             log_->say(4, config->name, fmt::format("{}: {}", unit::short_name(config->name), text));
         },
         [this](base::UnitId unit) { forget_unit(unit); }});
+    store_ = std::make_unique<FdStore>(*loop_, *checkpoint_, [this](base::UnitId unit, const std::string& text) {
+        const auto config = engine_->status(unit).config;
+        log_->say(4, config->name, fmt::format("{}: {}", unit::short_name(config->name), text));
+    });
 }
 
 bool Runtime::perform_socket_action(const engine::UnitAction& action) {
@@ -28,6 +32,12 @@ bool Runtime::perform_socket_action(const engine::UnitAction& action) {
         sockets_->watch(action.unit, watch->on);
     else if (std::holds_alternative<supervise::FlushSockets>(action.action))
         sockets_->flush(action.unit);
+    else if (const auto* stored = std::get_if<supervise::StoreDescriptors>(&action.action))
+        store_->store(action.unit, *stored, engine_->status(action.unit).config->service->file_descriptor_store_max);
+    else if (const auto* removed = std::get_if<supervise::RemoveStored>(&action.action))
+        store_->remove(action.unit, removed->name);
+    else if (std::holds_alternative<supervise::ReleaseStored>(action.action))
+        store_->release(action.unit);
     else
         return false;
     return true;
@@ -36,8 +46,10 @@ bool Runtime::perform_socket_action(const engine::UnitAction& action) {
 /// The connection it is for; else all sockets that start it, then those it names in Sockets=.
 PassedSockets Runtime::sockets_for(base::UnitId service) const {
     PassedSockets passed;
-    if (sockets_->add_connection_of(service, passed))
+    if (sockets_->add_connection_of(service, passed)) {
+        passed.sockets = passed.fds.size();
         return passed;
+    }
     const auto config = engine_->status(service).config;
     if (config->type != unit::UnitType::Service)
         return passed;
@@ -48,6 +60,8 @@ PassedSockets Runtime::sockets_for(base::UnitId service) const {
     for (const base::UnitId source : sources)
         if (const auto other = engine_->status(source).config; other->type == unit::UnitType::Socket && !other->socket->accept)
             sockets_->add_sockets_of(source, passed);
+    passed.sockets = passed.fds.size();
+    store_->add_stored(service, passed.fds, passed.names);
     return passed;
 }
 

@@ -21,6 +21,7 @@ namespace monoinit::runtime {
 struct PassedSockets {
     std::vector<int> fds; ///< borrowed
     std::vector<std::string> names;
+    std::size_t sockets = 0; ///< how many of the first are sockets of socket units; the others are from the store
     std::string remote_address, remote_port; ///< of an accepted connection
 };
 

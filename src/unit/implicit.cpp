@@ -208,7 +208,7 @@ void fill_defaults(const Environment& environment, UnitConfig& unit) {
             service.type = ServiceType::Simple;
     }
     const bool notifies = service.type == ServiceType::Notify || service.type == ServiceType::NotifyReload;
-    if (service.notify_access == NotifyAccess::None && (notifies || service.watchdog.count() > 0))
+    if (service.notify_access == NotifyAccess::None && (notifies || service.watchdog.count() > 0 || service.file_descriptor_store_max > 0))
         service.notify_access.reset(); // it must be heard to work at all
     if (!service.timeout_start && service.type != ServiceType::Oneshot &&
         environment.default_timeout_start != std::chrono::seconds(90))
