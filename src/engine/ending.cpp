@@ -82,6 +82,8 @@ void Engine::Impl::container_follows(const Unit& unit, const Change& change, boo
 bool Engine::Impl::keeps_container(const Unit& unit) {
     if (unit.look_again != base::never)
         return true; // kept back by a rate limit, and tried again then
+    if (unit.socket && !is_down(unit.active))
+        return true; // somebody may come
     if (!unit.service || unit.config->builtin || is_down(unit.active))
         return false;
     return unit.service->data().state != ServiceState::Exited || !unit.service->data().guards.empty();

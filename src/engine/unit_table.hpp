@@ -1,5 +1,6 @@
 #pragma once
-// The units the engine knows: one slot per UnitId, never used twice, and an index by name (aliases included).
+// The units the engine knows: one slot per UnitId, and an index by name (aliases included). An id is used again only when
+// thousands of others have gone after it: by then nothing speaks of the unit that had it.
 // Private to engine/.
 
 #include "engine/engine.hpp"
@@ -8,6 +9,7 @@
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
+#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -105,6 +107,7 @@ class UnitTable {
         std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
     };
     std::vector<std::unique_ptr<Unit>> slots_;
+    std::deque<UnitId> vacant_; ///< in the order in which they became so
     std::unordered_map<std::string, UnitId, Hash, std::equal_to<>> names_;
     std::size_t size_ = 0;
 };

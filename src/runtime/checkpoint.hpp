@@ -8,6 +8,7 @@
 #include "sys/unique_fd.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -84,7 +85,10 @@ class Checkpoint {
     sys::UniqueFd memfd_;
     void* base_ = nullptr;
     std::size_t size_ = 0;
+    void retire(std::uint64_t at);
+    std::uint64_t take_free(std::size_t size); ///< 0 = none
     std::unordered_map<std::uint32_t, std::uint64_t> extents_; ///< key -> offset
+    std::multimap<std::uint32_t, std::uint64_t> free_;         ///< capacity -> offset, of those that are not live
 };
 
 } // namespace monoinit::runtime

@@ -371,7 +371,11 @@ void Guards::gone(base::GuardId id) {
     links_.loop.remove(guard.link->fd());
     links_.checkpoint.forget(guard.link->fd());
     guards_.erase(found);
-    std::erase(by_unit_[guard.unit], id);
+    if (const auto own = by_unit_.find(guard.unit); own != by_unit_.end()) {
+        std::erase(own->second, id);
+        if (own->second.empty())
+            by_unit_.erase(own);
+    }
     if (!guard.reaped)
         by_pid_.erase(guard.pid);
     notify_->resume(guard.unit);
@@ -453,6 +457,12 @@ void Guards::resynchronise() {
         guards_.at(id).link->query(id.value, true);
         flush(guards_.at(id));
     }
+}
+
+void Guards::forget(base::UnitId unit) {
+    history_.erase(unit);
+    notices_.erase(unit);
+    credentials_.erase(unit);
 }
 
 std::vector<int> Guards::pids_of(base::UnitId unit) const {

@@ -70,6 +70,7 @@ class Guards : public SenderJudge {
     std::vector<std::string> notices_of(base::UnitId unit) const;
     /// The start that the unit's credentials were made for; asked before the next one is made.
     std::array<std::uint8_t, 16> credentials_of(base::UnitId unit) const;
+    void forget(base::UnitId unit); ///< it is not known any more
     bool is_guard(int pid) const { return by_pid_.contains(pid); }
     std::size_t count() const { return guards_.size(); }
 

@@ -115,6 +115,7 @@ class Runtime {
     unit::Environment unit_environment() const;
 
     // runtime.cpp
+    std::string name_of(base::UnitId unit) const;
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
     void remove_directories(base::UnitId unit, bool runtime);
@@ -129,6 +130,7 @@ class Runtime {
     void watch_clock();
     void watch_zone();
     void save_dirty();
+    void forget_traces(base::UnitId unit);
     void save_facts();
     void note_names(const std::vector<engine::ConfigPtr>& configs);
     void start_command();

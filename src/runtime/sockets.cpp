@@ -126,6 +126,19 @@ void Sockets::adopt(const FdEntry& entry, sys::UniqueFd fd) {
     open.insert(place, Open{static_cast<std::size_t>(entry.id), std::move(fd)});
 }
 
+void Sockets::close_unclaimed() {
+    std::vector<base::UnitId> sockets, services;
+    for (const auto& [unit, held] : held_)
+        if (links_.status(unit).socket == nullptr)
+            sockets.push_back(unit);
+    for (const auto& [service, connection] : connections_)
+        if (!links_.status(service).accepted_by)
+            services.push_back(service);
+    std::ranges::for_each(sockets, [this](base::UnitId unit) { close(unit); });
+    std::ranges::for_each(services, [this](base::UnitId service) { close_connection(service); });
+    forget_closed();
+}
+
 // ---- looking at them ------------------------------------------------------------------------------------------------
 
 void Sockets::watch(base::UnitId unit, bool on) {
@@ -177,7 +190,12 @@ void Sockets::close_connection(base::UnitId service) {
         let_go(std::move(found->second));
         connections_.erase(found);
     }
-    links_.forget_unit(service);
+    closed_.push_back(service);
+}
+
+void Sockets::forget_closed() {
+    for (const base::UnitId service : std::exchange(closed_, {}))
+        links_.forget_unit(service);
 }
 
 /// FlushPending=: connections are accepted and closed, datagrams read and dropped.

@@ -47,6 +47,8 @@ class Sockets {
     void watch(base::UnitId unit, bool on);
     void flush(base::UnitId unit);
     void close_connection(base::UnitId service);
+    /// The instances of closed connections; when the effects that still speak of them are done.
+    void forget_closed();
 
     /// Adds what `socket` holds.
     void add_sockets_of(base::UnitId socket, PassedSockets& passed) const;
@@ -55,6 +57,8 @@ class Sockets {
 
     /// Takes up descriptors of the image before.
     void adopt(const FdEntry& entry, sys::UniqueFd fd);
+    /// After adopt() of all and the first event: what the crash has left without an owner.
+    void close_unclaimed();
 
   private:
     struct Open {
@@ -74,6 +78,7 @@ class Sockets {
     Links links_;
     std::unordered_map<base::UnitId, Held> held_;
     std::unordered_map<base::UnitId, sys::UniqueFd> connections_; ///< by service
+    std::vector<base::UnitId> closed_;
 };
 
 } // namespace monoinit::runtime

@@ -172,6 +172,35 @@ def story_one_instance_a_connection():
         until("descriptors are closed", lambda: len(os.listdir(f"/proc/{box.init}/fd")) < 130)
 
 
+def story_many_connections_one_after_the_other_leave_nothing():
+    port = free_port()
+    units = {"bad.socket": f"[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\nTriggerLimitBurst=0\nPollLimitBurst=0\n",
+             "bad@.service": "[Service]\nExecStart=/bin/false\n"}
+    with Box(units) as box:
+        box.enable("bad.socket", "sockets.target")
+        box.boot()
+
+        def memory():
+            with open(f"/proc/{box.init}/smaps_rollup", encoding="ascii") as text:
+                return int(re.search(r"^Pss_Anon: *(\d+)", text.read(), re.M)[1])
+
+        def rounds(number):
+            for _ in range(number):
+                with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+                    equal(client.recv(1), b"", "its service has failed")
+            until("all have gone", lambda: box.show("bad.socket", "NConnections") == "0")
+
+        rounds(100)
+        descriptors, before = len(os.listdir(f"/proc/{box.init}/fd")), memory()
+        rounds(300)
+        check(len(os.listdir(f"/proc/{box.init}/fd")) <= descriptors + 3, "descriptors")
+        check(memory() < before + 300, f"{memory()} kB after {before} kB")
+        equal(box.show("bad.socket", "NAccepted"), "400")
+        check("bad@" not in box.initctl("list-units", "--all", name="systemctl").stdout, "instances are left")
+        box.initctl("daemon-reexec", check=True)
+        rounds(3)
+
+
 def story_too_many_connections():
     port = free_port()
     units = {"echo.socket": f"[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\nMaxConnections=2\n",
@@ -360,6 +389,25 @@ def story_commands_around_the_socket():
         box.wait_log(r"^\[x.socket\] gone$")
         log = box.log()
         check(log.index("[x.socket] going") < log.index("[x.socket] gone"), log)
+
+
+def story_the_example():
+    example = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/socket")
+    names = ("web.socket", "web.service", "hello.socket", "hello@.service")
+    units = {}
+    for name in names:
+        with open(os.path.join(example, name), encoding="utf-8") as text:
+            units[name] = text.read()
+    with Box(units) as box:
+        web, hello = free_port(), free_port()
+        box.write("web.socket.d/port.conf", f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{web}\n")
+        box.write("hello.socket.d/port.conf", f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{hello}\n")
+        box.enable("web.socket", "sockets.target")
+        box.enable("hello.socket", "sockets.target")
+        box.boot()
+        equal(box.initctl("verify", "web.socket", "web.service", "hello.socket").returncode, 0, "verify")
+        equal(ask(("127.0.0.1", hello), "world\n"), "hello world, you came from 127.0.0.1\n")
+        check(ask(("127.0.0.1", web), "GET / HTTP/1.0\r\n\r\n").startswith("HTTP/1.0 200"), "a page")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include "fake_shell.hpp"
 
 #include <catch2/catch.hpp>
+#include <set>
 
 using namespace monoinit;
 using namespace monoinit::test;
@@ -156,4 +157,34 @@ TEST_CASE("socket states survive a crash: what is listened on is watched again, 
     CHECK(after.sub("web.socket") == "listening");
     after.feed(engine::SocketsOpened{after.id("new.socket"), {}});
     CHECK(after.sub("new.socket") == "listening");
+}
+
+TEST_CASE("exit_when_done: a socket that listens keeps the container") {
+    engine::EngineOptions options;
+    options.exit_when_done = true;
+    FakeShell shell(options);
+    shell.load({target("multi-user").wants("web.socket").wants("job"), service("web"), socket("web"), service("job").oneshot(false)});
+    shell.programs["job"].exits = 0;
+    shell.boot("multi-user.target");
+    shell.feed(engine::SocketsOpened{shell.id("web.socket"), {}});
+    shell.advance(1min);
+    CHECK_FALSE(shell.left);
+    shell.stop("web.socket");
+    CHECK(shell.left == 0);
+}
+
+TEST_CASE("the number of a unit is not another's soon") {
+    FakeShell shell;
+    std::set<std::uint32_t> seen;
+    for (int i = 0; i < 6000; i++) {
+        const std::string name = "echo@" + std::to_string(i);
+        shell.load({service(name)});
+        const auto id = shell.id(name);
+        if (i < 4096)
+            CHECK(seen.insert(id.value).second);
+        shell.engine.unlist(id);
+        CHECK_FALSE(shell.id(name));
+    }
+    shell.load({service("last")});
+    CHECK(shell.id("last").value <= 4098);
 }
