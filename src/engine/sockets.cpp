@@ -85,8 +85,6 @@ void Engine::Impl::on(const SocketsOpened& event) {
     std::vector<Action> actions;
     unit->socket->opened(event.error, now_, actions);
     follow_socket(*unit, std::move(actions));
-    if (const Unit* other = triggered_by(*unit); other != nullptr && !unit->config->socket->accept && other->job == nullptr)
-        tell_sockets(*units_.get(other->id));
 }
 
 void Engine::Impl::on(const SocketReady& event) {

@@ -455,9 +455,12 @@ ConnectionNames name_connection(int fd, std::uint32_t number) {
         names.port = std::to_string(remote.vm.svm_port);
     } else if (auto peer = sys::peer_credentials(fd)) {
         names.instance += "-" + std::to_string(peer->pid) + "-" + std::to_string(peer->uid);
+        names.source = "uid " + std::to_string(peer->uid);
     } else {
         names.instance += "-unknown";
     }
+    if (!names.address.empty())
+        names.source = names.address;
     return names;
 }
 

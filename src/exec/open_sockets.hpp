@@ -35,6 +35,7 @@ bool wants_listen(const unit::ListenAddress& address); ///< it is a stream or se
 /// The two ends of an accepted connection.
 struct ConnectionNames {
     std::string instance;     ///< "3-127.0.0.1:80-127.0.0.1:54321", "3-1234-1000", as systemd names them
+    std::string source;       ///< whose it is, for MaxConnectionsPerSource=: the address, or "uid 1000"
     std::string address;      ///< REMOTE_ADDR=, empty where there is none
     std::string port;         ///< REMOTE_PORT=
 };

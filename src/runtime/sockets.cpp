@@ -51,19 +51,23 @@ void Sockets::open(base::UnitId unit) {
     auto pair = sys::make_socket_pair(SOCK_SEQPACKET, true, false);
     if (!pair)
         return give_up(base::to_string(pair.error()));
+    const std::uint64_t attempt = attempts_[unit] = ++last_attempt_;
     auto ours = std::make_shared<sys::UniqueFd>(std::move(pair->first));
     links_.probes.start(exec::probe_open_sockets(plan, pair->second.get()), sys::now(), open_limit,
-                        [this, unit, ours](const std::optional<std::string>& answer) { received(unit, ours, answer); });
+                        [this, unit, attempt, ours](const std::optional<std::string>& answer) { received(unit, attempt, *ours, answer); });
 }
 
-void Sockets::received(base::UnitId unit, std::shared_ptr<sys::UniqueFd> channel, const std::optional<std::string>& answer) {
+void Sockets::received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const std::optional<std::string>& answer) {
+    if (const auto latest = attempts_.find(unit); latest == attempts_.end() || latest->second != attempt)
+        return; // stopped and started again meanwhile: what it has made goes with the channel
+    attempts_.erase(unit);
     exec::SocketsAnswer said = exec::sockets_answer(answer.value_or(""));
     if (!answer)
         said.error = "making the sockets took longer than 10 s (a hung mount?)";
     for (const std::string& warning : said.warnings)
         links_.warn(unit, warning);
     if (said.error.empty())
-        said.error = take(unit, *channel);
+        said.error = take(unit, channel);
     links_.feed(engine::SocketsOpened{unit, std::move(said.error)});
 }
 
@@ -151,8 +155,7 @@ void Sockets::watch(base::UnitId unit, bool on) {
         if (!on)
             links_.loop.remove(fd);
         else if (auto added = links_.loop.add(fd, EPOLLIN, [this, unit, fd](std::uint32_t) { on_readable(unit, fd); }); !added)
-            links_.warn(unit, fmt::format("{} cannot be waited for: {}", links_.status(unit).config->socket->listen[each.index].text(),
-                                          base::to_string(added.error())));
+            links_.warn(unit, fmt::format("a socket cannot be waited for: {}", base::to_string(added.error())));
     }
 }
 
@@ -181,7 +184,7 @@ void Sockets::accept(base::UnitId unit, int listener) {
     }
     links_.checkpoint.keep({FdKind::Connection, connection.get(), 0, service.value, 0});
     connections_[service] = std::move(connection);
-    links_.feed(engine::ConnectionAccepted{unit, service, names.address});
+    links_.feed(engine::ConnectionAccepted{unit, service, names.source});
 }
 
 void Sockets::close_connection(base::UnitId service) {

@@ -69,7 +69,7 @@ class Sockets {
         std::vector<Open> open;
         bool watched = false;
     };
-    void received(base::UnitId unit, std::shared_ptr<sys::UniqueFd> channel, const std::optional<std::string>& answer);
+    void received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const std::optional<std::string>& answer);
     std::string take(base::UnitId unit, sys::UniqueFd& channel);
     void on_readable(base::UnitId unit, int fd);
     void accept(base::UnitId unit, int listener);
@@ -79,6 +79,8 @@ class Sockets {
     std::unordered_map<base::UnitId, Held> held_;
     std::unordered_map<base::UnitId, sys::UniqueFd> connections_; ///< by service
     std::vector<base::UnitId> closed_;
+    std::unordered_map<base::UnitId, std::uint64_t> attempts_; ///< probes that are under way, by the number of the latest
+    std::uint64_t last_attempt_ = 0;
 };
 
 } // namespace monoinit::runtime

@@ -28,10 +28,9 @@ constexpr auto result_names = base::enum_names<SocketResult>({
 struct Edge { SocketState from, to; };
 constexpr Edge edges[] = {
     {Dead, StartPre}, {Dead, StartOpen}, {Dead, Failed}, {Failed, StartPre}, {Failed, StartOpen}, {Failed, Dead}, {Failed, Failed},
-    {StartPre, StartOpen}, {StartPre, FinalSigterm}, {StartPre, StopPost},
-    {StartPre, Dead}, {StartPre, Failed},
+    {StartPre, StartOpen}, {StartPre, FinalSigterm}, {StartPre, Failed},
     {StartOpen, StartPost}, {StartOpen, Listening}, {StartOpen, StopPost}, {StartOpen, Dead}, {StartOpen, Failed},
-    {StartPost, Listening}, {StartPost, StopPreSigterm}, {StartPost, StopPre}, {StartPost, StopPost}, {StartPost, Dead}, {StartPost, Failed},
+    {StartPost, Listening}, {StartPost, StopPreSigterm}, {StartPost, StopPre}, {StartPost, StopPost}, {StartPost, Failed},
     {Listening, Running}, {Listening, StopPre}, {Listening, StopPost}, {Listening, Dead}, {Listening, Failed},
     {Running, Listening}, {Running, StopPre}, {Running, StopPost}, {Running, Dead}, {Running, Failed},
     {StopPre, StopPreSigterm}, {StopPre, StopPost}, {StopPre, Dead}, {StopPre, Failed},

@@ -68,6 +68,11 @@ struct World {
         act([&](Socket& s, auto& out) { s.on(CommandExited{guard, 5, how}, now, out); });
         act([&](Socket& s, auto& out) { s.on(TreeEmpty{guard}, now, out); });
     }
+    void spawn_fails() {
+        const GuardId guard = running.back();
+        running.pop_back();
+        act([&](Socket& s, auto& out) { s.on(SpawnResult{guard, false, 0, 203, 2, "not found"}, now, out); });
+    }
     void advance(base::Duration span) {
         now.mono = now.mono + span;
         act([&](Socket& s, auto& out) { s.on_deadline(now, out); });
@@ -202,7 +207,7 @@ TEST_CASE("its commands run around it, in order") {
     world.ends(good);
     CHECK_FALSE(world.held);
     world.ends(good);
-    CHECK(world.subs == Lines{"start-pre", "start-open", "start-post", "listening", "stop-pre", "stop-post", "dead"});
+    CHECK(world.subs == Lines{"start-pre", "start-open", "start-post", "listening", "stop-pre", "stop-post", "final-sigterm", "dead"});
 }
 
 TEST_CASE("a command that fails, or takes too long, fails it") {
@@ -237,6 +242,7 @@ TEST_CASE("every short sequence of events takes declared edges only, and none is
         [](World& w) { w.down(); return true; },
         [](World& w) { if (w.running.empty()) return false; w.ends(good); return true; },
         [](World& w) { if (w.running.empty()) return false; w.ends(bad); return true; },
+        [](World& w) { if (w.running.empty()) return false; w.spawn_fails(); return true; },
         [](World& w) { w.advance(10s); return true; },
         [](World& w) { w.act([&](Socket& s, auto& out) { s.fail(SocketResult::ServiceStartLimitHit, "x", w.now, out); }); return true; },
         [](World& w) { w.act([&](Socket& s, auto& out) { s.reset_failed(w.now, out); }); return true; },
@@ -244,13 +250,16 @@ TEST_CASE("every short sequence of events takes declared edges only, and none is
                        w.act([&](Socket& s, auto& out) { s.refuse_start("x", w.now, out); }); return true; },
     };
     const std::vector<std::vector<ExecList>> sets = {{}, {ExecList::StartPre}, {ExecList::StartPost}, {ExecList::Stop}, {ExecList::StopPost},
-                                                     {ExecList::StartPre, ExecList::StopPost}, {ExecList::StartPost, ExecList::Stop},
+                                                     {ExecList::StartPre, ExecList::StopPost}, {ExecList::StartPost, ExecList::Stop}, {ExecList::StartPost, ExecList::StopPost},
                                                      {ExecList::StartPre, ExecList::StartPost, ExecList::Stop, ExecList::StopPost}};
     constexpr int depth = 6;
-    for (const auto& set : sets) {
+    for (std::size_t number = 0; number < 2 * sets.size(); number++) {
         auto config = socket();
-        for (const ExecList list : set)
-            config->service.edit().commands[static_cast<std::size_t>(list)].push_back({"/bin/x", {"/bin/x"}});
+        for (const ExecList list : sets[number / 2]) {
+            auto& commands = config->service.edit().commands[static_cast<std::size_t>(list)];
+            commands.push_back({"/bin/x", {"/bin/x"}});
+            commands.back().ignore_failure = number % 2 == 1;
+        }
         std::vector<std::vector<std::size_t>> paths{{}};
         std::set<std::string> known;
         for (std::size_t at = 0; at < paths.size(); at++) {
