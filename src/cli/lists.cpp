@@ -222,9 +222,48 @@ int list_timers(Context& context, Words words) {
     return 0;
 }
 
-int list_sockets(Context& context, Words) {
-    if (context.options.legend)
-        context.print("0 sockets listed.\nPass --all to see loaded but inactive sockets, too.\n");
+std::string render_sockets(const std::vector<UnitSummary>& sockets, const Options& options, bool color) {
+    struct Line {
+        std::string address, unit, triggers;
+    };
+    std::vector<Line> lines;
+    for (const UnitSummary& socket : sockets)
+        for (const std::string& listen : socket.listens)
+            lines.push_back({listen.substr(0, listen.rfind(" (")), socket.name, socket.triggers.empty() ? "-" : socket.triggers});
+    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.address < b.address; });
+    Table table;
+    if (options.legend && !lines.empty())
+        table.add({"LISTEN", "UNIT", "ACTIVATES"});
+    for (const Line& line : lines)
+        table.add({base::printable(line.address), line.unit, line.triggers});
+    std::string out = table.render(color);
+    if (options.legend)
+        out += fmt::format("{}{} sockets listed.\n{}", lines.empty() ? "" : "\n", lines.size(),
+                           options.all ? "" : "Pass --all to see loaded but inactive sockets, too.\n");
+    return out;
+}
+
+int list_sockets(Context& context, Words words) {
+    auto reply = ask<control::ListReply>(context, control::ListRequest{});
+    if (!reply)
+        return failed(context, reply.error());
+    std::erase_if(reply->units, [&](const UnitSummary& unit) {
+        const bool named = words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& pattern) {
+            return base::glob_match(unit::with_suffix(pattern, ".socket"), unit.name);
+        });
+        return !unit.name.ends_with(".socket") || !named || (!context.options.all && (unit.active_state == "inactive" || unit.load_state != "loaded"));
+    });
+    if (!context.options.json) {
+        context.out = render_sockets(reply->units, context.options, context.color);
+        return 0;
+    }
+    std::vector<std::string> items; // systemd's fields
+    for (const UnitSummary& socket : reply->units)
+        for (const std::string& listen : socket.listens)
+            items.push_back(json_object({{"listen", json_string(listen.substr(0, listen.rfind(" (")))},
+                                         {"unit", json_string(socket.name)},
+                                         {"activates", json_string(socket.triggers)}}));
+    context.out = json_array(items) + "\n";
     return 0;
 }
 

@@ -190,6 +190,10 @@ std::string render_status(const StatusView& view) {
                                   (last ? "; last " + systemd_timestamp(last) + ", " + base::human_time_span(view.now - last.wall) + " ago" : ""));
         sheet.line("Starts", unit.summary.triggers);
     }
+    for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
+        i == 0 ? sheet.line("Listen", base::printable(unit.summary.listens[i])) : sheet.more(base::printable(unit.summary.listens[i]));
+    if (unit.summary.name.ends_with(".socket") && !unit.summary.triggers.empty())
+        sheet.line("Starts", unit.summary.triggers);
     if (!unit.why.empty()) {
         sheet.line("Why", base::printable(unit.why.front()));
         for (std::size_t i = 1; i < unit.why.size(); i++)

@@ -153,6 +153,10 @@ std::string render_status_block(const StatusView& view) {
         out += "    Trigger: " + (next ? systemd_timestamp(next) + "; " + systemd_relative(next.wall - view.now) + " left" : std::string("n/a")) + "\n";
         related("Triggers", "   Triggers: ");
     }
+    if (unit.summary.name.ends_with(".socket"))
+        related("Triggers", "   Triggers: ");
+    for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
+        out += (i == 0 ? "     Listen: " : "             ") + base::printable(unit.summary.listens[i]) + "\n";
     if (!unit.condition_failed.empty())
         out += "  Condition: start condition failed; " + unit.condition_failed + " was not met\n";
     for (std::size_t i = 0; i < unit.documentation.size(); i++)

@@ -39,6 +39,7 @@ void Engine::Impl::take_change(const Change& change) {
         health_follows(unit, change.before, change.after);
     }
     tell_timers(unit);
+    tell_sockets(unit);
     const bool stop_asked = stop_is_asked(unit);
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)

@@ -104,6 +104,8 @@ template <class Codec, class U> void unit_fields(Codec& io, U& unit) {
     io(18, unit.auto_window);
     io(19, unit.auto_count);
     io(20, unit.killed);
+    io(22, unit.accepted_by);
+    io(23, unit.peer);
 }
 constexpr Tag id_tag = 1, name_tag = 2, service_tag = 100, job_tag = 101;
 
@@ -144,6 +146,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
         io.nested(job_tag, [&](Writer& inner) { job_fields(inner, *unit.job); });
     save_health(unit, io);
     save_timer(unit, io);
+    save_socket(unit, io);
     return io.take();
 }
 
@@ -183,8 +186,10 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     });
     const std::optional<supervise::HealthMonitor::Data> health = read_health(io, fields.health_failure);
     const std::optional<supervise::Timer::Data> timer = read_timer(io);
+    std::optional<supervise::Socket::Data> socket_data = read_socket(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
-    if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) || (job && (!job->id || jobs_.unit_of(job->id))))
+    if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
+        (socket_data && unit->config->type != unit::UnitType::Socket) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -207,6 +212,12 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         unit->timer = std::make_unique<supervise::Timer>(unit->config);
         unit->timer->restore(*timer);
         unit->active = supervise::active_state(timer->state);
+    }
+    if (socket_data) {
+        for (const GuardId guard : socket_data->guards)
+            last_guard_ = std::max(last_guard_, guard.value);
+        unit->active = supervise::active_state(socket_data->state);
+        socket(*unit).restore(std::move(*socket_data));
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
@@ -259,6 +270,11 @@ void Engine::Impl::resume() {
             idle_.insert(unit.id);
         refresh_health(unit);
         refresh_timer(unit);
+        if (unit.socket) {
+            std::vector<supervise::Action> actions;
+            unit.socket->resume(actions);
+            apply(unit, std::move(actions));
+        }
     });
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())

@@ -87,6 +87,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
     earliest = std::min(earliest, unit.look_again);
     if (unit.health)
         earliest = std::min(earliest, unit.health->deadline());
+    if (unit.socket)
+        earliest = std::min(earliest, unit.socket->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -150,6 +152,11 @@ void Engine::Impl::on(const Tick&) {
             unit->service->on_deadline(now_, actions);
             apply(*unit, std::move(actions));
         }
+        if (unit->socket && unit->socket->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->socket->on_deadline(now_, actions);
+            follow_socket(*unit, std::move(actions));
+        }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
         if (unit->health && unit->health->deadline() <= now())
@@ -178,6 +185,11 @@ Unit* Engine::Impl::with_service(UnitId id) {
 // ---- what the world says about one unit ---------------------------------------------------------------------------
 
 void Engine::Impl::on(const GuardEvent& event) {
+    if (Unit* owner = units_.get(event.unit); owner != nullptr && owner->socket) {
+        std::vector<Action> actions;
+        std::visit([&](const auto& each) { owner->socket->on(each, now_, actions); }, event.what);
+        return follow_socket(*owner, std::move(actions));
+    }
     Unit* unit = with_service(event.unit);
     if (unit == nullptr)
         return; // of a unit that is long forgotten
@@ -266,6 +278,8 @@ void Engine::Impl::on(const ResetFailed& event) {
         std::vector<Action> actions;
         if (unit.service)
             unit.service->reset_failed(now_, actions);
+        else if (unit.socket)
+            unit.socket->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)
@@ -280,10 +294,14 @@ void Engine::Impl::on(const ResetFailed& event) {
 
 void Engine::Impl::on(const KillUnit& event) {
     Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || !unit->service || event.who < 0 || event.who > 2)
+    if (unit == nullptr || (!unit->service && !unit->socket) || event.who < 0 || event.who > 2)
         return;
     touch(*unit);
     std::vector<Action> actions;
+    if (unit->socket) {
+        unit->socket->kill(event.signal, actions);
+        return apply(*unit, std::move(actions));
+    }
     unit->service->kill(static_cast<supervise::Service::KillWho>(event.who), event.signal, actions);
     apply(*unit, std::move(actions));
 }

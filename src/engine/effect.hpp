@@ -7,7 +7,7 @@
 namespace monoinit::engine {
 
 /// One of the machine's process actions (Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories,
-/// RemovePidFile); the other kinds of supervise::Action never leave the engine.
+/// RemovePidFile, those of sockets); the other kinds of supervise::Action never leave the engine.
 struct UnitAction { UnitId unit; supervise::Action action; };
 /// Run a step of a health check, or end one.
 struct HealthAction { UnitId unit; std::variant<supervise::RunCheck, supervise::EndCheck> what; };
@@ -18,6 +18,8 @@ struct CheckMount { UnitId unit; };
 /// The stamp file of a Persistent= timer: read it (a StampRead answers), or set it to this time.
 struct ReadStamp { UnitId unit; };
 struct WriteStamp { UnitId unit; base::Duration wall{}; };
+/// The service that a connection was accepted for is down, or was never started: it is let go of, and the service forgotten.
+struct CloseConnection { UnitId service; };
 /// A line of monoinit's own: "[monoinit] text"; `unit` 0 = about no unit in particular.
 struct Log { supervise::Severity severity = supervise::Severity::Info; UnitId unit; std::string text; };
 /// For subscribers (wait, events), the outer notify socket and the checkpoint.
@@ -46,6 +48,6 @@ struct ShutdownBegan { base::Duration budget{}; int exit_status = 0; };
 struct Exit { int status = 0; };
 
 using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
-                            BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged, ReadStamp, WriteStamp>;
+                            BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged, ReadStamp, WriteStamp, CloseConnection>;
 
 } // namespace monoinit::engine

@@ -22,6 +22,8 @@ std::string_view sub_state(const Unit& unit) {
     case UnitType::Mount:
         return up ? "mounted" : unit.active == ActiveState::Activating ? "mounting" : "dead";
     case UnitType::Socket:
+        if (unit.socket)
+            return supervise::name(unit.socket->data().state);
         return up ? "listening" : "dead";
     case UnitType::Device:
         return up ? "plugged" : "dead";
@@ -125,6 +127,8 @@ UnitStatus Engine::status(UnitId id) const {
         if (impl_->may_elapse(*unit))
             status.next_elapse = unit->timer->next(impl_->now_);
     }
+    status.socket = unit->socket ? &unit->socket->data() : nullptr;
+    status.accepted_by = unit->accepted_by;
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);
     if (status.service != nullptr && status.service->state == supervise::ServiceState::AutoRestart)

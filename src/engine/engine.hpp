@@ -4,6 +4,7 @@
 
 #include "engine/effect.hpp"
 #include "supervise/service.hpp"
+#include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
 #include <memory>
@@ -32,6 +33,8 @@ struct UnitStatus {
     supervise::Health health = supervise::Health::None; ///< None unless the unit is up and has checks
     const supervise::Timer::Data* timer = nullptr; ///< null unless a timer that was started
     base::Moment next_elapse;                      ///< of a timer that waits
+    const supervise::Socket::Data* socket = nullptr; ///< null unless a socket that was started
+    UnitId accepted_by;                            ///< of a service that one connection was accepted for: the socket unit
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it
 };

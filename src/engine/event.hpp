@@ -46,6 +46,12 @@ struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///
 struct HealthEvent { UnitId unit; std::variant<supervise::CheckResult, supervise::CheckGone> what; };
 /// Answer to ReadStamp: when a Persistent= timer last elapsed, 0 = never.
 struct StampRead { UnitId unit; base::Duration wall{}; };
+/// Answer to OpenSockets: empty, or what is wrong.
+struct SocketsOpened { UnitId unit; std::string error; };
+/// A watched descriptor of a socket unit is readable. `shortage`: a connection could not be accepted for want of something.
+struct SocketReady { UnitId unit; bool shortage = false; };
+/// Accept=yes: the shell holds a connection for `service`, an instance that is loaded. CloseConnection says when not any more.
+struct ConnectionAccepted { UnitId socket, service; std::string peer; /**< its address, without port */ };
 /// The wall clock was set.
 struct ClockChanged {};
 /// The local time zone is another one.
@@ -63,6 +69,6 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountState, HealthEvent, StampRead, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, MountState, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

@@ -46,6 +46,7 @@ void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool
         unit.service->ask_restart_again(now_);
     if (start) // it may have been skipped: then its state says nothing
         tell_timers(unit);
+    tell_sockets(unit);
     if (job->boot) {
         boot_jobs_--;
         count_boot();

@@ -37,6 +37,9 @@ struct Engine::Impl final : graph::World {
     void on(const MountState& event);
     void on(const HealthEvent& event);
     void on(const StampRead& event);
+    void on(const SocketsOpened& event);
+    void on(const SocketReady& event);
+    void on(const ConnectionAccepted& event);
     void on(const ClockChanged& event);
     void on(const ZoneChanged& event);
     void on(const Tick& event);
@@ -135,6 +138,16 @@ struct Engine::Impl final : graph::World {
     void refresh_timer(Unit& unit); ///< after a new configuration or a restore
     void save_timer(const Unit& unit, Writer& io) const;
     static std::optional<supervise::Timer::Data> read_timer(Reader& io);
+
+    // sockets.cpp: socket units, and the services they start
+    supervise::Socket& socket(Unit& unit);
+    void start_socket(Unit& unit);
+    void follow_socket(Unit& unit, std::vector<supervise::Action> actions);
+    void trigger_service(Unit& unit, std::vector<supervise::Action> actions);
+    bool has_room_for(Unit& unit, const std::string& peer);
+    void tell_sockets(Unit& unit); ///< those that start it, or have accepted its connection
+    void save_socket(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Socket::Data> read_socket(Reader& io);
 
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);

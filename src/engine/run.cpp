@@ -51,8 +51,8 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Slice:
     case UnitType::Mount:
     case UnitType::Timer:
-        return true;
     case UnitType::Socket:
+        return true;
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
@@ -88,9 +88,12 @@ void Engine::Impl::run_start(Unit& unit) {
         break;
     case UnitType::Timer:
         return start_timer(unit);
+    case UnitType::Socket:
+        if (!unit.config->builtin)
+            return start_socket(unit);
+        break;
     case UnitType::Target:
     case UnitType::Slice:
-    case UnitType::Socket:
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
@@ -186,6 +189,11 @@ void Engine::Impl::run_stop(Unit& unit) {
         return finish(unit, JobResult::Done);
     if (unit.timer)
         unit.timer->stop();
+    if (unit.socket) {
+        std::vector<Action> actions;
+        unit.socket->stop(now_, actions);
+        return follow_socket(unit, std::move(actions));
+    }
     if (!unit.service)
         return change(unit, ActiveState::Inactive); // a mount stays: it is not ours
     std::vector<Action> actions;

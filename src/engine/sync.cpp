@@ -69,6 +69,8 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->service->replace_config(unit->config);
         if (unit->timer)
             unit->timer->replace_config(unit->config);
+        if (unit->socket)
+            unit->socket->replace_config(unit->config);
         refresh_health(*unit);
     }
     if (complete)

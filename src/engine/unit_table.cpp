@@ -4,6 +4,12 @@
 
 namespace monoinit::engine {
 
+namespace {
+
+constexpr std::size_t rest_of_an_id = 4096; ///< removals that must come after its own
+
+} // namespace
+
 UnitId UnitTable::find(std::string_view name) const {
     const auto at = names_.find(name);
     return at == names_.end() ? UnitId{} : at->second;
@@ -29,6 +35,18 @@ void UnitTable::unindex_names(const Unit& unit) {
 
 Unit& UnitTable::add(ConfigPtr config) {
     auto unit = std::make_unique<Unit>();
+    while (vacant_.size() > rest_of_an_id) {
+        const UnitId id = vacant_.front();
+        vacant_.pop_front();
+        if (id.value > slots_.size() || slots_[id.value - 1])
+            continue; // a resumed unit has taken its old number back
+        unit->id = id;
+        unit->config = std::move(config);
+        slots_[id.value - 1] = std::move(unit);
+        size_++;
+        index_names(*slots_[id.value - 1]);
+        return *slots_[id.value - 1];
+    }
     unit->id = UnitId{static_cast<std::uint32_t>(slots_.size() + 1)};
     unit->config = std::move(config);
     slots_.push_back(std::move(unit));
@@ -47,14 +65,18 @@ void UnitTable::remove(UnitId id) {
     if (const Unit* unit = get(id)) {
         unindex_names(*unit);
         slots_[id.value - 1].reset();
+        vacant_.push_back(id);
         size_--;
     }
 }
 
 void UnitTable::forget_newest(UnitId id) {
     remove(id);
-    if (id.value == slots_.size())
-        slots_.pop_back();
+    if (id.value != slots_.size())
+        return;
+    slots_.pop_back();
+    if (!vacant_.empty() && vacant_.back() == id)
+        vacant_.pop_back();
 }
 
 void UnitTable::renumber(Unit& unit, UnitId id) {

@@ -1,12 +1,15 @@
 #pragma once
-// The units the engine knows: one slot per UnitId, never used twice, and an index by name (aliases included).
+// The units the engine knows: one slot per UnitId, and an index by name (aliases included). An id is used again only when
+// thousands of others have gone after it: by then nothing speaks of the unit that had it.
 // Private to engine/.
 
 #include "engine/engine.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
+#include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
+#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -53,6 +56,9 @@ struct Unit {
     std::unique_ptr<supervise::Service> service; ///< made when first needed
     std::unique_ptr<supervise::HealthMonitor> health; ///< made when first needed, null without a check
     std::unique_ptr<supervise::Timer> timer; ///< made when first needed
+    std::unique_ptr<supervise::Socket> socket; ///< made when first needed
+    UnitId accepted_by; ///< of a service that one connection was accepted for: the socket unit
+    std::string peer;   ///< and where it came from
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again
     std::unique_ptr<Job> job;
     Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;
@@ -101,6 +107,7 @@ class UnitTable {
         std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
     };
     std::vector<std::unique_ptr<Unit>> slots_;
+    std::deque<UnitId> vacant_; ///< in the order in which they became so
     std::unordered_map<std::string, UnitId, Hash, std::equal_to<>> names_;
     std::size_t size_ = 0;
 };

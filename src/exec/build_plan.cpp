@@ -81,6 +81,11 @@ class Builder {
     /// "!" and "+" leave the user alone, "!!" does so only on kernels without ambient capabilities: none of ours.
     bool changes_user() const { return !command_.full_privileges && !command_.no_setuid; }
 
+    bool streams_are_socket() const {
+        return exec_.standard_input == unit::StdinKind::Socket || exec_.standard_output.kind == unit::StdoutKind::Socket ||
+               exec_.standard_error.kind == unit::StdoutKind::Socket;
+    }
+
     void describe() {
         Plan& p = plan();
         p.guard = context_.guard;
@@ -92,8 +97,10 @@ class Builder {
         p.fallback_path = find_variable(manager_.environment, "PATH").value_or("");
         p.environment_files = exec_.environment_files;
         p.unset_environment = exec_.unset_environment;
-        p.listen_fds = context_.listen_fds;
-        p.non_blocking = unit_.service->non_blocking && !context_.listen_fds.empty();
+        if (!streams_are_socket()) // then that one is passed as the stream alone
+            p.listen_fds = context_.listen_fds;
+        p.socket_count = context_.socket_count;
+        p.non_blocking = unit_.service->non_blocking;
         p.umask = static_cast<mode_t>(exec_.umask);
         p.limits = exec_.limits;
         p.scheduling = exec_.scheduling;
@@ -290,8 +297,8 @@ class Builder {
             set("WATCHDOG_USEC", std::to_string(context_.watchdog.count()));
             p.pids.watchdog = true;
         }
-        if (!context_.listen_fds.empty()) {
-            set("LISTEN_FDS", std::to_string(context_.listen_fds.size()));
+        if (!p.listen_fds.empty()) {
+            set("LISTEN_FDS", std::to_string(p.listen_fds.size()));
             set("LISTEN_FDNAMES", base::join(context_.listen_names, ":"));
             p.pids.listen = true;
         }
@@ -309,7 +316,9 @@ class Builder {
             {"MONITOR_EXIT_CODE", &context_.monitored.exit_code},
             {"MONITOR_EXIT_STATUS", &context_.monitored.exit_status},
             {"MONITOR_UNIT", &context_.monitored_unit},
-            {"TRIGGER_UNIT", &context_.trigger_unit}};
+            {"TRIGGER_UNIT", &context_.trigger_unit},
+            {"REMOTE_ADDR", &context_.remote_address},
+            {"REMOTE_PORT", &context_.remote_port}};
         for (const auto& [name, text] : texts)
             if (!text->empty())
                 set(name, *text);

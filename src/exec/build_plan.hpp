@@ -65,6 +65,8 @@ struct CommandContext {
     int main_pid = 0;
     std::vector<int> listen_fds;
     std::vector<std::string> listen_names;
+    std::size_t socket_count = SIZE_MAX; ///< NonBlocking= is for this many of them; the others stay as they are
+    std::string remote_address, remote_port; ///< of the connection that the service is for; empty = none
     Outcome outcome;                       ///< for ExecStop=, ExecStopPost=
     Outcome monitored;                     ///< MONITOR_…: of the unit whose OnFailure= or OnSuccess= this is
     std::string monitored_unit;            ///< empty = none

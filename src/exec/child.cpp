@@ -28,6 +28,14 @@ ChildFailure* failure_slot; // one child at a time: the guard waits for it
     ::_exit(exit_status_of(stage));
 }
 
+/// Sockets are made nonblocking; a service expects what NonBlocking= says.
+void set_blocking(const ChildSpec& spec, int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    const int wanted = spec.non_blocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    if (flags < 0 || (wanted != flags && ::fcntl(fd, F_SETFL, wanted) < 0))
+        fail(Stage::Descriptors);
+}
+
 void place_descriptors(const ChildSpec& spec) {
     constexpr Stage stages[3] = {Stage::Stdin, Stage::Stdout, Stage::Stderr};
     for (int target = 0; target < 3; target++)
@@ -37,11 +45,8 @@ void place_descriptors(const ChildSpec& spec) {
         const int target = 3 + static_cast<int>(i);
         if (::dup2(spec.listen_fds[i], target) < 0)
             fail(Stage::Descriptors);
-        if (spec.non_blocking) {
-            const int flags = ::fcntl(target, F_GETFL);
-            if (flags < 0 || ::fcntl(target, F_SETFL, flags | O_NONBLOCK) < 0)
-                fail(Stage::Descriptors);
-        }
+        if (i < spec.socket_count)
+            set_blocking(spec, target);
     }
     sys::close_from(3 + static_cast<unsigned>(spec.listen_count));
 }

@@ -39,6 +39,7 @@ struct ChildSpec {
     int streams[3] = {-1, -1, -1}; ///< become 0, 1, 2; -1 = leave what is there
     const int* listen_fds = nullptr;
     std::size_t listen_count = 0;
+    std::size_t socket_count = SIZE_MAX;
     bool non_blocking = false;
     bool take_terminal = false; ///< stream 0 becomes the controlling terminal
     bool force_terminal = false;

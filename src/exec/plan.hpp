@@ -35,6 +35,7 @@ struct StreamPlan {
     std::string text;
     bool force_terminal = false; ///< tty-force: take it from whoever has it
     bool is_terminal = false;    ///< TERM= is then set
+    bool is_socket = false;      ///< `fd` is a socket of a socket unit: made blocking
     bool is_log = false;         ///< `fd` is a log pipe (JOURNAL_STREAM= is then set)
 };
 
@@ -94,6 +95,7 @@ struct Plan {
     // streams and descriptors
     StreamPlan input, output, error;
     std::vector<int> listen_fds; ///< borrowed; become 3, 4, …
+    std::size_t socket_count = SIZE_MAX; ///< so many of them are made blocking or not
     bool non_blocking = false;
     bool foreground_terminal = false; ///< CMD: keep 0, 1, 2 and take the terminal they are
     bool tty_reset = false, tty_vhangup = false;

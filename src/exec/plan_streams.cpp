@@ -79,6 +79,7 @@ class Streams {
 
     void use_socket(StreamPlan& stream, Stage stage) {
         stream.kind = Kind::Fd;
+        stream.is_socket = true;
         if (context_.listen_fds.size() == 1)
             stream.fd = context_.listen_fds.front();
         else

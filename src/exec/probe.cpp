@@ -23,9 +23,9 @@ namespace {
 
 constexpr std::size_t answer_limit = 256 << 10;
 
-[[noreturn]] void run_probe(const std::function<std::string()>& work, int answer) {
+[[noreturn]] void run_probe(const std::function<std::string()>& work, int answer, int needed) {
     sys::reset_signal_handlers();
-    std::array<int, 1> kept{answer};
+    std::array<int, 2> kept{answer, needed < 0 ? answer : needed};
     sys::close_all_but(kept); // a hung probe must not hold pipes and sockets of ours open
     sys::set_title("monoinit: probe");
     sys::unblock_all_signals();
@@ -75,13 +75,13 @@ std::string text_of(const base::Result<void>& result) {
 
 } // namespace
 
-base::Result<Probe> Probe::start(const std::function<std::string()>& work) {
+base::Result<Probe> Probe::start(const std::function<std::string()>& work, int kept) {
     sys::Pipe pipe = TRY(sys::make_pipe_pair());
     TRY(sys::set_nonblocking(pipe.read.get(), true));
     const sys::SignalsBlocked blocked;
     const pid_t pid = sys::fork_process();
     if (pid == 0)
-        run_probe(work, pipe.write.get());
+        run_probe(work, pipe.write.get(), kept);
     if (pid < 0)
         return base::fail_errno(errno, "cannot fork");
     return Probe(pid, sys::UniqueFd(sys::pidfd_open(pid)), std::move(pipe.read));

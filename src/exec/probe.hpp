@@ -19,7 +19,8 @@ namespace monoinit::exec {
 class Probe {
   public:
     /// Forks; `work` runs in the child and returns the answer's bytes. It may allocate and block, nothing else.
-    static base::Result<Probe> start(const std::function<std::string()>& work);
+    /// `kept`: a descriptor that the work needs.
+    static base::Result<Probe> start(const std::function<std::string()>& work, int kept = -1);
 
     int fd() const { return answer_.get(); }
     pid_t pid() const { return pid_; }

@@ -8,6 +8,7 @@
 #include "exec/environment.hpp"
 #include "exec/lookup.hpp"
 #include "exec/streams.hpp"
+#include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/command_line.hpp"
 #include "unit/directives.hpp"
@@ -111,6 +112,7 @@ base::Result<void> prepare_descriptors(const Plan& plan, Prepared& prepared) {
     }
     prepared.spec.listen_fds = prepared.listen_fds.data();
     prepared.spec.listen_count = prepared.listen_fds.size();
+    prepared.spec.socket_count = plan.socket_count;
     prepared.spec.non_blocking = plan.non_blocking;
     return {};
 }
@@ -124,8 +126,12 @@ std::optional<StartOutcome> prepare_streams(const Plan& plan, const std::array<i
     const int above = 3 + static_cast<int>(plan.listen_fds.size());
     if (const std::optional<StreamFailure> failure = open_streams(plan, given, above, prepared.streams))
         return failed(failure->stage, failure->error);
-    for (std::size_t i = 0; i < 3; i++)
+    const StreamPlan* const planned[3] = {&plan.input, &plan.output, &plan.error};
+    for (std::size_t i = 0; i < 3; i++) {
         spec.streams[i] = prepared.streams.fds[i];
+        if (planned[i]->is_socket && !sys::set_nonblocking(spec.streams[i], plan.non_blocking))
+            return failed(Stage::Descriptors, base::fail_errno(errno, "cannot make a socket blocking"));
+    }
     return std::nullopt;
 }
 

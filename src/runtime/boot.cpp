@@ -241,13 +241,17 @@ void Runtime::set_up_place() {
                                                          std::ranges::sort(units);
                                                          units.erase(std::ranges::unique(units).begin(), units.end());
                                                          return units;
-                                                     }});
-    notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what) {
+                                                     },
+                                                     [this](base::UnitId unit) { return sockets_for(unit); }});
+    notify_ = std::make_unique<NotifySockets>(*loop_, *checkpoint_, *guards_, [this](base::UnitId unit, supervise::Notified what, std::vector<sys::UniqueFd>& descriptors) {
+        what.offer = store_->offer(descriptors);
         feed(engine::NotifyEvent{unit, std::move(what)});
+        store_->withdraw_offer();
     });
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
+    set_up_sockets();
     watch_clock();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },
                                                              [this](base::UnitId unit) { return engine_->status(unit); },

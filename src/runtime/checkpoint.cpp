@@ -55,7 +55,7 @@ std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit
 
 Checkpoint::Checkpoint(Checkpoint&& other) noexcept
     : memfd_(std::move(other.memfd_)), base_(std::exchange(other.base_, nullptr)),
-      size_(std::exchange(other.size_, 0)), extents_(std::move(other.extents_)) {}
+      size_(std::exchange(other.size_, 0)), extents_(std::move(other.extents_)), free_(std::move(other.free_)) {}
 
 Checkpoint::~Checkpoint() {
     if (base_ != nullptr)
@@ -111,8 +111,13 @@ base::Result<Checkpoint> Checkpoint::adopt(sys::UniqueFd memfd) {
         const Extent* extent = extent_at(found.base_, at);
         if (extent->capacity == 0 || at + extent_size(extent->capacity) > head->used)
             break; // a fault while appending: the rest was never in use
-        if (extent->live != 0)
+        if (extent->live == 0) {
+            found.free_.emplace(extent->capacity, at);
+        } else {
+            if (const auto twice = found.extents_.find(extent->key); twice != found.extents_.end()) // a fault while it moved
+                found.retire(twice->second);
             found.extents_[extent->key] = at;
+        }
         at += round_up(extent_size(extent->capacity), 8);
     }
     return found;
@@ -121,6 +126,18 @@ base::Result<Checkpoint> Checkpoint::adopt(sys::UniqueFd memfd) {
 bool Checkpoint::write(std::uint32_t key, std::string_view bytes) {
     auto known = extents_.find(key);
     if (known == extents_.end() || extent_at(base_, known->second)->capacity < bytes.size()) {
+        if (const std::uint64_t at = take_free(bytes.size())) {
+            Extent* reused = extent_at(base_, at);
+            *reused = Extent{key, 0, reused->capacity, 2, {static_cast<std::uint32_t>(bytes.size()), 0}};
+            std::memcpy(copy_of(reused, 0), bytes.data(), bytes.size());
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+            reused->live = 1; // for a moment there are two of the key; the later in the file counts, and both are whole
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+            if (known != extents_.end())
+                retire(known->second);
+            extents_[key] = at;
+            return true;
+        }
         // Some slack, so that a growing record does not move with every byte.
         const auto capacity = static_cast<std::uint32_t>(round_up(bytes.size() + bytes.size() / 4, extent_unit));
         const std::uint64_t at = header(base_)->used;
@@ -134,7 +151,7 @@ bool Checkpoint::write(std::uint32_t key, std::string_view bytes) {
         header(base_)->used = end;
         std::atomic_signal_fence(std::memory_order_seq_cst);
         if (known != extents_.end())
-            extent_at(base_, known->second)->live = 0;
+            retire(known->second);
         extents_[key] = at;
         return true;
     }
@@ -151,8 +168,23 @@ void Checkpoint::erase(std::uint32_t key) {
     auto known = extents_.find(key);
     if (known == extents_.end())
         return;
-    extent_at(base_, known->second)->live = 0;
+    retire(known->second);
     extents_.erase(known);
+}
+
+void Checkpoint::retire(std::uint64_t at) {
+    extent_at(base_, at)->live = 0;
+    free_.emplace(extent_at(base_, at)->capacity, at);
+}
+
+/// Units come and go (one a connection, with Accept=yes), and the file may not grow with each of them.
+std::uint64_t Checkpoint::take_free(std::size_t size) {
+    const auto found = free_.lower_bound(static_cast<std::uint32_t>(size));
+    if (found == free_.end())
+        return 0;
+    const std::uint64_t at = found->second;
+    free_.erase(found);
+    return at;
 }
 
 std::vector<std::pair<std::uint32_t, std::string>> Checkpoint::read_all() const {

@@ -8,6 +8,7 @@
 #include "sys/unique_fd.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,7 +20,7 @@ namespace monoinit::runtime {
 enum class FdKind : std::uint32_t {
     None = 0, Executable = 1, Control = 2, Guard = 3, Notify = 4, LoggerLink = 5, LoggerBuffers = 6, LogStream = 7,
     LogSocket = 8, Console = 9, Reserve = 10, LoggerSpoolRead = 11, LoggerSpoolWrite = 12,
-    SyslogSocket = 13, JournalSocket = 14, JournalStream = 15,
+    SyslogSocket = 13, JournalSocket = 14, JournalStream = 15, Socket = 16, Connection = 17, Stored = 18,
 };
 
 struct FdEntry {
@@ -36,6 +37,7 @@ inline constexpr std::uint32_t runtime_record = 0xffff'fff0;
 inline constexpr std::uint32_t log_record = 0xffff'fff1;        ///< the link's settings
 inline constexpr std::uint32_t log_counter_record = 0xffff'fff2; ///< the next stream's number
 inline constexpr std::uint32_t log_stream_record = 0x4000'0000; ///< + descriptor: what stream it is
+inline constexpr std::uint32_t stored_record = 0x5000'0000; ///< + descriptor: its name in the store
 inline constexpr std::uint32_t unit_records_end = 0x4000'0000;
 
 class Checkpoint {
@@ -83,7 +85,10 @@ class Checkpoint {
     sys::UniqueFd memfd_;
     void* base_ = nullptr;
     std::size_t size_ = 0;
+    void retire(std::uint64_t at);
+    std::uint64_t take_free(std::size_t size); ///< 0 = none
     std::unordered_map<std::uint32_t, std::uint64_t> extents_; ///< key -> offset
+    std::multimap<std::uint32_t, std::uint64_t> free_;         ///< capacity -> offset, of those that are not live
 };
 
 } // namespace monoinit::runtime

@@ -110,6 +110,24 @@ void Guards::add_monitored(base::UnitId unit, exec::CommandContext& context) con
     context.monitored = outcome_of(source.service->result, source.service->main_exit);
 }
 
+/// The sockets are for ExecStart=; other commands get them where their streams are to be one.
+void Guards::add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec::CommandContext& context) const {
+    const bool streams = exec.standard_input == unit::StdinKind::Socket || exec.standard_output.kind == unit::StdoutKind::Socket ||
+                         exec.standard_error.kind == unit::StdoutKind::Socket;
+    if (context.list != unit::ExecList::Start && !streams)
+        return;
+    PassedSockets passed = links_.sockets(unit);
+    if (streams) { // one socket, and nothing beside it
+        passed.fds.resize(passed.sockets);
+        passed.names.resize(passed.sockets);
+    }
+    context.socket_count = passed.sockets;
+    context.listen_fds = std::move(passed.fds);
+    context.listen_names = std::move(passed.names);
+    context.remote_address = std::move(passed.remote_address);
+    context.remote_port = std::move(passed.remote_port);
+}
+
 /// Its notify socket, if it may have one. An error only where the service cannot become ready without.
 base::Result<void> Guards::give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context) {
     if (service.effective_notify_access() == unit::NotifyAccess::None || notify_ == nullptr)
@@ -160,6 +178,7 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     }
     const unit::Command& command = commands[spawn.index];
     exec::CommandContext context = command_context(unit, spawn);
+    add_sockets(unit, *config.exec, context);
     if (auto given = give_notify_socket(unit, *config.service, context); !given)
         return lack(unit, spawn.guard, given.error());
     const auto streams = links_.log.open_streams(config, exec::output_needs(*config.exec), links_.manager.accounts);
@@ -352,7 +371,11 @@ void Guards::gone(base::GuardId id) {
     links_.loop.remove(guard.link->fd());
     links_.checkpoint.forget(guard.link->fd());
     guards_.erase(found);
-    std::erase(by_unit_[guard.unit], id);
+    if (const auto own = by_unit_.find(guard.unit); own != by_unit_.end()) {
+        std::erase(own->second, id);
+        if (own->second.empty())
+            by_unit_.erase(own);
+    }
     if (!guard.reaped)
         by_pid_.erase(guard.pid);
     notify_->resume(guard.unit);
@@ -434,6 +457,12 @@ void Guards::resynchronise() {
         guards_.at(id).link->query(id.value, true);
         flush(guards_.at(id));
     }
+}
+
+void Guards::forget(base::UnitId unit) {
+    history_.erase(unit);
+    notices_.erase(unit);
+    credentials_.erase(unit);
 }
 
 std::vector<int> Guards::pids_of(base::UnitId unit) const {

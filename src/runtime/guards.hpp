@@ -11,6 +11,7 @@
 #include "runtime/log_process.hpp"
 #include "runtime/lost_trees.hpp"
 #include "runtime/notify_sockets.hpp"
+#include "runtime/sockets.hpp"
 #include "sys/epoll_loop.hpp"
 
 #include <deque>
@@ -33,6 +34,8 @@ class Guards : public SenderJudge {
         std::function<std::array<std::uint8_t, 16>(base::UnitId)> invocation;
         /// Units that name this one in OnFailure= or OnSuccess=.
         std::function<std::vector<base::UnitId>(base::UnitId)> monitored;
+        /// Descriptors that a service is given.
+        std::function<PassedSockets(base::UnitId)> sockets;
     };
     explicit Guards(Links links);
     ~Guards() override;
@@ -67,6 +70,7 @@ class Guards : public SenderJudge {
     std::vector<std::string> notices_of(base::UnitId unit) const;
     /// The start that the unit's credentials were made for; asked before the next one is made.
     std::array<std::uint8_t, 16> credentials_of(base::UnitId unit) const;
+    void forget(base::UnitId unit); ///< it is not known any more
     bool is_guard(int pid) const { return by_pid_.contains(pid); }
     std::size_t count() const { return guards_.size(); }
 
@@ -103,6 +107,7 @@ class Guards : public SenderJudge {
     exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn);
     base::Result<void> give_notify_socket(base::UnitId unit, const unit::ServiceSection& service, exec::CommandContext& context);
     void add_monitored(base::UnitId unit, exec::CommandContext& context) const;
+    void add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec::CommandContext& context) const;
     static exec::Outcome outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit);
     void note_degraded(base::UnitId unit, const std::string& name, std::vector<std::string> notices);
     void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);

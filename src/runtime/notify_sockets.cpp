@@ -127,7 +127,7 @@ void NotifySockets::take_pending(base::UnitId unit) {
         drain(unit, found->second.fd.get());
 }
 
-void NotifySockets::deliver(base::UnitId unit, const Message& message, base::GuardId guard) {
+void NotifySockets::deliver(base::UnitId unit, Message& message, base::GuardId guard) {
     using Sender = supervise::Notified::Sender;
     supervise::Notified notified;
     notified.pid = message.pid;
@@ -141,7 +141,7 @@ void NotifySockets::deliver(base::UnitId unit, const Message& message, base::Gua
         notified.sender = Sender::Stranger;
     if (const int main_pid = main_pid_in(message.text))
         notified.mainpid_guard = judge_.guard_above(unit, main_pid);
-    deliver_(unit, std::move(notified));
+    deliver_(unit, std::move(notified), message.descriptors);
 }
 
 } // namespace monoinit::runtime

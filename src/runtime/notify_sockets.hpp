@@ -34,7 +34,8 @@ class SenderJudge {
 
 class NotifySockets {
   public:
-    using Deliver = std::function<void(base::UnitId, supervise::Notified)>;
+    /// What came with it may be taken out of the list; the rest is closed.
+    using Deliver = std::function<void(base::UnitId, supervise::Notified, std::vector<sys::UniqueFd>&)>;
     NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, SenderJudge& judge, Deliver deliver);
     ~NotifySockets();
 
@@ -61,7 +62,7 @@ class NotifySockets {
         unsigned uid = 0;
     };
     void take(base::UnitId unit, Message message);
-    void deliver(base::UnitId unit, const Message& message, base::GuardId guard);
+    void deliver(base::UnitId unit, Message& message, base::GuardId guard);
     std::string path_of(std::uint64_t number) const;
 
     sys::EpollLoop& loop_;

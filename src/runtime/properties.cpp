@@ -30,7 +30,7 @@ class List {
     std::unordered_set<std::string> seen_;
 };
 
-void add_service(List& list, const engine::UnitStatus& status) {
+void add_service(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     if (status.service == nullptr)
         return;
     const auto& data = *status.service;
@@ -38,6 +38,7 @@ void add_service(List& list, const engine::UnitStatus& status) {
     list.add("ControlPID", fmt::format("{}", data.control_pid));
     list.add("Result", std::string(supervise::name(data.result)));
     list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
+    list.add("NFileDescriptorStore", fmt::format("{}", context.stored(status.id)));
     list.add("NRestarts", fmt::format("{}", data.restarts));
     list.add("StatusText", data.status_text);
     list.add("StatusErrno", fmt::format("{}", data.notify_errno));
@@ -74,6 +75,28 @@ void add_timer(List& list, const ViewContext& context, const engine::UnitStatus&
     list.add("TimersCalendar", std::move(calendars));
     for (const base::UnitId other : context.engine.dependencies(status.id, unit::DependencyKind::Triggers, false))
         list.add("Unit", context.engine.status(other).config->name);
+}
+
+void add_socket(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    if (status.config->type != unit::UnitType::Socket)
+        return;
+    static const supervise::Socket::Data never_started;
+    const auto& data = status.socket != nullptr ? *status.socket : never_started;
+    list.add("Result", std::string(supervise::name(data.result)));
+    list.add("ControlPID", fmt::format("{}", data.control_pid));
+    list.add("Listen", base::join(summarise(context, status).listens, "\n"));
+    unsigned connections = 0;
+    for (const base::UnitId other : context.engine.units())
+        connections += context.engine.status(other).accepted_by == status.id ? 1U : 0U;
+    list.add("NConnections", fmt::format("{}", connections));
+    list.add("NAccepted", fmt::format("{}", data.accepted));
+    list.add("NRefused", fmt::format("{}", data.refused));
+    const unit::SocketSection& section = *status.config->socket;
+    list.add("FileDescriptorName", section.descriptor_name.empty() ? status.config->name : section.descriptor_name);
+    list.add("TriggerLimitBurst", fmt::format("{}", section.effective_trigger_burst()));
+    list.add("TriggerLimitIntervalUSec", base::format_time_span(section.effective_trigger_interval()));
+    list.add("PollLimitBurst", fmt::format("{}", section.effective_poll_burst()));
+    list.add("PollLimitIntervalUSec", base::format_time_span(section.effective_poll_interval()));
 }
 
 void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
@@ -116,8 +139,9 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
 control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment) {
     List list;
     add_state(list, context, status);
-    add_service(list, status);
+    add_service(list, context, status);
     add_timer(list, context, status);
+    add_socket(list, context, status);
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
@@ -138,6 +162,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
                                          : status.config->type == unit::UnitType::Service ? "Service"
                                          : status.config->type == unit::UnitType::Mount   ? "Mount"
                                          : status.config->type == unit::UnitType::Timer   ? "Timer"
+                                         : status.config->type == unit::UnitType::Socket  ? "Socket"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "runtime/crash.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/socket.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -112,6 +113,7 @@ void Runtime::resume() {
         shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
     reap(); // SIGCHLDs that came while there was nobody to read them
     feed(engine::Tick{});
+    sockets_->close_unclaimed();
 }
 
 void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names) {
@@ -123,10 +125,21 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             entry.unit = unit.value;
             checkpoint_->keep(entry);
         }
+        const bool of_units = entry.kind == FdKind::Socket || entry.kind == FdKind::Connection || entry.kind == FdKind::Stored;
+        if (of_units && entry.unit == 0) { // its unit is gone
+            checkpoint_->forget(entry.fd);
+            std::vector<sys::UniqueFd> gone;
+            gone.emplace_back(entry.fd);
+            sys::close_elsewhere(std::move(gone));
+        }
         if (entry.kind == FdKind::Control) {
             control_listener_.reset(entry.fd);
         } else if (entry.kind == FdKind::Notify && entry.unit != 0) {
             notify_->adopt(base::UnitId{entry.unit}, entry.id, sys::UniqueFd(entry.fd));
+        } else if ((entry.kind == FdKind::Socket || entry.kind == FdKind::Connection) && entry.unit != 0) {
+            sockets_->adopt(entry, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::Stored && entry.unit != 0) {
+            store_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {
             foreground_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.unit != 0) {

@@ -48,15 +48,26 @@ void Runtime::feed(engine::Event event) {
             perform(effect);
     }
     feeding_ = false;
+    sockets_->forget_closed();
     operations_->check_waits();
     tell_outside();
 }
 
 void Runtime::save_dirty() {
     const auto dirty = engine_->take_dirty();
-    for (const base::UnitId unit : dirty)
-        checkpoint_->write(unit.value, engine_->save(unit));
+    for (const base::UnitId unit : dirty) {
+        if (const std::string bytes = engine_->save(unit); !bytes.empty())
+            checkpoint_->write(unit.value, bytes);
+        else
+            forget_traces(unit);
+    }
     checkpoint_->write(engine_record, engine_->save_globals());
+}
+
+/// Empty where there is none: also one whose last effect this is.
+std::string Runtime::name_of(base::UnitId unit) const {
+    const auto config = unit ? engine_->status(unit).config : nullptr;
+    return config ? config->name : std::string();
 }
 
 void Runtime::perform(const engine::Effect& effect) {
@@ -70,9 +81,11 @@ void Runtime::perform(const engine::Effect& effect) {
         stamp(read->unit, {});
     else if (const auto* write = std::get_if<engine::WriteStamp>(&effect))
         stamp(write->unit, write->wall);
+    else if (const auto* over = std::get_if<engine::CloseConnection>(&effect))
+        sockets_->close_connection(over->service);
     else if (const auto* line = std::get_if<engine::Log>(&effect))
-        log_->say(static_cast<int>(line->severity), line->unit ? engine_->status(line->unit).config->name : std::string(), line->text);
-    else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect))
+        log_->say(static_cast<int>(line->severity), name_of(line->unit), line->text);
+    else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect); changed != nullptr && !name_of(changed->unit).empty())
         operations_->unit_changed(*changed);
     else if (const auto* reply = std::get_if<engine::RequestReply>(&effect))
         operations_->replied(*reply);
@@ -92,6 +105,8 @@ void Runtime::perform(const engine::Effect& effect) {
 
 void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
+    if (perform_socket_action(action))
+        return;
     if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
         guards_->spawn(unit, *spawn);
     } else if (const auto* signal = std::get_if<supervise::Signal>(&action.action)) {
@@ -196,7 +211,17 @@ void Runtime::forget_unit(base::UnitId unit) {
     known_names_.erase(name);
     std::erase(loaded_names_, name);
     save_dirty();
+    if (!engine_->status(unit).config)
+        forget_traces(unit);
     save_facts();
+}
+
+/// The engine does not know it any more, so nobody may be left to.
+void Runtime::forget_traces(base::UnitId unit) {
+    checkpoint_->erase(unit.value);
+    guards_->forget(unit);
+    notify_->remove(unit);
+    store_->release(unit);
 }
 
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
@@ -496,7 +521,8 @@ ViewContext Runtime::view() {
                        },
                        [this](base::UnitId unit) { return guards_->history_of(unit); },
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
-                       [this](const std::string& name) { return file_state(name); }};
+                       [this](const std::string& name) { return file_state(name); },
+                       [this](base::UnitId unit) { return store_->count(unit); }};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

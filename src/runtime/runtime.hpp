@@ -7,6 +7,7 @@
 #include "control/server.hpp"
 #include "engine/engine.hpp"
 #include "runtime/checkpoint.hpp"
+#include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
 #include "runtime/guards.hpp"
 #include "runtime/health_runs.hpp"
@@ -14,6 +15,7 @@
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
 #include "runtime/probes.hpp"
+#include "runtime/sockets.hpp"
 #include "runtime/state_dir.hpp"
 #include "runtime/views.hpp"
 #include "sys/clock.hpp"
@@ -113,9 +115,13 @@ class Runtime {
     unit::Environment unit_environment() const;
 
     // runtime.cpp
+    std::string name_of(base::UnitId unit) const;
     void perform(const engine::Effect& effect);
     void perform_action(const engine::UnitAction& action);
     void remove_directories(base::UnitId unit, bool runtime);
+    bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp
+    void set_up_sockets();
+    PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
     void check_mount(base::UnitId unit);
@@ -124,6 +130,7 @@ class Runtime {
     void watch_clock();
     void watch_zone();
     void save_dirty();
+    void forget_traces(base::UnitId unit);
     void save_facts();
     void note_names(const std::vector<engine::ConfigPtr>& configs);
     void start_command();
@@ -162,6 +169,8 @@ class Runtime {
     std::unique_ptr<Guards> guards_;
     std::unique_ptr<NotifySockets> notify_;
     std::unique_ptr<Probes> probes_;
+    std::unique_ptr<Sockets> sockets_;
+    std::unique_ptr<FdStore> store_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

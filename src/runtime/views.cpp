@@ -58,6 +58,8 @@ std::string note_for(const engine::UnitStatus& status) {
         return status.config->load_error;
     if (!status.condition_failed.empty() && status.active == supervise::ActiveState::Inactive)
         return "skipped: " + status.condition_failed;
+    if (service == nullptr && status.active == supervise::ActiveState::Failed && status.socket != nullptr)
+        return status.socket->last_failure;
     if (service == nullptr)
         return status.why;
     if (!service->last_failure.empty() &&
@@ -123,6 +125,20 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     return notices;
 }
 
+std::string_view listen_word(unit::ListenKind kind) {
+    using unit::ListenKind;
+    switch (kind) {
+    case ListenKind::Stream: return "Stream";
+    case ListenKind::Datagram: return "Datagram";
+    case ListenKind::SequentialPacket: return "SequentialPacket";
+    case ListenKind::Fifo: return "FIFO";
+    case ListenKind::Special: return "Special";
+    case ListenKind::MessageQueue: return "MessageQueue";
+    case ListenKind::Netlink: return "Netlink";
+    }
+    return "?";
+}
+
 /// By HealthKind.
 constexpr std::string_view check_names[unit::health_kinds] = {"health", "startup", "ready", "live"};
 
@@ -174,6 +190,8 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
                            status.config->service->type == unit::ServiceType::Oneshot && !status.config->service->remain_after_exit &&
                            status.service->start_succeeded && status.service->result == supervise::ServiceResult::Success;
     }
+    if (status.socket != nullptr)
+        summary.result = supervise::name(status.socket->result);
     summary.health = supervise::name(status.health);
     summary.guards = context.guard_pids(status.id);
     summary.state_changed = status.state_change;
@@ -187,6 +205,12 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
         summary.next_elapse = status.next_elapse;
         if (status.timer != nullptr)
             summary.last_trigger = status.timer->last_trigger;
+    }
+    if (status.config->type == unit::UnitType::Socket && !status.config->builtin) {
+        for (const base::UnitId other : context.engine.dependencies(status.id, DependencyKind::Triggers, false))
+            summary.triggers = context.engine.status(other).config->name;
+        for (const unit::ListenAddress& address : status.config->socket->listen)
+            summary.listens.push_back(fmt::format("{} ({})", address.text(), listen_word(address.kind)));
     }
     summary.machine_masked = status.config->machine_masked;
     summary.builtin = status.config->builtin;

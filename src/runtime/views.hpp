@@ -19,6 +19,7 @@ struct ViewContext {
     std::function<std::vector<control::ExecRecord>(base::UnitId)> history;
     std::function<std::vector<std::string>(base::UnitId)> notices;     ///< degraded at run time (credentials …)
     std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
+    std::function<std::size_t(base::UnitId)> stored;                   ///< descriptors in the unit's store
 };
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);

@@ -81,7 +81,7 @@ bool set_fd_name(NotifyMessage& message, std::string_view value) {
         std::ranges::all_of(value, [](char c) { return c > ' ' - 1 && c < 127 && c != ':'; });
     if (fine)
         message.fd_name = value;
-    return fine;
+    return message.fd_named = fine;
 }
 
 bool set_fd_poll(NotifyMessage& message, std::string_view value) {

@@ -19,6 +19,7 @@ struct NotifyMessage {
 
     bool ready = false, reloading = false, stopping = false;
     bool fd_store = false, fd_store_remove = false, fd_poll = true, barrier = false;
+    bool fd_named = false;       ///< FDNAME= was given, and may be one
     Watchdog watchdog = Watchdog::None;
     std::optional<std::string> status; ///< valid UTF-8 without control bytes; empty clears
     std::optional<int> errnum, main_pid;

@@ -13,6 +13,8 @@
 
 namespace monoinit::supervise {
 
+struct NotifyMessage;
+
 enum class ServiceState : std::uint8_t {
     Dead, Condition, StartPre, Start, StartPost, Running, Exited, Reload, ReloadSignal, ReloadNotify, Stop, StopWatchdog,
     StopSigterm, StopSigkill, StopPost, FinalWatchdog, FinalSigterm, FinalSigkill, Failed, AutoRestart,
@@ -199,6 +201,7 @@ class Service {
 
     // service_notify.cpp
     bool accepts(const Notified& event, Step& step);
+    void notified_descriptors(const Notified& event, const NotifyMessage& message, Step& step);
     void notified_main_pid(const Notified& event, int pid, Step& step);
     void notified_reloading(const Notified& event, std::optional<base::Duration> monotonic, Step& step);
     void notified_ready(Step& step);

@@ -58,13 +58,7 @@ void Service::on(const Notified& event, Moment now, std::vector<Action>& out) {
         data_.status_text = *message->status;
     if (message->errnum)
         data_.notify_errno = *message->errnum;
-    if ((message->fd_store || message->fd_store_remove) && !data_.said_fd_store) {
-        data_.said_fd_store = true;
-        say(Severity::Warning,
-            fmt::format("FDSTORE=1: there is no descriptor store here; {} closed",
-                        event.descriptors),
-            step);
-    }
+    notified_descriptors(event, *message, step);
     if (message->extend_timeout_usec)
         extend_timeout(*message->extend_timeout_usec, now.mono);
     if (message->watchdog_usec) {
@@ -79,6 +73,20 @@ void Service::on(const Notified& event, Moment now, std::vector<Action>& out) {
         notified_stopping(step);
     if (message->watchdog != NotifyMessage::Watchdog::None)
         notified_watchdog(message->watchdog == NotifyMessage::Watchdog::Trigger, step);
+}
+
+/// FDSTORE=1 and FDSTOREREMOVE=1. How many there may be is counted where they are kept.
+void Service::notified_descriptors(const Notified& event, const NotifyMessage& message, Step& step) {
+    if (message.fd_store_remove) {
+        if (message.fd_named)
+            step.out.emplace_back(RemoveStored{message.fd_name});
+    } else if (message.fd_store && event.descriptors > 0 && service().file_descriptor_store_max > 0) {
+        step.out.emplace_back(StoreDescriptors{event.offer, message.fd_name, message.fd_poll});
+    } else if (message.fd_store && !std::exchange(data_.said_fd_store, true)) {
+        say(Severity::Warning,
+            fmt::format("FDSTORE=1: FileDescriptorStoreMax= is not set; {} closed", event.descriptors),
+            step);
+    }
 }
 
 bool Service::accepts(const Notified& event, Step& step) {

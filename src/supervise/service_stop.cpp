@@ -231,6 +231,10 @@ void Service::tidy_up(bool restart, Step& step) {
     }
     if (!keep || !exec.credentials->empty())
         step.out.emplace_back(RemoveDirectories{!keep});
+    const unit::Preserve stored = service().file_descriptor_store_preserve;
+    const bool keeps = stored == unit::Preserve::Yes || (stored == unit::Preserve::Restart && (restart || data_.stop_for_restart));
+    if (service().file_descriptor_store_max > 0 && !keeps)
+        step.out.emplace_back(ReleaseStored{});
     if (!service().pid_file.empty())
         step.out.emplace_back(RemovePidFile{service().pid_file});
 }

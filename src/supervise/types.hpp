@@ -75,8 +75,19 @@ struct RestartDue {};
 /// StartLimitAction=, FailureAction= … fired.
 struct Emergency { unit::EmergencyAction action = unit::EmergencyAction::None; std::optional<int> exit_status; std::string reason; };
 
+/// Of socket units: make what Listen…= says (answered by SocketsOpened), let go of it, look at it or not, throw away what waits.
+struct OpenSockets {};
+struct CloseSockets {};
+struct WatchSockets { bool on = false; };
+struct FlushSockets {};
+/// The descriptor store, sd_notify(3): keep what came with a message (Notified::offer), let go of those of a name, or of all.
+struct StoreDescriptors { std::uint64_t offer = 0; std::string name; bool poll = true; };
+struct RemoveStored { std::string name; };
+struct ReleaseStored {};
+
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
-                            Say, RestartDue, Emergency>;
+                            Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
+                            StoreDescriptors, RemoveStored, ReleaseStored>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 
@@ -112,6 +123,7 @@ struct Notified {
     GuardId mainpid_guard; ///< the guard below which MAINPID= lives, 0 if it is not one of this unit's
     /// CLOCK_BOOTTIME minus CLOCK_MONOTONIC at receipt, so that MONOTONIC_USEC= can be compared with our time.
     std::optional<base::Duration> boottime_offset;
+    std::uint64_t offer = 0; ///< the shell's number for the descriptors: they may be stored
 };
 
 } // namespace monoinit::supervise

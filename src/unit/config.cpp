@@ -20,7 +20,8 @@ NotifyAccess ServiceSection::effective_notify_access() const {
     // "If NotifyAccess= is missing or set to none, it will be forcibly set to main" (systemd.service(5), Type=notify).
     if (notify_access && *notify_access != NotifyAccess::None)
         return *notify_access;
-    const bool notifies = type == ServiceType::Notify || type == ServiceType::NotifyReload || watchdog.count() != 0;
+    const bool notifies = type == ServiceType::Notify || type == ServiceType::NotifyReload || watchdog.count() != 0 ||
+                          file_descriptor_store_max > 0;
     return notifies ? NotifyAccess::Main : NotifyAccess::None;
 }
 

@@ -7,6 +7,7 @@
 #include "base/signals.hpp"
 #include "base/time.hpp"
 #include "unit/shared.hpp"
+#include "unit/socket_section.hpp"
 #include "unit/timer_section.hpp"
 
 #include <array>
@@ -290,6 +291,7 @@ struct ServiceSection {
     Duration watchdog{}; ///< 0 = none
     std::optional<NotifyAccess> notify_access; ///< unset: main for notify types and WatchdogSec=, else none
     std::uint32_t file_descriptor_store_max = 0;
+    Preserve file_descriptor_store_preserve = Preserve::Restart;
     int reload_signal = 1;
     std::vector<std::string> sockets;
     OomPolicy oom_policy = OomPolicy::Stop;
@@ -378,6 +380,7 @@ struct UnitConfig {
     Shared<KillSection> kill;
     Shared<MountSection> mount;
     Shared<TimerSection> timer;
+    Shared<SocketSection> socket;
     Shared<HealthSection> health;
     std::vector<Degraded> degraded;
     std::vector<Problem> problems;

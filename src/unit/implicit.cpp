@@ -111,6 +111,9 @@ void resolve_mount_dependencies(const UnitIndex& index, UnitConfig& unit) {
     }
     for (const Dependency& path : paths)
         require_mounts(index, unit, path.kind == Kind::RequiresMountsFor ? Kind::Requires : Kind::Wants, path.origin, path.name);
+    for (const ListenAddress& address : unit.socket->listen)
+        if (address.has_path())
+            require_mounts(index, unit, Kind::Requires, Origin::Implicit, address.host);
     if (unit.exec.is_default() || !index.has_mounts())
         return;
     constexpr std::string_view roots[] = {"/run/", "/var/lib/", "/var/cache/", "/var/log/", "/etc/"};
@@ -135,14 +138,20 @@ void add_service_dependencies(const UnitIndex& index, UnitConfig& unit) {
     add(unit, Origin::Implicit, Kind::After, "dbus.socket");
 }
 
-/// Sockets, timers and paths start a unit: the one they name, else the service of their own name.
+/// Sockets, timers and paths start a unit: the one they name, else the service of their own name. What a socket with
+/// Accept=yes starts is known when a connection comes.
 void add_trigger(UnitConfig& unit) {
+    if (unit.type == UnitType::Socket && unit.socket->accept)
+        return;
     std::vector<std::string> triggered;
     for (const Dependency& dependency : unit.unit.dependencies)
         if (dependency.kind == Kind::Triggers)
             triggered.push_back(dependency.name);
     if (unit.type == UnitType::Timer && !unit.timer->unit.empty()) {
         triggered = {unit.timer->unit};
+        add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
+    } else if (unit.type == UnitType::Socket && !unit.socket->service.empty()) {
+        triggered = {unit.socket->service};
         add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
     } else if (triggered.empty()) {
         const std::string stem = unit.name.substr(0, unit.name.rfind('.'));
@@ -159,6 +168,24 @@ void refuse(UnitConfig& unit, std::uint16_t file, std::uint32_t line, std::strin
     unit.load_error = why;
     const std::string path = file < unit.files.size() ? unit.files[file] : unit.name;
     unit.problems.push_back({Problem::Kind::BadValue, path, line, std::move(why), {}, {}, "The unit cannot be started."});
+}
+
+void check_socket(UnitConfig& unit) {
+    const SocketSection& socket = *unit.socket;
+    const bool streams_only = std::ranges::all_of(socket.listen, [](const ListenAddress& address) {
+        return address.kind == ListenKind::Stream || address.kind == ListenKind::SequentialPacket;
+    });
+    const auto paths = std::ranges::count_if(socket.listen, &ListenAddress::has_path);
+    if (socket.listen.empty())
+        refuse(unit, 0, 0, "no Listen…= that can be used: there is nothing to listen on");
+    else if (socket.accept && !streams_only)
+        refuse(unit, 0, 0, "Accept=yes goes with ListenStream= and ListenSequentialPacket= only");
+    else if (socket.accept && socket.max_connections == 0)
+        refuse(unit, 0, 0, "MaxConnections=0 would refuse every connection");
+    else if (socket.accept && !socket.service.empty())
+        refuse(unit, 0, 0, "Service= does not go with Accept=yes, which starts instances of the socket's own name");
+    else if (!socket.symlinks.empty() && paths != 1)
+        refuse(unit, 0, 0, "Symlinks= needs exactly one socket or FIFO in the file system to point to");
 }
 
 } // namespace
@@ -181,7 +208,7 @@ void fill_defaults(const Environment& environment, UnitConfig& unit) {
             service.type = ServiceType::Simple;
     }
     const bool notifies = service.type == ServiceType::Notify || service.type == ServiceType::NotifyReload;
-    if (service.notify_access == NotifyAccess::None && (notifies || service.watchdog.count() > 0))
+    if (service.notify_access == NotifyAccess::None && (notifies || service.watchdog.count() > 0 || service.file_descriptor_store_max > 0))
         service.notify_access.reset(); // it must be heard to work at all
     if (!service.timeout_start && service.type != ServiceType::Oneshot &&
         environment.default_timeout_start != std::chrono::seconds(90))
@@ -193,6 +220,8 @@ void check_settings(UnitConfig& unit) {
         return;
     if (unit.type == UnitType::Timer && unit.timer->empty())
         return refuse(unit, 0, 0, "no On…= that can be used: the timer would never elapse");
+    if (unit.type == UnitType::Socket)
+        return check_socket(unit);
     if (unit.type != UnitType::Service)
         return;
     const ServiceSection& service = *unit.service;

@@ -1,6 +1,6 @@
 #pragma once
 // Rows of systemd.resource-control(5), which need cgroups, and of the unit types that this version does not start:
-// sockets, paths, automounts, swaps, scopes. Mount units are satisfied by what is mounted already. Also systemd.timer(5).
+// paths, automounts, swaps, scopes. Mount units are satisfied by what is mounted already. Also systemd.timer(5).
 
 #include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
@@ -16,7 +16,6 @@ inline constexpr Text no_accounting = "needs a cgroup of its own; status adds up
 inline constexpr Text no_bpf = "needs a cgroup of its own and BPF (CAP_BPF); traffic is not filtered";
 inline constexpr Text no_devices = "needs a cgroup of its own and BPF; the container's devices stay reachable";
 inline constexpr Text no_oomd = "systemd-oomd does not run in a container";
-inline constexpr Text no_sockets = "socket units are not started by this version";
 inline constexpr Text no_paths = "path units are not started by this version";
 inline constexpr Text no_automounts = "needs autofs (CAP_SYS_ADMIN)";
 inline constexpr Text no_swaps = "needs CAP_SYS_ADMIN; swap belongs to the machine";
@@ -101,70 +100,6 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     degraded<codec::Path, &UnitConfig::mount, &MountSection::where>(Group::Mount, "Where", "", "/srv/data", "Where to mount it; the unit's name must fit.", no_mounting),
     degraded<codec::Text, &UnitConfig::mount, &MountSection::type>(Group::Mount, "Type", "", "ext4", "File system type.", no_mounting),
     degraded<codec::Text, &UnitConfig::mount, &MountSection::options>(Group::Mount, "Options", "", "ro,noatime", "Mount options.", no_mounting),
-    ignored(Group::Socket, "ListenStream", "Stream socket to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenDatagram", "Datagram socket to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenSequentialPacket", "Sequential packet socket to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenFIFO", "FIFO to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenSpecial", "Special file to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenNetlink", "Netlink socket to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenMessageQueue", "Message queue to listen on.", no_sockets),
-    ignored(Group::Socket, "ListenUSBFunction", "USB gadget to listen on.", no_sockets),
-    ignored(Group::Socket, "SocketProtocol", "udplite or sctp.", no_sockets),
-    ignored(Group::Socket, "BindIPv6Only", "Whether IPv6 sockets take IPv4 too.", no_sockets),
-    ignored(Group::Socket, "Backlog", "Length of the queue of connections.", no_sockets),
-    ignored(Group::Socket, "BindToDevice", "Network interface.", no_sockets),
-    ignored(Group::Socket, "SocketUser", "Owner of sockets in the file system.", no_sockets),
-    ignored(Group::Socket, "SocketGroup", "Group of sockets in the file system.", no_sockets),
-    ignored(Group::Socket, "SocketMode", "Mode of sockets in the file system.", no_sockets),
-    ignored(Group::Socket, "DirectoryMode", "Mode of directories made for them.", no_sockets),
-    ignored(Group::Socket, "Accept", "One instance for each connection.", no_sockets),
-    ignored(Group::Socket, "Writable", "Open special files for writing.", no_sockets),
-    ignored(Group::Socket, "FlushPending", "Throw away what waits before a start.", no_sockets),
-    ignored(Group::Socket, "MaxConnections", "Most connections.", no_sockets),
-    ignored(Group::Socket, "MaxConnectionsPerSource", "Most connections from one address.", no_sockets),
-    ignored(Group::Socket, "KeepAlive", "TCP keep-alive.", no_sockets),
-    ignored(Group::Socket, "KeepAliveTimeSec", "When keep-alive begins.", no_sockets),
-    ignored(Group::Socket, "KeepAliveIntervalSec", "Time between keep-alive probes.", no_sockets),
-    ignored(Group::Socket, "KeepAliveProbes", "Number of keep-alive probes.", no_sockets),
-    ignored(Group::Socket, "NoDelay", "TCP_NODELAY.", no_sockets),
-    ignored(Group::Socket, "Priority", "SO_PRIORITY.", no_sockets),
-    ignored(Group::Socket, "DeferAcceptSec", "TCP_DEFER_ACCEPT.", no_sockets),
-    ignored(Group::Socket, "ReceiveBuffer", "SO_RCVBUF.", no_sockets),
-    ignored(Group::Socket, "SendBuffer", "SO_SNDBUF.", no_sockets),
-    ignored(Group::Socket, "IPTOS", "IP_TOS.", no_sockets),
-    ignored(Group::Socket, "IPTTL", "IP_TTL.", no_sockets),
-    ignored(Group::Socket, "Mark", "SO_MARK.", no_sockets),
-    ignored(Group::Socket, "ReusePort", "SO_REUSEPORT.", no_sockets),
-    ignored(Group::Socket, "SmackLabel", "SMACK label.", no_sockets),
-    ignored(Group::Socket, "SmackLabelIPIn", "SMACK label of incoming packets.", no_sockets),
-    ignored(Group::Socket, "SmackLabelIPOut", "SMACK label of outgoing packets.", no_sockets),
-    ignored(Group::Socket, "SELinuxContextFromNet", "SELinux label from the network.", no_sockets),
-    ignored(Group::Socket, "PipeSize", "Size of FIFO buffers.", no_sockets),
-    ignored(Group::Socket, "MessageQueueMaxMessages", "Length of message queues.", no_sockets),
-    ignored(Group::Socket, "MessageQueueMessageSize", "Size of messages.", no_sockets),
-    ignored(Group::Socket, "FreeBind", "IP_FREEBIND.", no_sockets),
-    ignored(Group::Socket, "Transparent", "IP_TRANSPARENT.", no_sockets),
-    ignored(Group::Socket, "Broadcast", "SO_BROADCAST.", no_sockets),
-    ignored(Group::Socket, "PassCredentials", "SO_PASSCRED.", no_sockets),
-    ignored(Group::Socket, "PassPIDFD", "SO_PASSPIDFD.", no_sockets, 257),
-    ignored(Group::Socket, "PassSecurity", "SO_PASSSEC.", no_sockets),
-    ignored(Group::Socket, "PassPacketInfo", "IP_PKTINFO.", no_sockets),
-    ignored(Group::Socket, "PassFileDescriptorsToExec", "Pass the sockets to Exec commands too.", no_sockets, 256),
-    ignored(Group::Socket, "Timestamping", "Timestamps of packets.", no_sockets),
-    ignored(Group::Socket, "TCPCongestion", "TCP congestion algorithm.", no_sockets),
-    ignored(Group::Socket, "ExecStartPre", "Commands before listening.", no_sockets),
-    ignored(Group::Socket, "ExecStartPost", "Commands after listening.", no_sockets),
-    ignored(Group::Socket, "ExecStopPre", "Commands before closing.", no_sockets),
-    ignored(Group::Socket, "ExecStopPost", "Commands after closing.", no_sockets),
-    ignored(Group::Socket, "TimeoutSec", "Time for the commands.", no_sockets),
-    ignored(Group::Socket, "Service", "The service to start.", no_sockets),
-    ignored(Group::Socket, "RemoveOnStop", "Remove sockets in the file system at stop.", no_sockets),
-    ignored(Group::Socket, "Symlinks", "Links to the socket.", no_sockets),
-    ignored(Group::Socket, "FileDescriptorName", "Name of the descriptor.", no_sockets),
-    ignored(Group::Socket, "TriggerLimitIntervalSec", "Time of TriggerLimitBurst=.", no_sockets),
-    ignored(Group::Socket, "TriggerLimitBurst", "Most starts in that time.", no_sockets),
-    ignored(Group::Socket, "PollLimitIntervalSec", "Time of PollLimitBurst=.", no_sockets, 255),
-    ignored(Group::Socket, "PollLimitBurst", "Most events in that time.", no_sockets, 255),
     field<codec::Calendars, &UnitConfig::timer>(Group::Timer, "OnCalendar", "", "Mon..Fri *-*-* 03:10:00", "Starts the unit at these moments, systemd.time(7)."),
     field<codec::TimerSpans<TimerBase::Active>, &UnitConfig::timer>(Group::Timer, "OnActiveSec", "", "15min", "So long after the timer was started."),
     field<codec::TimerSpans<TimerBase::Boot>, &UnitConfig::timer>(Group::Timer, "OnBootSec", "", "15min", "So long after the container was started."),

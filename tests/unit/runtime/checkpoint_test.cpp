@@ -45,6 +45,25 @@ TEST_CASE("a record that outgrows its place moves, an erased one is gone") {
     CHECK(reopened(*made).read_all().empty());
 }
 
+TEST_CASE("records that come and go do not make it grow") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    const auto size = [&] { return ::lseek(made->fd(), 0, SEEK_END); };
+    CHECK(made->write(1, "stays"));
+    CHECK(made->write(2, std::string(3000, 'x')));
+    made->erase(2);
+    const auto before = size();
+    for (std::uint32_t key = 3; key < 2000; key++) {
+        CHECK(made->write(key, std::string(100 + key, 'y')));
+        CHECK(reopened(*made).read_all().size() == 2);
+        made->erase(key);
+    }
+    CHECK(size() == before);
+    const Checkpoint again = reopened(*made);
+    REQUIRE(again.read_all().size() == 1);
+    CHECK(again.read_all()[0].second == "stays");
+}
+
 TEST_CASE("kept descriptors are listed until forgotten") {
     auto made = Checkpoint::create(64);
     REQUIRE(made.has_value());

@@ -34,7 +34,7 @@ struct World {
     runtime::Checkpoint checkpoint = std::move(*runtime::Checkpoint::create(64));
     Judge judge;
     std::vector<supervise::Notified> got;
-    NotifySockets sockets{loop, checkpoint, judge, [this](base::UnitId, supervise::Notified what) { got.push_back(std::move(what)); }};
+    NotifySockets sockets{loop, checkpoint, judge, [this](base::UnitId, supervise::Notified what, std::vector<sys::UniqueFd>&) { got.push_back(std::move(what)); }};
     base::UnitId unit{3};
     std::string path;
 

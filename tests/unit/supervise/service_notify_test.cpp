@@ -274,12 +274,12 @@ TEST_CASE("notify-reload with ExecReload=: both") {
     CHECK(sim.state() == "running");
 }
 
-TEST_CASE("FDSTORE= is refused, once") {
+TEST_CASE("without FileDescriptorStoreMax= FDSTORE=1 is refused, which is said once") {
     Sim sim(ServiceType::Notify);
     sim.start();
     sim.tell(Notified{Sender::Main, 101, "FDSTORE=1", 2, {}, std::nullopt});
     sim.tell(Notified{Sender::Main, 101, "FDSTORE=1", 2, {}, std::nullopt});
-    CHECK(sim.said == Lines{"FDSTORE=1: there is no descriptor store here; 2 closed"});
+    CHECK(sim.said == Lines{"FDSTORE=1: FileDescriptorStoreMax= is not set; 2 closed"});
 }
 
 TEST_CASE("garbage changes nothing") {
@@ -313,4 +313,53 @@ TEST_CASE("READY=1 from ExecStartPre= is not the service's") {
     sim.notify("READY=1", Sender::Control);
     sim.control_exits(exited(0));
     CHECK(sim.state() == "start");
+}
+
+TEST_CASE("descriptors are stored, taken back by name, and let go of with the service") {
+    using unit::Preserve;
+    const auto with = [](Preserve preserve) {
+        return [preserve](auto& unit) {
+            unit.service.edit().file_descriptor_store_max = 4;
+            unit.service.edit().file_descriptor_store_preserve = preserve;
+        };
+    };
+    std::vector<Action> out;
+    const auto count = [&out](auto want) {
+        return std::count_if(out.begin(), out.end(), [](const Action& action) { return std::holds_alternative<decltype(want)>(action); });
+    };
+    for (const Preserve preserve : {Preserve::No, Preserve::Restart, Preserve::Yes}) {
+        auto config = Sim::make_config(ServiceType::Simple);
+        with(preserve)(config);
+        std::uint32_t last_guard = 0;
+        Service service(std::make_shared<const unit::UnitConfig>(config), {}, [&] { return GuardId{++last_guard}; });
+        const Moment now{base::Instant{1000s}, 1'700'000'000s};
+        for (const bool restart : {true, false}) {
+            out.clear();
+            service.start(now, out);
+            service.on(SpawnResult{GuardId{last_guard}, true, 101}, now, out);
+            Notified told{Notified::Sender::Main, 101, "FDSTORE=1\nFDNAME=db\nFDPOLL=0", 1, {}, std::nullopt, 9};
+            CHECK(service.data().state == ServiceState::Running);
+            service.on(told, now, out);
+            REQUIRE(count(StoreDescriptors{}) == 1);
+            told.text = "FDSTOREREMOVE=1";
+            service.on(told, now, out);
+            CHECK(count(RemoveStored{}) == 0); // of which name?
+            told.text = "FDSTOREREMOVE=1\nFDNAME=db";
+            service.on(told, now, out);
+            CHECK(count(RemoveStored{}) == 1);
+            CHECK(count(StoreDescriptors{}) == 1);
+            for (const Action& action : out)
+                if (const auto* stored = std::get_if<StoreDescriptors>(&action)) {
+                    CHECK(stored->name == "db");
+                    CHECK(stored->offer == 9);
+                    CHECK_FALSE(stored->poll);
+                }
+            service.stop(now, out, restart);
+            service.on(CommandExited{GuardId{last_guard}, 101, killed(SIGTERM)}, now, out);
+            service.on(TreeEmpty{GuardId{last_guard}}, now, out);
+            CHECK(service.data().state == ServiceState::Dead);
+            const bool kept = preserve == Preserve::Yes || (preserve == Preserve::Restart && restart);
+            CHECK(count(ReleaseStored{}) == (kept ? 0 : 1));
+        }
+    }
 }
