@@ -496,7 +496,8 @@ ViewContext Runtime::view() {
                        },
                        [this](base::UnitId unit) { return guards_->history_of(unit); },
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
-                       [this](const std::string& name) { return file_state(name); }};
+                       [this](const std::string& name) { return file_state(name); },
+                       manager_.group_root};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

@@ -19,7 +19,15 @@ struct ViewContext {
     std::function<std::vector<control::ExecRecord>(base::UnitId)> history;
     std::function<std::vector<std::string>(base::UnitId)> notices;     ///< degraded at run time (credentials …)
     std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
+    std::string group_root;                                            ///< sys::Cgroup; empty = units have no groups
 };
+
+/// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.
+struct GroupUsage {
+    std::string path; ///< empty = none
+    std::optional<std::uint64_t> memory, cpu_usec, tasks;
+};
+GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status);
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);

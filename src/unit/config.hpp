@@ -7,6 +7,7 @@
 #include "base/signals.hpp"
 #include "base/time.hpp"
 #include "unit/shared.hpp"
+#include "unit/resource_section.hpp"
 #include "unit/timer_section.hpp"
 
 #include <array>
@@ -379,6 +380,7 @@ struct UnitConfig {
     Shared<MountSection> mount;
     Shared<TimerSection> timer;
     Shared<HealthSection> health;
+    Shared<ResourceSection> resources;
     std::vector<Degraded> degraded;
     std::vector<Problem> problems;
 
