@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -195,7 +194,9 @@ bool read_cgroup_number(const char* path, std::string_view key, std::uint64_t& n
     at += key.empty() ? 0 : key.size() + 1;
     if (*at < '0' || *at > '9')
         return false; // "max"
-    number = std::strtoull(at, nullptr, 10);
+    number = 0; // not strtoull(): it looks at the locale, which a guard has dropped
+    for (; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + static_cast<std::uint64_t>(*at - '0');
     return true;
 }
 

@@ -26,6 +26,7 @@ class Grouped(Box):
 
     def __init__(self, units, enable=(), **options):
         self.group = tempfile.mkdtemp(prefix="monoinit-", dir=MOUNT)
+        os.chmod(self.group, 0o755)
         # The namespace's root is the group that its first process is in.
         enter = (f'echo 0 > {self.group}/cgroup.procs\n'
                  f'exec unshare --cgroup sh -ec \'umount -R /sys/fs/cgroup 2>/dev/null || true; mount -t tmpfs tmpfs /sys/fs/cgroup; '
