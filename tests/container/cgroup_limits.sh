@@ -30,13 +30,13 @@ unit many <<'EOF'
 [Service]
 TasksMax=5
 CPUQuota=50%
-ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait'
+ExecStart=/bin/sh -c 'sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done"; exec sleep 1000'
 EOF
 cat >"$root/check.sh" <<'EOF'
 until initctl show -p ActiveState --value hog.service | grep -q failed; do sleep 0.2; done
 echo "hog: $(initctl show -p Result --value hog.service)"
 group=/sys/fs/cgroup/system.slice/many.service
-until grep -qv "max 0" $group/pids.events; do sleep 0.2; done
+until grep -qv "max 0" $group/pids.events; do sleep 1; done
 echo "many: $(cat $group/pids.max) $(cat $group/cpu.max)"
 echo "memory: $(initctl show -p MemoryCurrent --value many.service)"
 initctl status hog.service
