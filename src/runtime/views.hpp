@@ -20,6 +20,7 @@ struct ViewContext {
     std::function<std::vector<std::string>(base::UnitId)> notices;     ///< degraded at run time (credentials …)
     std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
     std::string group_root;                                            ///< sys::Cgroup; empty = units have no groups
+    bool limits_act = false;                                           ///< and they have controllers
 };
 
 /// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.

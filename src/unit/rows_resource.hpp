@@ -38,7 +38,7 @@ inline constexpr auto cgroup_rows = std::to_array<Directive>({
     resource<codec::Optional<codec::CpuWeight>, &ResourceSection::cpu_weight>("CPUWeight", "100", "200", "Share of CPU time.", "needs a writable cgroup v2; Nice= works without"),
     ignored(Group::Cgroup, "StartupCPUWeight", "The same while booting.", no_cgroup),
     resource<codec::Optional<codec::Percentage>, &ResourceSection::cpu_quota>("CPUQuota", "no limit", "150%", "Most CPU time.", no_limit),
-    resource<codec::TimeSpan, &ResourceSection::cpu_quota_period>("CPUQuotaPeriodSec", "100ms", "10ms", "Period of CPUQuota=.", no_cgroup),
+    resource<codec::TimeSpan, &ResourceSection::cpu_quota_period>("CPUQuotaPeriodSec", "0", "10ms", "Period of CPUQuota=; 0 is 100ms.", no_cgroup),
     ignored(Group::Cgroup, "MemoryAccounting", "Count memory.", no_accounting),
     resource<codec::Optional<codec::MemoryBound>, &ResourceSection::memory_min>("MemoryMin", "0", "64M", "Protected memory.", no_cgroup),
     ignored(Group::Cgroup, "DefaultMemoryMin", "The same for units below.", no_cgroup),
