@@ -3,7 +3,7 @@
 # usage: cgroup_limits.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
 set -eu -o pipefail
 monoinit=$(realpath "$1")
-kernel=${KERNEL:-$(ls /boot/vmlinuz-* 2>/dev/null | tail -n1 || true)}
+kernel=${KERNEL:-$(find /boot -name 'vmlinuz-*' 2>/dev/null | tail -n1)}
 if [ ! -r "$kernel" ] || ! command -v qemu-system-x86_64 cpio >/dev/null || [ ! -x /bin/busybox ]; then
     echo "SKIP: needs qemu-system-x86_64, cpio, busybox and a kernel"
     exit 77
