@@ -113,7 +113,9 @@ class Examination {
 
     void cgroup() {
         if (around_.place.cgroup_writable)
-            return ok("cgroup", "v2, writable");
+            return ok("cgroup", around_.place.cgroup_controllers.empty()
+                                    ? "v2, writable: units get groups of their own; no controllers, so MemoryMax= and kin do not act"
+                                    : "v2, writable: units get groups of their own, with " + around_.place.cgroup_controllers);
         note("cgroup", "not writable: MemoryMax=, CPUQuota=, TasksMax= of units do not act; processes are held together without it",
              "limit the container as a whole: --memory, --cpus, --pids-limit");
     }

@@ -20,6 +20,8 @@ enum class LogFormat : std::uint8_t { Text, Json, Plain, Export };
 enum class Storage : std::uint8_t { Auto, Persistent, Volatile, None };
 /// Where services' lines go while CMD has the terminal. Auto: to the store then, to stdout otherwise.
 enum class LogsTo : std::uint8_t { Auto, Stdout, Store };
+/// Auto: where cgroup v2 is ours to divide, units get groups of their own.
+enum class Cgroups : std::uint8_t { Auto, No };
 enum class Color : std::uint8_t { Auto, Always, Never };
 
 inline constexpr std::string_view default_config_path = "/etc/monoinit/monoinit.toml", default_log_dir = "/var/log/monoinit";
@@ -48,6 +50,7 @@ struct InitConfig {
     bool orchestrated = false; ///< no restarts, the first failure ends the container, and so does the end of all units
     base::Duration shutdown_timeout = std::chrono::seconds(8);
     base::Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
+    Cgroups cgroups = Cgroups::Auto;
     std::string comm = "monoinit";
     std::vector<std::string> masked_units; ///< globs added to the list of machine units; "!name" takes one off it
 };

@@ -112,6 +112,9 @@ template <> struct EnumTable<LogsTo> {
     static constexpr auto names = base::enum_names<LogsTo>(
         {{LogsTo::Auto, "auto"}, {LogsTo::Stdout, "stdout"}, {LogsTo::Store, "store"}});
 };
+template <> struct EnumTable<Cgroups> {
+    static constexpr auto names = base::enum_names<Cgroups>({{Cgroups::Auto, "auto"}, {Cgroups::No, "no"}});
+};
 template <> struct EnumTable<Color> {
     static constexpr auto names = base::enum_names<Color>(
         {{Color::Auto, "auto"}, {Color::Always, "always"}, {Color::Never, "never"}});
@@ -170,6 +173,7 @@ constexpr auto table = std::to_array<Option>({
     row<Span, &InitConfig::shutdown_timeout>("shutdown_timeout", "SPAN", "Time in all for an ordered stop after SIGTERM; keep it below the container's own stop timeout."),
     row<Span, &InitConfig::default_timeout_start>("default_timeout_start", "SPAN", "TimeoutStartSec= of units that do not set it."),
     row<Span, &InitConfig::default_timeout_stop>("default_timeout_stop", "SPAN", "TimeoutStopSec= of units that do not set it."),
+    row<Choice<Cgroups>, &InitConfig::cgroups>("cgroups", "auto|no", "auto: where cgroup v2 is writable, units get groups of their own, so that MemoryMax=, CPUQuota=, TasksMax= and kin act."),
     row<Text, &InitConfig::comm>("comm", "NAME", "Name of PID 1 in /proc/1/comm (Ansible's service_facts looks for `systemd`)."),
     row<List, &InitConfig::masked_units>("masked_units", "GLOB,…", "Units masked besides those of the machine; !NAME takes one off that list."),
 });

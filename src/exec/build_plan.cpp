@@ -51,6 +51,7 @@ class Builder {
         resolve_privileges();
         list_directories();
         list_credentials();
+        place_group();
         set_environment();
         return std::move(built_);
     }
@@ -245,6 +246,21 @@ class Builder {
         plan().secrets.wanted = exec_.credentials;
         plan().secrets.places = credential_places(manager_.environment);
         plan().secrets.root = manager_.credentials_root;
+    }
+
+    void place_group() {
+        if (manager_.group_root.empty())
+            return;
+        GroupPlan group{manager_.group_root, manager_.group_controllers, unit::cgroup_path(unit_),
+                        unit::cgroup_settings(unit_, manager_.capacity), unit_.resources->delegate};
+        constexpr std::size_t id_room = 16;
+        std::size_t size = group.root.size() + id_room;
+        for (const std::string& name : group.path)
+            size += name.size() + 1;
+        if (size < group_path_limit)
+            plan().group = std::move(group);
+        else
+            built_.notices.push_back("its cgroup would lie too deep, so it gets none");
     }
 
     // The order is systemd's: the manager's, ours, PassEnvironment=, Environment=; files come on top in the guard.

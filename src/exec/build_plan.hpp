@@ -45,6 +45,8 @@ struct ManagerContext {
     std::string start_directory;             ///< for CMD: where we were started (WORKDIR of the image)
     mode_t own_umask = 0022;                 ///< for CMD
     AccountLookup accounts;
+    std::string group_root, group_controllers; ///< sys::Cgroup; empty = cgroups are not used
+    unit::Capacity capacity;
 };
 
 /// How a service ended; empty = not set.

@@ -51,6 +51,12 @@ void place_descriptors(const ChildSpec& spec) {
     sys::close_from(3 + static_cast<unsigned>(spec.listen_count));
 }
 
+/// Before its descriptor is closed and while we may. Where the kernel refuses, the command runs without its limits.
+void enter_group(const ChildSpec& spec) {
+    if (spec.group_procs >= 0)
+        (void)!::write(spec.group_procs, "0", 1);
+}
+
 void take_terminal(const ChildSpec& spec) {
     if (spec.take_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, spec.force_terminal ? 1 : 0) != 0)
         fail(Stage::Terminal);
@@ -229,6 +235,7 @@ int run_child(void* arguments) {
     // A session of its own: job control signals stay out, and the kernel's autogroups keep a fork bomb from starving us.
     if (::setsid() < 0)
         fail(Stage::Session);
+    enter_group(spec);
     place_descriptors(spec);
     take_terminal(spec);
     set_scheduling(spec);

@@ -44,6 +44,7 @@ struct ChildSpec {
     bool take_terminal = false; ///< stream 0 becomes the controlling terminal
     bool force_terminal = false;
 
+    int group_procs = -1; ///< cgroup.procs of the command's group; -1 = none
     const char* root_directory = nullptr;
     const char* working_directory = nullptr;
     bool working_directory_optional = false;

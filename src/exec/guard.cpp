@@ -84,9 +84,11 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     set_guard_title(plan.unit);
     HelloMessage hello = hello_of(plan);
     StartResultMessage start;
+    GuardGroup group;
     {
         const StartOutcome outcome = start_command(plan, descriptors.streams);
         start = result_of(plan, outcome);
+        group = outcome.group;
     }
     // At once: PID 1 goes on with what waits for this start while we tidy up. If the socket does not take it, the loop does.
     const bool told = sys::send_bytes(socket, &start, sizeof start, MSG_DONTWAIT) >= 0;
@@ -96,7 +98,7 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     // Changing the user in the vfork child made our memory "not dumpable" too; /proc/PID of a guard stays readable.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     sys::heap::drop();
-    guard_loop(socket, hello, start, told);
+    guard_loop(socket, hello, start, told, group);
 }
 
 } // namespace monoinit::exec

@@ -16,10 +16,18 @@ namespace monoinit::exec {
 /// First thing in the forked child of PID 1, all signals blocked. Never returns.
 [[noreturn]] void run_guard(const Plan& plan, const GuardDescriptors& descriptors);
 
+/// The command's cgroup, as the guard's loop keeps it.
+struct GuardGroup {
+    char path[group_path_limit] = {}; ///< empty = none
+    std::uint32_t root_size = 0;      ///< of the path: what is not ours to remove
+    std::uint64_t oom_kills = 0;
+};
+
 struct StartOutcome {
     pid_t pid = 0; ///< 0 = failed
     ChildFailure failure;
     std::string detail; ///< for people; empty: made from the failure
+    GuardGroup group;
 };
 
 /// Reads environment files, makes directories, opens streams, starts the command.
@@ -28,7 +36,8 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams);
 
 /// Reports the start (unless that is done), then reaps, signals and answers until nothing is left. Touches no heap. Never
 /// returns.
-[[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told);
+[[noreturn]] void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told,
+                             const GuardGroup& group = {});
 
 /// Gives back our static data, except the page-aligned `kept`.
 void drop_statics(const void* kept, std::size_t kept_size);

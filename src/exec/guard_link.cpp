@@ -43,6 +43,7 @@ GuardReport report_of(const ExitMessage& message) {
     exit.pid = message.pid;
     exit.is_command = message.is_command != 0;
     exit.tree_empty = message.tree_empty != 0;
+    exit.out_of_memory = message.out_of_memory != 0;
     exit.status_known = message.code != ExitCode::Unknown;
     exit.exit.status = message.status;
     exit.exit.code = message.code == ExitCode::Killed   ? base::ExitInfo::Code::Killed

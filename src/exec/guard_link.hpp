@@ -40,6 +40,7 @@ struct GuardExit {
     bool is_command = false;
     bool status_known = true;
     bool tree_empty = false; ///< and nothing is left below the guard
+    bool out_of_memory = false; ///< the kernel killed one of the unit's meanwhile
     base::ExitInfo exit;
     Usage usage;
 };

@@ -4,7 +4,9 @@
 // Tested by tests/unit/exec/guard_test.cpp.
 #include "exec/guard.hpp"
 
+#include "exec/command_group.hpp"
 #include "exec/guard_tree.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscalls.hpp"
 
@@ -12,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -63,6 +66,7 @@ struct State {
     OtherExit others[other_limit];
     StartResultMessage start;
     HelloMessage hello;
+    GuardGroup group;
 };
 
 /// The guard's own memory. The state lies at the top of the stack, on the one page that an idle guard touches; sweeping and
@@ -72,7 +76,7 @@ struct alignas(4096) Memory {
     State state;
 };
 Memory memory;
-static_assert(sizeof(State) <= 2048 && sizeof(Memory) % 4096 == 0 && offsetof(Memory, state) == sizeof memory.stack);
+static_assert(sizeof(State) <= 3072 && sizeof(Memory) % 4096 == 0 && offsetof(Memory, state) == sizeof memory.stack);
 State& state = memory.state;
 // Any answer; its pages cost nothing until a tree is asked for. Raw: with its first values it would be 12 kB of the binary.
 alignas(4096) char reply_memory[sizeof(TreeMessage)];
@@ -117,6 +121,7 @@ void hold_exit(pid_t pid, ExitCode code, int status, const Usage& usage) {
     message.code = code;
     message.status = status;
     message.is_command = pid == state.command;
+    message.out_of_memory = state.group.path[0] != 0 && count_oom_kills(state.group.path) > state.group.oom_kills;
     message.usage = usage;
 }
 
@@ -224,8 +229,26 @@ SweepResult sweep_until_stable(const SignalSeries& series, pid_t spared, int rou
     return total;
 }
 
+/// All at once, before anybody can fork; the sweep that follows judges whether that was all.
+void kill_group() {
+    constexpr std::string_view name = "/cgroup.kill";
+    char path[group_path_limit + name.size() + 1];
+    const std::size_t size = std::strlen(state.group.path);
+    if (size == 0)
+        return;
+    std::memcpy(path, state.group.path, size);
+    std::memcpy(path + size, name.data(), name.size());
+    path[size + name.size()] = 0;
+    const int file = ::open(path, O_WRONLY | O_CLOEXEC); // a kernel before 5.14 has none
+    if (file < 0)
+        return;
+    (void)!::write(file, "1", 1);
+    ::close(file);
+}
+
 void kill_tree(bool first) {
     constexpr int quick_rounds = 4, freeze_rounds = 200;
+    kill_group();
     SweepResult result = sweep_until_stable({SIGKILL}, 0, quick_rounds);
     if (result.fresh != 0) {
         // It forks faster than we kill, and every death makes room for another. Stopped processes fork no more and still
@@ -334,6 +357,8 @@ void on_query(const QueryMessage& message) {
 }
 
 [[noreturn]] void leave() {
+    if (state.group.path[0] != 0)
+        sys::remove_cgroup(state.group.path, state.group.root_size);
     ::_exit(0);
 }
 
@@ -514,12 +539,14 @@ void run() {
 
 } // namespace
 
-void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told) {
+void guard_loop(int socket, const HelloMessage& identity, const StartResultMessage& start, bool start_told,
+                const GuardGroup& group) {
     state.socket = socket;
     state.self = ::getpid();
     state.command = state.main = start.pid;
     state.start = start;
     state.start_due = !start_told;
+    state.group = group;
     state.hello = identity;
     state.hello.guard_pid = state.self;
     struct sigaction action {};

@@ -79,7 +79,7 @@ struct ExitMessage {
     ExitCode code = ExitCode::Exited;
     std::uint8_t is_command = 0; ///< the process this guard started (else one named by Watch)
     std::uint8_t tree_empty = 0; ///< nothing was left below the guard when this was sent: TreeEmpty says no more
-    std::uint8_t reserved = 0;
+    std::uint8_t out_of_memory = 0; ///< meanwhile the kernel killed a process of the unit for want of memory
     std::int32_t status = 0; ///< exit status or signal
     Usage usage;
 };

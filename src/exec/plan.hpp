@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "exec/health_probe.hpp"
+#include "unit/cgroup_settings.hpp"
 #include "unit/config.hpp"
 
 #include <array>
@@ -66,6 +67,18 @@ struct SecretsPlan {
     std::string root;                ///< the unit's directory lies below it
 };
 
+/// A guard keeps the path of its group in its one page.
+inline constexpr std::size_t group_path_limit = 640;
+
+/// Where the command's cgroup is made, see exec/command_group.hpp.
+struct GroupPlan {
+    std::string root;              ///< empty = none
+    std::string controllers;       ///< "+memory +pids"
+    std::vector<std::string> path; ///< below the root, the unit's directory last
+    std::vector<unit::CgroupSetting> settings;
+    bool delegate = false;
+};
+
 /// Which pid-valued variables the child fills in with its own pid.
 struct PidVariables {
     bool listen = false;   ///< LISTEN_PID
@@ -111,6 +124,7 @@ struct Plan {
     mode_t umask = 0022;
 
     // the process
+    GroupPlan group;
     CredentialsPlan credentials;
     std::vector<unit::ResourceLimit> limits;
     unit::Shared<unit::SchedulingSection> scheduling;

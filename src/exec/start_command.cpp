@@ -3,6 +3,7 @@
 #include "exec/guard.hpp"
 
 #include "exec/build_plan.hpp"
+#include "exec/command_group.hpp"
 #include "exec/credential_files.hpp"
 #include "exec/directories.hpp"
 #include "exec/environment.hpp"
@@ -13,6 +14,7 @@
 #include "unit/command_line.hpp"
 #include "unit/directives.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -24,7 +26,7 @@ namespace monoinit::exec {
 namespace {
 
 StartOutcome failed(Stage stage, const base::Error& error) {
-    return StartOutcome{0, {stage, error.errnum}, error.what};
+    return StartOutcome{0, {stage, error.errnum}, error.what, {}};
 }
 
 std::optional<StartOutcome> make_directories(const Plan& plan) {
@@ -232,12 +234,12 @@ StartOutcome execute(const Plan& plan, Prepared& prepared) {
     const pid_t pid =
         sys::vfork_process(run_child, top - reinterpret_cast<std::uintptr_t>(top) % 16, &arguments);
     if (pid < 0)
-        return StartOutcome{0, {Stage::Fork, errno}, {}};
+        return StartOutcome{0, {Stage::Fork, errno}, {}, {}};
     if (failure.stage == Stage::None)
-        return StartOutcome{pid, {}, {}};
+        return StartOutcome{pid, {}, {}, {}};
     while (sys::wait_for(pid, nullptr, 0, nullptr) < 0 && errno == EINTR) {
     }
-    return StartOutcome{0, failure, explain(plan, prepared, failure)};
+    return StartOutcome{0, failure, explain(plan, prepared, failure), {}};
 }
 
 /// A health check of ours in the command's place. It may take long, so it cannot share our memory as a vfork child does;
@@ -251,7 +253,15 @@ StartOutcome execute_probe(const Plan& plan, Prepared& prepared) {
         ChildArguments arguments{&prepared.spec, &failure};
         ::_exit(run_child(&arguments));
     }
-    return pid < 0 ? StartOutcome{0, {Stage::Fork, errno}, {}} : StartOutcome{pid, {}, {}};
+    return pid < 0 ? StartOutcome{0, {Stage::Fork, errno}, {}, {}} : StartOutcome{pid, {}, {}, {}};
+}
+
+GuardGroup kept_group(const Plan& plan, const CommandGroup& group) {
+    GuardGroup kept;
+    std::copy(group.path.begin(), group.path.end(), kept.path);
+    kept.root_size = static_cast<std::uint32_t>(plan.group.root.size());
+    kept.oom_kills = group.oom_kills;
+    return kept;
 }
 
 } // namespace
@@ -269,13 +279,17 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
     if (!plan.probe)
         prepare_command(plan, prepared);
     if (!plan.probe && prepared.arguments.empty())
-        return StartOutcome{0, {Stage::Expand, EINVAL}, "the command line is empty"};
+        return StartOutcome{0, {Stage::Expand, EINVAL}, "the command line is empty", {}};
     if (const base::Result<void> done = prepare_descriptors(plan, prepared); !done)
         return failed(Stage::Descriptors, done.error());
     if (std::optional<StartOutcome> failure = prepare_streams(plan, streams, prepared))
         return std::move(*failure);
     prepare_rest(plan, prepared);
-    return plan.probe ? execute_probe(plan, prepared) : execute(plan, prepared);
+    const CommandGroup group = make_command_group(plan);
+    prepared.spec.group_procs = group.procs.get();
+    StartOutcome outcome = plan.probe ? execute_probe(plan, prepared) : execute(plan, prepared);
+    outcome.group = kept_group(plan, group);
+    return outcome;
 }
 
 } // namespace monoinit::exec

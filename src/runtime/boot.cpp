@@ -6,6 +6,7 @@
 #include "runtime/crash.hpp"
 #include "runtime/operations.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/process_title.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/users.hpp"
@@ -22,6 +23,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 namespace monoinit::runtime {
@@ -198,6 +200,26 @@ base::Result<void> Runtime::set_up() {
     return {};
 }
 
+/// Units get groups of their own where ours may be divided. Another than PID 1 has no group that is its own.
+void Runtime::set_up_cgroups() {
+    if (!is_pid1_ || config_.cgroups == config::Cgroups::No)
+        return;
+    const sys::Cgroup group = sys::prepare_cgroup(invocation_.resume_checkpoint < 0);
+    manager_.group_root = group.root;
+    manager_.group_controllers = group.controllers;
+    cgroup_complaint_ = group.complaint;
+    struct sysinfo machine {};
+    if (::sysinfo(&machine) == 0)
+        manager_.capacity.memory = std::uint64_t{machine.totalram} * machine.mem_unit;
+    std::uint64_t own = 0;
+    if (sys::read_cgroup_number((group.root + "/memory.max").c_str(), {}, own) && own < manager_.capacity.memory)
+        manager_.capacity.memory = own;
+    if (sys::read_cgroup_number("/proc/sys/kernel/pid_max", {}, own))
+        manager_.capacity.tasks = own;
+    if (sys::read_cgroup_number((group.root + "/pids.max").c_str(), {}, own) && own < manager_.capacity.tasks)
+        manager_.capacity.tasks = own;
+}
+
 /// What services and units are told of the place, and the parts of the shell that need no descriptors of before.
 void Runtime::set_up_place() {
     manager_.environment = environment_strings(invocation_.environment);
@@ -214,6 +236,7 @@ void Runtime::set_up_place() {
     };
     manager_.accounts.group = [](std::string_view name) -> std::optional<gid_t> { return sys::find_group(name); };
     place_ = sys::look_around();
+    set_up_cgroups();
     if (std::ranges::none_of(manager_.environment, [](const std::string& entry) { return entry.starts_with("LANG="); }))
         manager_.locale = place_.locale.empty() ? "C.UTF-8" : place_.locale;
     dir_ = invocation_.resume_checkpoint >= 0 ? existing_state_dir(config_.socket, ::getenv("XDG_RUNTIME_DIR"))
@@ -363,6 +386,8 @@ void Runtime::boot() {
     log_->say(6, {}, fmt::format("{} {} in {} ({}); starting {}: {} unit{}, {} masked", MONOINIT_VERSION,
                                  is_pid1_ ? "as PID 1" : fmt::format("as pid {}", ::getpid()), place_.container, place_words(), target, own,
                                  own == 1 ? "" : "s", masked_));
+    if (!cgroup_complaint_.empty())
+        log_->say(6, {}, "units get cgroups " + cgroup_complaint_ + ": limits of those kinds do not act");
     report_boot_problems();
     report_units(configs);
     note_names(configs);

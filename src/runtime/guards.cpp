@@ -319,7 +319,7 @@ void Guards::on_exit(Guard& guard, base::GuardId id, const exec::GuardExit& repo
     if (guard.main_pid == report.pid)
         guard.main_pid = 0;
     guard.childless = report.tree_empty;
-    links_.feed(engine::GuardEvent{unit, supervise::CommandExited{id, report.pid, report.exit}});
+    links_.feed(engine::GuardEvent{unit, supervise::CommandExited{id, report.pid, report.exit, report.out_of_memory}});
     if (report.tree_empty)
         return on_empty(guard, id); // its leave acknowledges too
     // The checkpoint holds it now (feed saves before it acts), so the guard may forget it.

@@ -99,6 +99,17 @@ void add_socket(List& list, const ViewContext& context, const engine::UnitStatus
     list.add("PollLimitIntervalUSec", base::format_time_span(section.effective_poll_interval()));
 }
 
+void add_usage(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    const GroupUsage usage = group_usage(context, status);
+    if (usage.path.empty())
+        return;
+    const auto words = [](const std::optional<std::uint64_t>& number) { return number ? fmt::format("{}", *number) : "[not set]"; };
+    list.add("ControlGroup", usage.path.substr(context.group_root.size()));
+    list.add("MemoryCurrent", words(usage.memory));
+    list.add("CPUUsageNSec", words(usage.cpu_usec ? std::optional(*usage.cpu_usec * 1000) : std::nullopt));
+    list.add("TasksCurrent", words(usage.tasks));
+}
+
 void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
     list.add("Id", config.name);
@@ -142,6 +153,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
+    add_usage(list, context, status);
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {

@@ -522,7 +522,8 @@ ViewContext Runtime::view() {
                        [this](base::UnitId unit) { return guards_->history_of(unit); },
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
                        [this](const std::string& name) { return file_state(name); },
-                       [this](base::UnitId unit) { return store_->count(unit); }};
+                       [this](base::UnitId unit) { return store_->count(unit); },
+                       manager_.group_root, !manager_.group_controllers.empty()};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

@@ -97,6 +97,7 @@ class Runtime {
     // boot.cpp
     base::Result<void> set_up();
     void set_up_place();
+    void set_up_cgroups();
     void set_up_control();
     void boot();
     void resume();
@@ -162,6 +163,7 @@ class Runtime {
     sys::UniqueFd zone_watch_;
     sys::FarFiles files_;
     sys::Place place_;
+    std::string cgroup_complaint_; ///< said once the log is there
     std::unique_ptr<unit::Loader> loader_;
     std::unique_ptr<engine::Engine> engine_;
     exec::ManagerContext manager_;

@@ -3,8 +3,11 @@
 
 #include "base/enum_names.hpp"
 #include "base/fmt.hpp"
+#include "base/strings.hpp"
 #include "base/time_text.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/local_zone.hpp"
+#include "unit/cgroup_settings.hpp"
 #include "unit/directives.hpp"
 #include "unit/name.hpp"
 
@@ -113,6 +116,8 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     std::vector<std::string> notices;
     for (const unit::Degraded& used : config.degraded) {
         const unit::Directive& row = unit::directives()[used.row];
+        if (row.group == unit::Group::Cgroup && row.support == unit::Support::Degraded && context.limits_act)
+            continue;
         notices.push_back(fmt::format("{}= is {}: {}", row.name.view(),
                                       row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note.view()));
     }
@@ -217,6 +222,21 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
     return summary;
 }
 
+GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status) {
+    GroupUsage usage;
+    if (context.group_root.empty() || status.service == nullptr || status.service->guards.empty())
+        return usage;
+    usage.path = context.group_root + "/" + base::join(unit::cgroup_path(*status.config), "/");
+    const auto read = [&usage](const char* file, std::string_view key) -> std::optional<std::uint64_t> {
+        std::uint64_t number = 0;
+        return sys::read_cgroup_number((usage.path + file).c_str(), key, number) ? std::optional(number) : std::nullopt;
+    };
+    usage.memory = read("/memory.current", {});
+    usage.cpu_usec = read("/cpu.stat", "usage_usec");
+    usage.tasks = read("/pids.current", {});
+    return usage;
+}
+
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
     control::UnitDetail detail;
@@ -242,6 +262,10 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
         detail.user = config.exec->user;
         detail.group = config.exec->group;
     }
+    const GroupUsage usage = group_usage(context, status);
+    detail.memory = usage.memory;
+    detail.cpu_usec = usage.cpu_usec;
+    detail.tasks = usage.tasks;
     if (status.service != nullptr) {
         detail.control_pid = status.service->control_pid;
         detail.status_text = status.service->status_text;

@@ -20,7 +20,16 @@ struct ViewContext {
     std::function<std::vector<std::string>(base::UnitId)> notices;     ///< degraded at run time (credentials …)
     std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
     std::function<std::size_t(base::UnitId)> stored;                   ///< descriptors in the unit's store
+    std::string group_root;                                            ///< sys::Cgroup; empty = units have no groups
+    bool limits_act = false;                                           ///< and they have controllers
 };
+
+/// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.
+struct GroupUsage {
+    std::string path; ///< empty = none
+    std::optional<std::uint64_t> memory, cpu_usec, tasks;
+};
+GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status);
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);

@@ -134,12 +134,15 @@ void Service::on(const CommandExited& event, Moment now, std::vector<Action>& ou
     const auto is = [&](GuardId guard, int pid) {
         return event.guard == guard && (event.pid == pid || pid == 0);
     };
-    if (is(data_.main_guard, data_.main_pid))
+    if (is(data_.main_guard, data_.main_pid)) {
+        if (event.out_of_memory && service().oom_policy != unit::OomPolicy::Continue)
+            note_failure(ServiceResult::OomKill, "out of memory: " + base::describe(event.exit));
         main_exited(event.exit, {}, step);
-    else if (is(data_.control_guard, data_.control_pid))
+    } else if (is(data_.control_guard, data_.control_pid)) {
         control_exited(event.exit, {}, step);
-    else if (event.guard == data_.survivor)
+    } else if (event.guard == data_.survivor) {
         data_.survivor = GuardId{};
+    }
 }
 
 void Service::on(const TreeEmpty& event, Moment now, std::vector<Action>& out) {

@@ -103,7 +103,12 @@ struct SpawnResult {
     bool resources = false; ///< the guard itself could not be made (EAGAIN, EMFILE …)
 }; // not ok: nothing ran below this guard, so the machine forgets it at once; a CommandExited or TreeEmpty is then harmless
 /// The command of a guard, or a watched pid, ended.
-struct CommandExited { GuardId guard; int pid = 0; base::ExitInfo exit; };
+struct CommandExited {
+    GuardId guard;
+    int pid = 0;
+    base::ExitInfo exit;
+    bool out_of_memory = false; ///< the kernel killed a process of the unit for it, while the command ran
+};
 /// Nothing is left below this guard; the guard is gone.
 struct TreeEmpty { GuardId guard; };
 /// The guard died without saying so (killed); its tree is being ended or claimed by the shell, TreeEmpty follows.

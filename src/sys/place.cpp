@@ -3,6 +3,7 @@
 #include "sys/place.hpp"
 
 #include "base/strings.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/real_files.hpp"
 #include "sys/unique_fd.hpp"
 #include "sys/users.hpp"
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace monoinit::sys {
@@ -19,7 +19,6 @@ namespace monoinit::sys {
 namespace {
 
 constexpr std::size_t size_limit = 64 << 10;
-constexpr long cgroup2_magic = 0x63677270;
 
 /// Files of /proc and /sys have no size; those of /etc may be anything.
 std::string slurp(const std::string& path) {
@@ -78,21 +77,6 @@ std::string transient_id(std::string_view seed) {
             id += "0123456789abcdef"[(hash >> shift) & 15];
     }
     return id;
-}
-
-/// Write access to our own group's cgroup.procs is what dividing it takes.
-bool is_cgroup_writable() {
-    struct statfs file_system {};
-    if (::statfs("/sys/fs/cgroup", &file_system) != 0 || static_cast<long>(file_system.f_type) != cgroup2_magic)
-        return false;
-    const std::string cgroups = slurp("/proc/self/cgroup");
-    for (const std::string_view line : base::split(cgroups, '\n'))
-        if (line.starts_with("0::")) {
-            const std::string group = "/sys/fs/cgroup" + std::string(line.substr(3));
-            return ::faccessat(AT_FDCWD, group.c_str(), W_OK, AT_EACCESS) == 0 &&
-                   ::faccessat(AT_FDCWD, (group + "/cgroup.procs").c_str(), W_OK, AT_EACCESS) == 0;
-        }
-    return false;
 }
 
 void read_os_release(const std::string& root, Place& place) {
@@ -169,7 +153,9 @@ Place look_around(const std::string& root) {
             place.locale = value_in(slurp(root + path), "LANG");
     place.container = container_word(root);
     place.is_pid1 = ::getpid() == 1;
-    place.cgroup_writable = is_cgroup_writable();
+    const Cgroup group = find_cgroup();
+    place.cgroup_writable = group.writable;
+    place.cgroup_controllers = group.available;
     return place;
 }
 

@@ -19,6 +19,7 @@ struct Place {
     std::string container; ///< "docker", "podman", "lxc", "kubernetes", … "a container"; "no container" on a machine
     bool is_pid1 = false;
     bool cgroup_writable = false; ///< cgroup v2, and our own group may be divided
+    std::string cgroup_controllers; ///< that it was given: "memory pids"
 };
 
 /// `root` stands before every file looked at (tests).

@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/signals.hpp"
 #include "base/time.hpp"
+#include "unit/resource_section.hpp"
 #include "unit/shared.hpp"
 #include "unit/socket_section.hpp"
 #include "unit/timer_section.hpp"
@@ -382,6 +383,7 @@ struct UnitConfig {
     Shared<TimerSection> timer;
     Shared<SocketSection> socket;
     Shared<HealthSection> health;
+    Shared<ResourceSection> resources;
     std::vector<Degraded> degraded;
     std::vector<Problem> problems;
 

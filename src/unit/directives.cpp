@@ -5,6 +5,7 @@
 #include "unit/rows_exec.hpp"
 #include "unit/rows_health.hpp"
 #include "unit/rows_other.hpp"
+#include "unit/rows_resource.hpp"
 #include "unit/rows_service.hpp"
 #include "unit/rows_socket.hpp"
 #include "unit/rows_unit.hpp"

@@ -1,6 +1,6 @@
 #pragma once
-// Rows of systemd.resource-control(5), which need cgroups, and of the unit types that this version does not start:
-// paths, automounts, swaps, scopes. Mount units are satisfied by what is mounted already. Also systemd.timer(5).
+// Rows of the unit types that this version does not start: paths, automounts, swaps, scopes. Mount units are satisfied by
+// what is mounted already. Also systemd.timer(5).
 
 #include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
@@ -9,91 +9,11 @@ namespace monoinit::unit::rows {
 
 // clang-format off
 
-inline constexpr Text no_cgroup = "needs a writable cgroup v2";
-inline constexpr Text no_limit = "needs a writable cgroup v2; only the container's own limit applies";
-inline constexpr Text no_memory_limit = "needs a writable cgroup v2; only the container's own limit applies (LimitAS= bounds one process's address space)";
-inline constexpr Text no_accounting = "needs a cgroup of its own; status adds up its processes instead";
-inline constexpr Text no_bpf = "needs a cgroup of its own and BPF (CAP_BPF); traffic is not filtered";
-inline constexpr Text no_devices = "needs a cgroup of its own and BPF; the container's devices stay reachable";
-inline constexpr Text no_oomd = "systemd-oomd does not run in a container";
 inline constexpr Text no_paths = "path units are not started by this version";
 inline constexpr Text no_automounts = "needs autofs (CAP_SYS_ADMIN)";
 inline constexpr Text no_swaps = "needs CAP_SYS_ADMIN; swap belongs to the machine";
 inline constexpr Text no_mounting = "mounting needs CAP_SYS_ADMIN: a mount unit is satisfied if Where= is a mount point (a volume) already, else it fails";
 inline constexpr Text no_scopes = "no scope units in this version";
-
-inline constexpr auto cgroup_rows = std::to_array<Directive>({
-    ignored(Group::Cgroup, "Slice", "The slice the unit belongs to.", "no cgroup hierarchy of our own: all units are in the container's cgroup"),
-    ignored(Group::Cgroup, "AllowedCPUs", "CPUs of the cgroup.", "needs a writable cgroup v2; CPUAffinity= works without"),
-    ignored(Group::Cgroup, "StartupAllowedCPUs", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "AllowedMemoryNodes", "Memory nodes of the cgroup.", no_cgroup),
-    ignored(Group::Cgroup, "StartupAllowedMemoryNodes", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "CPUAccounting", "Count CPU time.", no_accounting),
-    ignored(Group::Cgroup, "CPUWeight", "Share of CPU time.", "needs a writable cgroup v2; Nice= works without"),
-    ignored(Group::Cgroup, "StartupCPUWeight", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "CPUQuota", "Most CPU time.", no_limit),
-    ignored(Group::Cgroup, "CPUQuotaPeriodSec", "Period of CPUQuota=.", no_cgroup),
-    ignored(Group::Cgroup, "MemoryAccounting", "Count memory.", no_accounting),
-    ignored(Group::Cgroup, "MemoryMin", "Protected memory.", no_cgroup),
-    ignored(Group::Cgroup, "DefaultMemoryMin", "The same for units below.", no_cgroup),
-    ignored(Group::Cgroup, "MemoryLow", "Preferred memory.", no_cgroup),
-    ignored(Group::Cgroup, "DefaultMemoryLow", "The same for units below.", no_cgroup),
-    ignored(Group::Cgroup, "StartupMemoryLow", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "DefaultStartupMemoryLow", "The same while booting, for units below.", no_cgroup),
-    ignored(Group::Cgroup, "MemoryHigh", "Memory above which it is slowed down.", no_limit),
-    ignored(Group::Cgroup, "StartupMemoryHigh", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "MemoryMax", "Most memory.", no_memory_limit),
-    ignored(Group::Cgroup, "StartupMemoryMax", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "MemorySwapMax", "Most swap.", no_limit),
-    ignored(Group::Cgroup, "StartupMemorySwapMax", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "MemoryZSwapMax", "Most compressed swap.", no_limit, 253),
-    ignored(Group::Cgroup, "StartupMemoryZSwapMax", "The same while booting.", no_cgroup, 253),
-    ignored(Group::Cgroup, "MemoryZSwapWriteback", "Whether compressed swap goes to disk.", no_cgroup, 256),
-    ignored(Group::Cgroup, "MemoryPressureWatch", "Watch memory pressure.", "needs a writable cgroup v2; $MEMORY_PRESSURE_WATCH is not set", 254),
-    ignored(Group::Cgroup, "MemoryPressureThresholdSec", "When pressure is reported.", no_cgroup, 254),
-    ignored(Group::Cgroup, "TasksAccounting", "Count tasks.", no_accounting),
-    ignored(Group::Cgroup, "TasksMax", "Most tasks.", "needs a writable cgroup v2; the container's own limit applies (LimitNPROC= counts per user)"),
-    ignored(Group::Cgroup, "IOAccounting", "Count IO.", no_accounting),
-    ignored(Group::Cgroup, "IOWeight", "Share of IO.", "needs a writable cgroup v2; IOSchedulingPriority= works without"),
-    ignored(Group::Cgroup, "StartupIOWeight", "The same while booting.", no_cgroup),
-    ignored(Group::Cgroup, "IODeviceWeight", "Share of IO of a device.", no_cgroup),
-    ignored(Group::Cgroup, "IOReadBandwidthMax", "Most bytes read.", no_limit),
-    ignored(Group::Cgroup, "IOWriteBandwidthMax", "Most bytes written.", no_limit),
-    ignored(Group::Cgroup, "IOReadIOPSMax", "Most reads.", no_limit),
-    ignored(Group::Cgroup, "IOWriteIOPSMax", "Most writes.", no_limit),
-    ignored(Group::Cgroup, "IODeviceLatencyTargetSec", "Latency aimed at.", no_cgroup),
-    ignored(Group::Cgroup, "IPAccounting", "Count IP traffic.", no_accounting),
-    ignored(Group::Cgroup, "IPAddressAllow", "Allowed addresses.", no_bpf),
-    ignored(Group::Cgroup, "IPAddressDeny", "Forbidden addresses.", no_bpf),
-    ignored(Group::Cgroup, "IPIngressFilterPath", "BPF filter of incoming packets.", no_bpf),
-    ignored(Group::Cgroup, "IPEgressFilterPath", "BPF filter of outgoing packets.", no_bpf),
-    ignored(Group::Cgroup, "BPFProgram", "BPF programs.", no_bpf),
-    ignored(Group::Cgroup, "SocketBindAllow", "Allowed bind(2).", no_bpf),
-    ignored(Group::Cgroup, "SocketBindDeny", "Forbidden bind(2).", no_bpf),
-    ignored(Group::Cgroup, "RestrictNetworkInterfaces", "Allowed interfaces.", no_bpf),
-    ignored(Group::Cgroup, "NFTSet", "Entries in nftables sets.", "needs a cgroup of its own and CAP_NET_ADMIN", 255),
-    ignored(Group::Cgroup, "DeviceAllow", "Allowed devices.", no_devices),
-    ignored(Group::Cgroup, "DevicePolicy", "Which devices are allowed.", no_devices),
-    ignored(Group::Cgroup, "Delegate", "Leave the cgroup to the service.", "no cgroup of its own to leave to it"),
-    ignored(Group::Cgroup, "DelegateSubgroup", "Where in the cgroup it starts.", "no cgroup of its own to leave to it", 254),
-    ignored(Group::Cgroup, "DisableControllers", "Controllers kept from units below.", no_cgroup),
-    ignored(Group::Cgroup, "ManagedOOMSwap", "systemd-oomd.", no_oomd),
-    ignored(Group::Cgroup, "ManagedOOMMemoryPressure", "systemd-oomd.", no_oomd),
-    ignored(Group::Cgroup, "ManagedOOMMemoryPressureLimit", "systemd-oomd.", no_oomd),
-    ignored(Group::Cgroup, "ManagedOOMMemoryPressureDurationSec", "systemd-oomd.", no_oomd, 257),
-    ignored(Group::Cgroup, "ManagedOOMPreference", "systemd-oomd.", no_oomd),
-    ignored(Group::Cgroup, "CoredumpReceive", "Receive core dumps of containers inside.", "needs a cgroup of its own", 255),
-    old_ignored(Group::Cgroup, "MemoryLimit", "MemoryMax=", no_memory_limit),
-    old_ignored(Group::Cgroup, "CPUShares", "CPUWeight=", no_cgroup),
-    old_ignored(Group::Cgroup, "StartupCPUShares", "StartupCPUWeight=", no_cgroup),
-    old_ignored(Group::Cgroup, "BlockIOAccounting", "IOAccounting=", no_accounting),
-    old_ignored(Group::Cgroup, "BlockIOWeight", "IOWeight=", no_cgroup),
-    old_ignored(Group::Cgroup, "StartupBlockIOWeight", "StartupIOWeight=", no_cgroup),
-    old_ignored(Group::Cgroup, "BlockIODeviceWeight", "IODeviceWeight=", no_cgroup),
-    old_ignored(Group::Cgroup, "BlockIOReadBandwidth", "IOReadBandwidthMax=", no_limit),
-    old_ignored(Group::Cgroup, "BlockIOWriteBandwidth", "IOWriteBandwidthMax=", no_limit),
-    old_ignored(Group::Cgroup, "NetClass", "", "systemd does not have it any more"),
-});
 
 inline constexpr auto other_rows = std::to_array<Directive>({
     degraded<codec::Text, &UnitConfig::mount, &MountSection::what>(Group::Mount, "What", "", "/dev/sdb1", "What to mount.", no_mounting),

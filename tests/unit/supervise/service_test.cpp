@@ -54,6 +54,22 @@ TEST_CASE("ExitType=cgroup: up as long as any process is") {
     CHECK(sim.signals.empty());
 }
 
+TEST_CASE("a service that the kernel ended for want of memory says so, unless OOMPolicy=continue") {
+    for (const bool goes_on : {false, true}) {
+        Sim sim(ServiceType::Simple, [goes_on](auto& unit) {
+            if (goes_on)
+                unit.service.edit().oom_policy = unit::OomPolicy::Continue;
+        });
+        sim.start();
+        const GuardId guard = sim.data().main_guard;
+        sim.guards.at(guard).command_alive = false;
+        sim.tell(CommandExited{guard, sim.guards.at(guard).pid, {base::ExitInfo::Code::Killed, 9}, true});
+        sim.empties(guard);
+        CHECK(sim.state() == "failed");
+        CHECK(sim.data().result == (goes_on ? ServiceResult::Signal : ServiceResult::OomKill));
+    }
+}
+
 TEST_CASE("RuntimeMaxSec=") {
     Sim sim(ServiceType::Simple, [](auto& unit) {
         unit.service.edit().runtime_max = 10s;

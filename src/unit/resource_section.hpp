@@ -1,0 +1,31 @@
+#pragma once
+// What systemd.resource-control(5) lets a unit ask for, as plain data; see config.hpp. What the kernel is told of it:
+// unit/cgroup_settings.hpp. Tested by tests/unit/unit/resources_test.cpp.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace monoinit::unit {
+
+/// Bytes or tasks, a share of all there are, or no bound.
+struct Bound {
+    static constexpr std::uint64_t infinity = ~std::uint64_t{0};
+    std::uint64_t number = infinity; ///< hundredths of a percent if `relative`
+    bool relative = false;
+    bool operator==(const Bound&) const = default;
+};
+
+struct ResourceSection {
+    std::optional<Bound> memory_min, memory_low, memory_high, memory_max, memory_swap_max, memory_zswap_max, tasks_max;
+    std::optional<std::uint32_t> cpu_weight, io_weight; ///< 0 = idle (CPU only)
+    std::optional<std::uint32_t> cpu_quota;             ///< hundredths of a percent of one CPU
+    std::chrono::microseconds cpu_quota_period{};       ///< 0 = the default
+    std::vector<std::uint16_t> allowed_cpus, allowed_memory_nodes;
+    bool delegate = false;
+    std::string slice; ///< empty: system.slice
+};
+
+} // namespace monoinit::unit

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Limits that only cgroup v2 with its controllers can keep, on a kernel of our own in qemu: MemoryMax=, TasksMax=, CPUQuota=.
+# usage: cgroup_limits.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
+set -eu -o pipefail
+monoinit=$(realpath "$1")
+kernel=${KERNEL:-$(find /boot -name 'vmlinuz-*' 2>/dev/null | tail -n1)}
+if [ ! -r "$kernel" ] || ! command -v qemu-system-x86_64 cpio >/dev/null || [ ! -x /bin/busybox ]; then
+    echo "SKIP: needs qemu-system-x86_64, cpio, busybox and a kernel"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root"/{bin,proc,sys,dev,run,tmp,etc/systemd/system/multi-user.target.wants}
+cp "$monoinit" "$root/bin/monoinit"
+ln -s monoinit "$root/bin/initctl"
+cp /bin/busybox "$root/bin/busybox"
+for tool in sh mount sleep cat echo grep; do ln -s busybox "$root/bin/$tool"; done
+unit() {
+    cat >"$root/etc/systemd/system/$1.service"
+    ln -s "../$1.service" "$root/etc/systemd/system/multi-user.target.wants/"
+}
+# $$ is a dollar sign of the shell's in a unit file.
+unit hog <<'EOF'
+[Service]
+MemoryMax=24M
+ExecStart=/bin/sh -c 'x=0123456789abcdef; while :; do x=$$x$$x; done'
+EOF
+unit many <<'EOF'
+[Service]
+TasksMax=5
+CPUQuota=50%
+ExecStart=/bin/sh -c 'sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done"; exec sleep 1000'
+EOF
+cat >"$root/check.sh" <<'EOF'
+until initctl show -p ActiveState --value hog.service | grep -q failed; do sleep 0.2; done
+echo "hog: $(initctl show -p Result --value hog.service)"
+group=/sys/fs/cgroup/system.slice/many.service
+until grep -qv "max 0" $group/pids.events; do sleep 1; done
+echo "many: $(cat $group/pids.max) $(cat $group/cpu.max)"
+echo "memory: $(initctl show -p MemoryCurrent --value many.service)"
+initctl status hog.service
+EOF
+cat >"$root/init" <<'EOF'
+#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t devtmpfs dev /dev
+export PATH=/bin
+exec /bin/monoinit --logs=stdout -- /bin/sh /check.sh
+EOF
+chmod +x "$root/init"
+(cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs"
+timeout 120 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
+    -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$work/out" || true
+for line in 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]'; do
+    if ! grep -q "$line" "$work/out"; then
+        echo "FAIL: no line \"$line\""
+        exit 1
+    fi
+done
+echo "ok: limits act"
