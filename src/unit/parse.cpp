@@ -184,8 +184,9 @@ class Parser {
         for (std::size_t i = first_note; i < unit_.problems.size(); i++)
             if (unit_.problems[i].file.empty())
                 complete(unit_.problems[i], token, row, "The rest of the setting counts.");
-        const bool is_default = row.show != nullptr && row.show(unit_) == row.dflt; // an old name is shown under the new one
-        if (row.support == Support::Degraded && !asks_for_nothing(token.value) && !is_default)
+        // Only these are shown: with long lists it would take the square of their length. An old name is shown under the new one.
+        const auto is_default = [&] { return row.show != nullptr && row.show(unit_) == row.dflt; };
+        if (row.support == Support::Degraded && !asks_for_nothing(token.value) && !is_default())
             unit_.degraded.push_back({row_index(row), file_index_, token.line});
         trim_problems(first_note);
     }

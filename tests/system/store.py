@@ -152,6 +152,7 @@ def story_a_store_that_is_deleted_while_running_begins_anew():
     with Box({"echo.service": "[Service]\nType=oneshot\nExecStart=/bin/echo again\n"}) as box:
         box.boot()
         box.initctl("start", "echo", check=True)
+        journal(box, "--sync", check=True)
         box.inside("rm", "-rf", "/run/monoinit/journal", check=True)
         box.initctl("start", "echo", check=True)
         until("one line", lambda: [line for line in texts(box, "-u", "echo") if line == "again"] == ["again"] or None)
