@@ -196,6 +196,11 @@ class Opener {
         // One left over from before is replaced; who still listens on it has lost it, as with systemd.
         if (!bound && errno == EADDRINUSE && address.has_path() && is_socket(address.host) && ::unlink(address.host.c_str()) == 0)
             bound = ::bind(fd.get(), &value.any, size) == 0;
+        // One of ours that a child is still closing.
+        for (int i = 0; !bound && errno == EADDRINUSE && address.family == AddressFamily::Abstract && i < 20; i++) {
+            ::usleep(10'000);
+            bound = ::bind(fd.get(), &value.any, size) == 0;
+        }
         number = errno;
         ::umask(before);
         if (!bound)

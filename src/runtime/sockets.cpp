@@ -112,8 +112,15 @@ void Sockets::close(base::UnitId unit) {
                             [](const std::optional<std::string>&) {});
 }
 
-/// What strangers have left in a queue may be anything, and its closing may wait: a child does it.
+/// Internet sockets do not wait when they are closed, unless they linger; the port is free at once, for who starts the unit
+/// again. What strangers have left in the queue of a Unix socket may be anything, and its closing may wait: a child does it.
 void Sockets::let_go(sys::UniqueFd fd) {
+    int domain = AF_UNSPEC;
+    linger lingers{};
+    socklen_t domain_size = sizeof domain, linger_size = sizeof lingers;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && (domain == AF_INET || domain == AF_INET6) &&
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &lingers, &linger_size) == 0 && lingers.l_onoff == 0)
+        return fd.reset();
     std::vector<sys::UniqueFd> fds;
     fds.push_back(std::move(fd));
     sys::close_elsewhere(std::move(fds));
