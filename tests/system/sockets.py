@@ -44,7 +44,7 @@ def server_units(box, listen, socket_lines="", service_lines=""):
     with open(box.path("server.py"), "w", encoding="utf-8") as out:
         out.write(SERVER)
     box.write("web.socket", f"[Socket]\n{listen}\n{socket_lines}\n[Install]\nWantedBy=sockets.target\n")
-    box.write("web.service", f"[Service]\nExecStart=/usr/bin/env python3 {box.path('server.py')}\n{service_lines}\n")
+    box.write("web.service", f"[Unit]\nStartLimitBurst=0\n[Service]\nExecStart=/usr/bin/env python3 {box.path('server.py')}\n{service_lines}\n")
     box.enable("web.socket", "sockets.target")
 
 
