@@ -75,13 +75,16 @@ void Sockets::received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& 
 std::string Sockets::take(base::UnitId unit, sys::UniqueFd& channel) {
     const auto config = links_.status(unit).config;
     const auto& addresses = config->socket->listen;
-    std::array<char, 16> bytes;
+    std::array<char, 256> bytes;
     auto message = sys::receive_message(channel.get(), bytes);
-    if (!message || message->descriptors.size() != addresses.size())
+    const std::string_view made = message ? message->bytes : std::string_view();
+    if (made.size() != addresses.size() || static_cast<std::size_t>(std::ranges::count(made, '1')) != message->descriptors.size())
         return "the sockets could not be made";
     Held held;
-    for (std::size_t i = 0; i < addresses.size(); i++) {
-        sys::UniqueFd& fd = message->descriptors[i];
+    for (std::size_t i = 0, next = 0; i < addresses.size(); i++) {
+        if (made[i] != '1')
+            continue;
+        sys::UniqueFd& fd = message->descriptors[next++];
         const int backlog = static_cast<int>(std::min<std::uint32_t>(config->socket->backlog, INT_MAX));
         if (exec::wants_listen(addresses[i]) && ::listen(fd.get(), backlog) != 0)
             return fmt::format("cannot listen on {}: {}", addresses[i].text(), ::strerrordesc_np(errno));

@@ -399,6 +399,14 @@ def story_commands_around_the_socket():
         check(log.index("[x.socket] going") < log.index("[x.socket] gone"), log)
 
 
+def story_a_command_that_hangs_does_not_hold_the_shutdown_up():
+    units = {"x.socket": "[Socket]\nListenStream=/run/x.sock\nExecStopPre=/bin/sleep 1000\n", "x.service": "[Service]\nExecStart=/bin/cat\n"}
+    with Box(units, args=["--shutdown-timeout=1"]) as box:
+        box.enable("x.socket", "sockets.target")
+        box.boot()
+        equal(box.stop(), 0, "exit status")
+
+
 def story_the_example():
     example = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/socket")
     names = ("web.socket", "web.service", "hello.socket", "hello@.service")
