@@ -130,6 +130,19 @@ def story_unix_sockets_belong_to_whom_they_should():
         until("they are removed", lambda: not os.path.lexists(inside(box, "/run/app/web.sock")) and not os.path.lexists(inside(box, "/run/old.sock")))
 
 
+def story_without_root():
+    with Box(uid=1000, setup="mkdir -m 777 /run/user") as box:
+        port = free_port()
+        server_units(box, f"ListenStream=127.0.0.1:{port}\nListenStream=/run/user/web.sock")
+        box.write("low.socket", "[Socket]\nListenStream=/etc/low.sock\n")
+        box.write("low.service", "[Service]\nExecStart=/bin/cat\n")
+        box.enable("low.socket", "sockets.target")
+        box.boot()
+        equal(ask(("127.0.0.1", port)).split()[1:], ["web.socket", "hello"])
+        equal(ask(inside(box, "/run/user/web.sock")).split()[1:], ["web.socket", "hello"])
+        check("low.socket: cannot listen on /etc/low.sock: Permission denied" in box.log(), box.log())
+
+
 def story_all_sockets_of_a_service():
     with Box() as box:
         server_units(box, "ListenStream=/run/a.sock", "FileDescriptorName=one")
