@@ -33,6 +33,10 @@ Sockets::~Sockets() {
 
 void Sockets::open(base::UnitId unit) {
     close(unit); // after a crash in between they may be there
+    if (const auto removing = removing_.find(unit); removing != removing_.end()) {
+        removing->second = true; // else the new ones would be removed with the old
+        return;
+    }
     const auto config = links_.status(unit).config;
     exec::SocketsPlan plan{*config->socket, {}, {}};
     const auto give_up = [&](std::string why) { links_.feed(engine::SocketsOpened{unit, std::move(why)}); };
@@ -110,9 +114,16 @@ void Sockets::close(base::UnitId unit) {
         let_go(std::move(each.fd));
     }
     held_.erase(found);
-    if (config->socket->remove_on_stop)
-        links_.probes.start(exec::probe_remove_sockets(addresses, config->socket->symlinks), sys::now(), open_limit,
-                            [](const std::optional<std::string>&) {});
+    if (!config->socket->remove_on_stop)
+        return;
+    removing_[unit] = false;
+    links_.probes.start(exec::probe_remove_sockets(addresses, config->socket->symlinks), sys::now(), open_limit,
+                        [this, unit](const std::optional<std::string>&) {
+                            const bool wanted_again = removing_[unit];
+                            removing_.erase(unit);
+                            if (wanted_again)
+                                open(unit);
+                        });
 }
 
 /// Internet sockets do not wait when they are closed, unless they linger; the port is free at once, for who starts the unit
