@@ -9,6 +9,7 @@
 #include "base/strings.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 namespace monoinit::engine {
 
@@ -178,10 +179,14 @@ void Engine::Impl::kill_all() {
     const std::set<UnitId> up = stopping_.up;
     for (const UnitId id : up) {
         Unit& unit = touch(*units_.get(id));
+        std::vector<supervise::Action> actions;
+        if (unit.socket) {
+            unit.socket->kill(SIGKILL, actions);
+            apply(unit, std::move(actions));
+        }
         if (!unit.service)
             continue;
         unit.service->set_stop_deadline(now());
-        std::vector<supervise::Action> actions;
         unit.service->force_kill(now_, actions);
         apply(unit, std::move(actions));
     }

@@ -56,15 +56,20 @@ class Opener {
         std::vector<sys::UniqueFd> fds;
         for (const ListenAddress& address : section_.listen) {
             sys::UniqueFd fd = open_one(address);
-            if (!fd)
+            if (!fd && !error.empty())
                 return {};
-            fds.push_back(std::move(fd));
+            made += fd ? '1' : '0';
+            if (fd)
+                fds.push_back(std::move(fd));
         }
+        if (fds.empty())
+            fail(section_.listen.front().text(), EAFNOSUPPORT);
         link_all();
         return fds;
     }
 
     std::string error;
+    std::string made; ///< "101": which of the addresses there is a descriptor for
     std::vector<std::string> warnings;
 
   private:
@@ -166,6 +171,11 @@ class Opener {
             by_ipv4.host = "0.0.0.0";
             fd = bind_socket(by_ipv4, number);
         }
+        // As systemd: where there is no IPv6 its addresses are left out.
+        if (!fd && address.family == AddressFamily::Inet6 && number == EAFNOSUPPORT) {
+            warnings.push_back("not listening on " + address.text() + ": there is no IPv6 here");
+            return fd;
+        }
         if (!fd)
             return fail(address.text(), number);
         if (address.has_path() && !give_to_owner(address.host, fd.get(), true)) {
@@ -196,6 +206,11 @@ class Opener {
         // One left over from before is replaced; who still listens on it has lost it, as with systemd.
         if (!bound && errno == EADDRINUSE && address.has_path() && is_socket(address.host) && ::unlink(address.host.c_str()) == 0)
             bound = ::bind(fd.get(), &value.any, size) == 0;
+        // One of ours that a child is still closing.
+        for (int i = 0; !bound && errno == EADDRINUSE && address.family == AddressFamily::Abstract && i < 20; i++) {
+            ::usleep(10'000);
+            bound = ::bind(fd.get(), &value.any, size) == 0;
+        }
         number = errno;
         ::umask(before);
         if (!bound)
@@ -371,7 +386,7 @@ std::string open_and_send(const SocketsPlan& plan, int channel) {
     for (const sys::UniqueFd& fd : fds)
         numbers.push_back(fd.get());
     if (opener.error.empty())
-        if (auto sent = sys::send_message(channel, "sockets", numbers, 0); !sent)
+        if (auto sent = sys::send_message(channel, opener.made, numbers, 0); !sent)
             opener.error = "cannot pass the sockets on: " + base::to_string(sent.error());
     std::string answer = "!" + opener.error + "\n";
     for (const std::string& warning : opener.warnings)

@@ -18,7 +18,8 @@ struct SocketsPlan {
     std::optional<gid_t> gid;
 };
 
-/// `channel`: the probe's end of a SOCK_SEQPACKET pair; the descriptors come over it in the order of the section.
+/// `channel`: the probe's end of a SOCK_SEQPACKET pair; the descriptors come over it in the order of the section, with a
+/// text that has a 1 for each address there is one for, and a 0 for those that were left out.
 base::Result<Probe> probe_open_sockets(const SocketsPlan& plan, int channel);
 
 struct SocketsAnswer {

@@ -33,6 +33,10 @@ Sockets::~Sockets() {
 
 void Sockets::open(base::UnitId unit) {
     close(unit); // after a crash in between they may be there
+    if (const auto removing = removing_.find(unit); removing != removing_.end()) {
+        removing->second = true; // else the new ones would be removed with the old
+        return;
+    }
     const auto config = links_.status(unit).config;
     exec::SocketsPlan plan{*config->socket, {}, {}};
     const auto give_up = [&](std::string why) { links_.feed(engine::SocketsOpened{unit, std::move(why)}); };
@@ -75,13 +79,16 @@ void Sockets::received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& 
 std::string Sockets::take(base::UnitId unit, sys::UniqueFd& channel) {
     const auto config = links_.status(unit).config;
     const auto& addresses = config->socket->listen;
-    std::array<char, 16> bytes;
+    std::array<char, 256> bytes;
     auto message = sys::receive_message(channel.get(), bytes);
-    if (!message || message->descriptors.size() != addresses.size())
+    const std::string_view made = message ? message->bytes : std::string_view();
+    if (made.size() != addresses.size() || static_cast<std::size_t>(std::ranges::count(made, '1')) != message->descriptors.size())
         return "the sockets could not be made";
     Held held;
-    for (std::size_t i = 0; i < addresses.size(); i++) {
-        sys::UniqueFd& fd = message->descriptors[i];
+    for (std::size_t i = 0, next = 0; i < addresses.size(); i++) {
+        if (made[i] != '1')
+            continue;
+        sys::UniqueFd& fd = message->descriptors[next++];
         const int backlog = static_cast<int>(std::min<std::uint32_t>(config->socket->backlog, INT_MAX));
         if (exec::wants_listen(addresses[i]) && ::listen(fd.get(), backlog) != 0)
             return fmt::format("cannot listen on {}: {}", addresses[i].text(), ::strerrordesc_np(errno));
@@ -107,13 +114,27 @@ void Sockets::close(base::UnitId unit) {
         let_go(std::move(each.fd));
     }
     held_.erase(found);
-    if (config->socket->remove_on_stop)
-        links_.probes.start(exec::probe_remove_sockets(addresses, config->socket->symlinks), sys::now(), open_limit,
-                            [](const std::optional<std::string>&) {});
+    if (!config->socket->remove_on_stop)
+        return;
+    removing_[unit] = false;
+    links_.probes.start(exec::probe_remove_sockets(addresses, config->socket->symlinks), sys::now(), open_limit,
+                        [this, unit](const std::optional<std::string>&) {
+                            const bool wanted_again = removing_[unit];
+                            removing_.erase(unit);
+                            if (wanted_again)
+                                open(unit);
+                        });
 }
 
-/// What strangers have left in a queue may be anything, and its closing may wait: a child does it.
+/// Internet sockets do not wait when they are closed, unless they linger; the port is free at once, for who starts the unit
+/// again. What strangers have left in the queue of a Unix socket may be anything, and its closing may wait: a child does it.
 void Sockets::let_go(sys::UniqueFd fd) {
+    int domain = AF_UNSPEC;
+    linger lingers{};
+    socklen_t domain_size = sizeof domain, linger_size = sizeof lingers;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && (domain == AF_INET || domain == AF_INET6) &&
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &lingers, &linger_size) == 0 && lingers.l_onoff == 0)
+        return fd.reset();
     std::vector<sys::UniqueFd> fds;
     fds.push_back(std::move(fd));
     sys::close_elsewhere(std::move(fds));

@@ -81,6 +81,7 @@ class Sockets {
     std::vector<base::UnitId> closed_;
     std::unordered_map<base::UnitId, std::uint64_t> attempts_; ///< probes that are under way, by the number of the latest
     std::uint64_t last_attempt_ = 0;
+    std::unordered_map<base::UnitId, bool> removing_; ///< RemoveOnStop= is under way; true: to be made again after it
 };
 
 } // namespace monoinit::runtime

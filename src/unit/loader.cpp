@@ -303,7 +303,7 @@ std::string Loader::fragment_path(std::string_view name) const {
 }
 
 bool Loader::Impl::is_installable(const std::string& name) const {
-    // A target or slice of systemd's starts nothing when enabled, and the remaining types are not started by this version.
+    // A target or slice of systemd's starts nothing when enabled; timers and sockets are enabled on purpose only.
     if (type_of(name) != UnitType::Service)
         return false;
     const Located located = index->locate(name);
