@@ -320,10 +320,10 @@ class Opener {
     sys::UniqueFd open_fifo(const ListenAddress& address) {
         make_parents(address.host);
         const mode_t before = ::umask(~section_.mode & 0777);
-        const bool made = ::mkfifo(address.host.c_str(), section_.mode) == 0 || errno == EEXIST;
+        const bool there = ::mkfifo(address.host.c_str(), section_.mode) == 0 || errno == EEXIST;
         const int number = errno;
         ::umask(before);
-        if (!made)
+        if (!there)
             return fail(address.host, number);
         sys::UniqueFd fd(::open(address.host.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW));
         struct stat status;

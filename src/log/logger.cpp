@@ -119,7 +119,7 @@ class Logger {
         base::Duration wait = std::min({stalled_since_.left(now), held_up_.left(now), confirm_by_.left(now),
                                         orphaned_.left(now), writer_due_.left(now), files_stalled_since_.left(now), tending_ ? seconds(1) : base::infinity});
         if (drain_)
-            wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(20)));
+            wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(forwarder_.idle() ? 20 : 1))); // nothing tells when it is
         return reading_soon_ ? base::Duration(0) : wait;
     }
 
