@@ -43,8 +43,7 @@ void store_record(char* to, const Record& record) {
     std::memcpy(to, &head, sizeof head);
     to += sizeof head;
     for (const std::string_view part : {unit, identifier, record.text, record.fields}) {
-        std::memcpy(to, part.data(), part.size());
-        to += part.size();
+        to = std::copy(part.begin(), part.end(), to);
     }
 }
 

@@ -49,7 +49,8 @@ TEST_CASE("lines come into files, rotated and vacuumed when asked") {
         StoreWriter writer(memory);
         check(writer.configure({place / "logs", {}}));
         for (std::uint64_t i = 1; i <= 5000; i++) {
-            const Record record = line(i, "web.service", "line " + std::to_string(i));
+            const std::string text = "line " + std::to_string(i);
+            const Record record = line(i, "web.service", text);
             check(wait_for([&] { return writer.may_append(stored_size(record)); }));
             writer.append(record);
             writer.wake();
