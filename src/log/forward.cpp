@@ -10,13 +10,13 @@
 #include "sys/clock.hpp"
 #include "sys/local_zone.hpp"
 #include "sys/socket.hpp"
+#include "sys/thread.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <pthread.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -168,23 +168,13 @@ void Forwarder::configure(const std::vector<std::string>& targets) {
     wake_.notify_one();
     if (started_ || targets_.empty())
         return;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, stack_size);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    const auto entry = [](void* self) -> void* {
-        static_cast<Forwarder*>(self)->run();
-        return nullptr;
-    };
-    started_ = pthread_create(&thread, &attributes, entry, this) == 0;
-    pthread_attr_destroy(&attributes);
+    started_ = sys::start_thread<&Forwarder::run>(*this, stack_size);
     if (!started_)
         problems_.emplace_back("no thread could be made");
 }
 
 void Forwarder::take(const Record& record) {
-    if (targets_.empty() || record.mono_us < nobody_until_us_.load(std::memory_order_relaxed))
+    if (!started_ || targets_.empty() || record.mono_us < nobody_until_us_.load(std::memory_order_relaxed))
         return;
     const std::size_t size = stored_size(record);
     if (pending_.size() + size > queue_limit) {
@@ -263,7 +253,7 @@ bool Forwarder::open(Output& output) {
     const ForwardTarget& target = output.target;
     switch (target.kind) {
     case ForwardTarget::Kind::File:
-        output.fd.reset(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0640));
+        output.fd.reset(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0640));
         break;
     case ForwardTarget::Kind::Syslog:
     case ForwardTarget::Kind::Unix:

@@ -4,13 +4,14 @@
 
 #include "log/stdout_writer.hpp"
 
+#include "sys/thread.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -58,18 +59,7 @@ StdoutWriter::StdoutWriter(SharedMemory& memory, OutRing& ring, Fds fds)
 }
 
 bool StdoutWriter::start() {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, stack_size);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    const auto entry = [](void* self) -> void* {
-        static_cast<StdoutWriter*>(self)->run();
-        return nullptr;
-    };
-    const int error = event_ && wake_ ? pthread_create(&thread, &attributes, entry, this) : EMFILE;
-    pthread_attr_destroy(&attributes);
-    return error == 0;
+    return event_ && wake_ && sys::start_thread<&StdoutWriter::run>(*this, stack_size);
 }
 
 void StdoutWriter::wake() {

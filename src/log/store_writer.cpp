@@ -4,10 +4,10 @@
 
 #include "log/stored_record.hpp"
 #include "sys/clock.hpp"
+#include "sys/thread.hpp"
 
 #include <cstring>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 
@@ -50,17 +50,7 @@ bool StoreWriter::configure(const StoreSettings& settings) {
     order([&](Orders& orders) { orders.settings = settings; });
     if (started_)
         return true;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, stack_size);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    const auto entry = [](void* self) -> void* {
-        static_cast<StoreWriter*>(self)->run();
-        return nullptr;
-    };
-    started_ = event_ && wake_ && pthread_create(&thread, &attributes, entry, this) == 0;
-    pthread_attr_destroy(&attributes);
+    started_ = event_ && wake_ && sys::start_thread<&StoreWriter::run>(*this, stack_size);
     return started_;
 }
 
