@@ -7,6 +7,7 @@
 #include "runtime/operations.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/cgroup.hpp"
+#include "sys/mounts.hpp"
 #include "sys/process_title.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/users.hpp"
@@ -82,6 +83,16 @@ void raise_descriptor_limit(exec::ManagerContext& manager) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// On a mount that somebody else answers for, and perhaps does not: then it is the logger's thread that finds out.
+bool may_hang(const std::string& path) {
+    return std::ranges::any_of(sys::mounts(), [&](const sys::Mount& mount) { return mount.may_hang && (path == mount.point || path.starts_with(mount.point + "/")); });
+}
+
+bool is_usable_directory(const std::string& path) {
+    struct stat info {};
+    return may_hang(path) || (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && ::access(path.c_str(), W_OK) == 0);
+}
+
 /// Where the log store is; empty: there is none.
 std::string store_directory(const config::InitConfig& config, const std::string& runtime_dir) {
     const std::string disk = config.log_dir.empty() ? std::string(config::default_log_dir) : config.log_dir;
@@ -92,8 +103,7 @@ std::string store_directory(const config::InitConfig& config, const std::string&
     case config::Storage::Persistent: return disk;
     case config::Storage::Auto: break;
     }
-    struct stat info {};
-    return !config.log_dir.empty() || (::stat(disk.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && ::access(disk.c_str(), W_OK) == 0) ? disk : memory;
+    return !config.log_dir.empty() || is_usable_directory(disk) ? disk : memory;
 }
 
 log::StoreSettings store_settings(const config::InitConfig& config, const std::string& runtime_dir) {
