@@ -533,7 +533,7 @@ void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
     for (const auto& config : configs) {
         if (config->builtin || !reported_.insert(config->name).second)
             continue;
-        for (const std::string& line : unit::log_lines(*config))
+        for (const std::string& line : unit::log_lines(*config, !manager_.group_controllers.empty()))
             log_->say(4, config->name, line);
     }
 }

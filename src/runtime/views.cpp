@@ -10,6 +10,7 @@
 #include "unit/cgroup_settings.hpp"
 #include "unit/directives.hpp"
 #include "unit/name.hpp"
+#include "unit/verify.hpp"
 
 #include <algorithm>
 
@@ -116,7 +117,7 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     std::vector<std::string> notices;
     for (const unit::Degraded& used : config.degraded) {
         const unit::Directive& row = unit::directives()[used.row];
-        if (row.group == unit::Group::Cgroup && row.support == unit::Support::Degraded && context.limits_act)
+        if (unit::acts_here(row, context.limits_act))
             continue;
         notices.push_back(fmt::format("{}= is {}: {}", row.name.view(),
                                       row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note.view()));

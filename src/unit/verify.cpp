@@ -256,7 +256,11 @@ Report degraded_report(const UnitConfig& unit) {
     return report;
 }
 
-std::vector<std::string> log_lines(const UnitConfig& unit) {
+bool acts_here(const Directive& row, bool limits_act) {
+    return limits_act && row.group == Group::Cgroup && row.support == Support::Degraded;
+}
+
+std::vector<std::string> log_lines(const UnitConfig& unit, bool limits_act) {
     std::vector<std::string> lines;
     std::size_t more = 0;
     for (std::size_t i = 0, count = 1; i < unit.problems.size(); i += count) {
@@ -274,12 +278,14 @@ std::vector<std::string> log_lines(const UnitConfig& unit) {
                                     short_name(unit.name)));
     for (const auto& remarks : remarks_of(unit))
         lines.push_back(remark_line(remarks, logged_names));
-    if (unit.degraded.empty())
-        return lines;
     std::vector<std::string> names;
-    for (const auto& used : unit.degraded)
-        if (const auto name = std::string(directives()[used.row].name); std::find(names.begin(), names.end(), name) == names.end())
+    for (const auto& used : unit.degraded) {
+        const Directive& row = directives()[used.row];
+        if (const auto name = std::string(row.name); !acts_here(row, limits_act) && std::find(names.begin(), names.end(), name) == names.end())
             names.push_back(name);
+    }
+    if (names.empty())
+        return lines;
     const std::size_t count = names.size();
     names.resize(std::min(count, logged_names));
     lines.push_back(fmt::format("{}: not or not wholly in force in a container: {}{}; why: initctl verify {}", short_name(unit.name),

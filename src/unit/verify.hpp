@@ -4,6 +4,7 @@
 // Tested by tests/unit/unit/verify_test.cpp.
 
 #include "unit/config.hpp"
+#include "unit/directives.hpp"
 #include "unit/source.hpp"
 
 #include <string>
@@ -25,6 +26,9 @@ Report degraded_report(const UnitConfig& unit);
 Report portable_report(const UnitConfig& unit, const FileSource& files);
 
 /// One line each, for the boot log.
-std::vector<std::string> log_lines(const UnitConfig& unit);
+/// `limits_act`: units have cgroups with controllers here.
+std::vector<std::string> log_lines(const UnitConfig& unit, bool limits_act = false);
+/// Whether what the table calls degraded acts here after all.
+bool acts_here(const Directive& row, bool limits_act);
 
 } // namespace monoinit::unit

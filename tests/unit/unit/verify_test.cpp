@@ -84,6 +84,13 @@ TEST_CASE("lines after a broken continuation become one; what a lost setting mea
     CHECK(log_lines(unit).size() == 3);
 }
 
+TEST_CASE("limits that act are not called out of force") {
+    const auto unit = parsed("[Service]\nMemoryMax=2G\nOOMPolicy=continue\n");
+    CHECK(log_lines(unit, true) == std::vector<std::string>{"difit: not or not wholly in force in a container: OOMPolicy; why: initctl verify difit"});
+    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), true).empty());
+    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), false).size() == 1);
+}
+
 TEST_CASE("what a container cannot give, by reason") {
     const auto unit = parsed("[Service]\nProtectSystem=strict\nPrivateTmp=yes\nProtectHome=yes\nMemoryMax=2G\nOOMPolicy=continue\n");
     CHECK(problem_report(unit).text.empty());
