@@ -255,6 +255,23 @@ class Journal {
 
     /// From the logger's memory: there is no store, or we may not read it.
     int read_recent(const std::string& socket) {
+        const std::pair<bool, std::string_view> of_store[] = {
+            {journal_.list_boots, "--list-boots"},        {journal_.boot && *journal_.boot != "" && *journal_.boot != "0", "an earlier boot"},
+            {journal_.disk_usage, "--disk-usage"},        {journal_.header, "--header"},
+            {journal_.verify, "--verify"},                {!journal_.field.empty() || journal_.list_fields, "a list of fields"},
+            {options_.reverse, "--reverse"},              {!journal_.around.empty(), "--around"},
+            {query_.selection.after.has_value() || journal_.show_cursor || !journal_.cursor_file.empty(), "a cursor"},
+            {query_.from_start, "-n +NUMBER"},
+        };
+        for (const auto& [asked, what] : of_store)
+            if (asked)
+                return fail(fmt::format("{} needs the log store, and there is none that can be read", what));
+        if (journal_.this_run) {
+            const auto began = start_of_run();
+            if (!began)
+                return fail(began.error().what);
+            query_.selection.since_us = *began;
+        }
         log::Query query;
         query.filter.units = query_.selection.units;
         query.follow = options_.follow;
@@ -351,7 +368,7 @@ class Journal {
         } else {
             reader.forward(query_.selection, direct);
         }
-        any = last_cursor_.has_value();
+        any = last_cursor_.has_value() || query_.count == 0U;
         if (options_.follow)
             return follow(reader, printer, end);
         if (!any && style_.form <= JournalForm::WithUnit && !options_.quiet)

@@ -165,6 +165,9 @@ def story_storage_none_answers_from_memory():
         box.wait_log(r"\[web\] three")
         equal(texts(box, "-u", "web", "-n", "1"), ["three"])
         equal(texts(box, "-g", "bad"), ["two bad"])
+        for needs in (["-b", "-1"], ["--list-boots"], ["-r"], ["-F", "MESSAGE"], ["--show-cursor"]):
+            done = journal(box, *needs)
+            check(done.returncode == 1 and "needs the log store" in done.stderr and not done.stdout, str(done))
         check(not os.path.exists(f"/proc/{box.init}/root/run/monoinit/journal"), "no directory")
 
 
