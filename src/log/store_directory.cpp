@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -117,9 +118,11 @@ void StoreDirectory::settle_limits() {
     struct statvfs info {};
     const std::uint64_t total = ::fstatvfs(directory_.get(), &info) == 0 ? info.f_frsize * info.f_blocks : 0;
     limits_ = wanted_;
-    limits_.max_use = std::max(pick(wanted_.max_use, default_max_use, total / 10), smallest_use);
+    // No more than there is: files as large as the disk would have to go all at once when it is full.
+    const std::uint64_t most = total != 0 ? total : std::numeric_limits<std::uint64_t>::max();
+    limits_.max_use = std::max(std::min(pick(wanted_.max_use, default_max_use, total / 10), most), smallest_use);
     limits_.keep_free = pick(wanted_.keep_free, default_keep_free, total / 20);
-    limits_.max_file = std::max(pick(wanted_.max_file, default_max_file, limits_.max_use / 8), smallest_file);
+    limits_.max_file = std::clamp(pick(wanted_.max_file, default_max_file, limits_.max_use / 8), smallest_file, limits_.max_use / 2);
 }
 
 base::Result<void> StoreDirectory::begin_file() {
