@@ -1,5 +1,5 @@
 // Who are we? The name we were called by, or an internal verb, decides; without either we are the init.
-#include "cli/cli.hpp"
+#include "cli/programs.hpp"
 #include "config/options.hpp"
 #include "log/logger.hpp"
 #include "runtime/crash.hpp"
@@ -12,21 +12,6 @@
 using namespace monoinit;
 
 namespace {
-
-enum class Personality { Init, Initctl, Systemctl, Journalctl, Logger };
-
-/// The tools' names are links to the one binary.
-Personality personality(int argc, char** argv) {
-    if (argc > 1 && argv[1] == log::logger_verb)
-        return Personality::Logger;
-    const std::string_view path = argc > 0 ? argv[0] : "";
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    if (name == "initctl" || name == "monoctl" || name == "systemd-analyze") // the last for its verbs calendar and verify
-        return Personality::Initctl;
-    if (name == "systemctl")
-        return Personality::Systemctl;
-    return name == "journalctl" ? Personality::Journalctl : Personality::Init;
-}
 
 int complain(const std::string& what) {
     std::fprintf(stderr, "monoinit: %s\n", what.c_str());
@@ -60,12 +45,9 @@ int main(int argc, char** argv) {
     runtime::unblock_fault_signals(); // the image before may have died in its fault handler
     sys::remember_title_area(argc, argv);
     const cli::Hooks hooks{states};
-    switch (personality(argc, argv)) {
-    case Personality::Initctl: return cli::initctl_main(argc, argv, hooks);
-    case Personality::Systemctl: return cli::systemctl_main(argc, argv, hooks);
-    case Personality::Journalctl: return cli::journalctl_main(argc, argv);
-    case Personality::Logger: return log::logger_main(argc, argv);
-    case Personality::Init: break;
-    }
+    if (argc > 1 && argv[1] == log::logger_verb)
+        return log::logger_main(argc, argv);
+    if (const cli::Program* program = cli::find_program(argc > 0 ? argv[0] : ""))
+        return program->main(argc, argv, hooks);
     return init_main(argc, argv);
 }

@@ -14,7 +14,7 @@ struct Hooks {
 
 int initctl_main(int argc, char** argv, const Hooks& hooks = {});
 int systemctl_main(int argc, char** argv, const Hooks& hooks = {});
-int journalctl_main(int argc, char** argv);
+int journalctl_main(int argc, char** argv, const Hooks& hooks = {});
 /// `monoinit install [--systemctl] …`; `arguments` without "install".
 int install_main(int argc, char** argv);
 

@@ -4,6 +4,7 @@
 #include "base/fmt.hpp"
 #include "cli/cli.hpp"
 #include "cli/install_main.hpp"
+#include "cli/programs.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -18,9 +19,6 @@ namespace monoinit::cli {
 
 namespace {
 
-constexpr const char* own_names[] = {"initctl", "monoctl"};
-/// Names of systemd's tools that this binary answers to.
-constexpr const char* systemd_names[] = {"systemctl", "journalctl", "systemd-analyze"};
 /// What a package `systemd` or `systemd-sysv` would bring and overwrite (it comes as a dependency of php-fpm, for one).
 constexpr const char* diverted[] = {"/bin/systemctl", "/bin/journalctl", "/bin/systemd-analyze", "/sbin/init", "/sbin/halt", "/sbin/poweroff", "/sbin/reboot",
                                     "/sbin/shutdown", "/sbin/runlevel", "/sbin/telinit"};
@@ -38,15 +36,17 @@ constexpr std::string_view runlevel_text = "#!/bin/sh\n# Written by monoinit ins
 
 int Installer::run(const std::string& binary, bool systemctl) {
     const std::string directory = binary.substr(0, binary.rfind('/'));
-    for (const char* name : own_names)
-        link(binary, directory + "/" + name);
+    for (const Program& program : programs)
+        if (program.place == Place::Beside)
+            link(binary, directory + "/" + std::string(program.name));
     if (!systemctl)
         return status_;
     for (const char* path : diverted)
         divert(path);
     divert("/usr/sbin/policy-rc.d");
-    for (const char* name : systemd_names)
-        link(binary, std::string("/usr/bin/") + name);
+    for (const Program& program : programs)
+        if (program.place != Place::Beside)
+            link(binary, std::string(directory_of(program.place)) + "/" + std::string(program.name));
     if (!is_merged("/bin"))
         link(binary, "/bin/systemctl"); // update-rc.d and deb-systemd-helper look here
     link(binary, "/sbin/init");

@@ -57,6 +57,6 @@ int initctl_main(int argc, char** argv, const Hooks& hooks) { return run(Face::I
 
 int systemctl_main(int argc, char** argv, const Hooks& hooks) { return run(Face::Systemctl, "systemctl", argc, argv, hooks); }
 
-int journalctl_main(int argc, char** argv) { return run(Face::Journalctl, "journalctl", argc, argv, {}); }
+int journalctl_main(int argc, char** argv, const Hooks& hooks) { return run(Face::Journalctl, "journalctl", argc, argv, hooks); }
 
 } // namespace monoinit::cli
