@@ -206,15 +206,20 @@ struct Calendar::Search {
 
 std::optional<Duration> Calendar::next(Duration after, const TimeZone& local) const {
     constexpr std::int64_t latest = 253'402'214'400LL * million; // as far as systemd can print
-    constexpr int hours_of_a_change = 26;
+    constexpr int hours_of_a_change = 26, most_changes = 2; // within so many hours
     if (after.count() < 0 || after.count() > latest)
         return std::nullopt;
     const TimeZone& zone = zone_ ? *zone_ : local;
-    // Around a change of clocks a time may be taken for the one before it; a timer would then elapse without end.
-    for (int hours = 0; hours < hours_of_a_change; hours++) {
-        const auto found = search_from(after.count() + 1 + hours * 3600LL * million, zone);
+    // Around a change of clocks a time may be taken for the one before it; a timer would then elapse without end. What was
+    // meant lies behind the change, or behind the hour that comes twice.
+    std::int64_t from = after.count() + 1;
+    for (int tries = 0; tries < hours_of_a_change + most_changes; tries++) {
+        const auto found = search_from(from, zone);
         if (!found || *found > after)
             return found;
+        const std::int64_t later = from + 3600LL * million;
+        const auto change = zone.next_change(from / million);
+        from = change ? std::min(later, *change * million) : later;
     }
     return std::nullopt;
 }

@@ -323,6 +323,20 @@ const TimeZone::Type& TimeZone::at(std::int64_t seconds) const {
     return types_[after_[static_cast<std::size_t>(next - transitions_.begin()) - 1]];
 }
 
+std::optional<std::int64_t> TimeZone::next_change(std::int64_t seconds) const {
+    if (const auto next = std::ranges::upper_bound(transitions_, seconds); next != transitions_.end())
+        return *next;
+    if (!rule_.has_dst)
+        return std::nullopt;
+    std::optional<std::int64_t> nearest;
+    const std::int64_t year = from_utc(seconds).year;
+    for (const std::int64_t each : {year, year + 1})
+        for (std::size_t i = 0; i < rule_.changes.size(); i++)
+            if (const std::int64_t time = change_time(rule_.changes[i], each, rule_.types[i].offset); time > seconds)
+                nearest = nearest ? std::min(*nearest, time) : time;
+    return nearest;
+}
+
 Civil TimeZone::local(std::int64_t seconds) const {
     const Type& type = at(seconds);
     Civil civil = from_utc(seconds + type.offset);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ class TimeZone {
     static Result<TimeZone> from_rule(std::string_view rule); ///< "CET-1CEST,M3.5.0,M10.5.0/3"
 
     const Type& at(std::int64_t seconds) const; ///< which offset holds then
+    std::optional<std::int64_t> next_change(std::int64_t seconds) const; ///< when another offset or kind of time begins, after that
     Civil local(std::int64_t seconds) const;
     /// mktime(3): normalises `civil` and gives its moment. Where a time comes twice or never, `offset` (of the last
     /// conversion, 0 at first) decides as it does in glibc. False: there is no such time.

@@ -45,6 +45,23 @@ TEST_CASE("local time and back") {
     }
 }
 
+TEST_CASE("the next change is where the offset turns, in the file's list and in the rule behind it") {
+    for (const char* name : {"America/New_York", "Australia/Lord_Howe", "Europe/Dublin"}) {
+        const auto zone = TimeZone::from_tzif(file(name));
+        REQUIRE(zone);
+        for (std::int64_t at = 1'700'000'000; at < 3'000'000'000;) {
+            const auto change = zone->next_change(at);
+            REQUIRE(change);
+            REQUIRE(*change > at);
+            CHECK(zone->at(at).offset == zone->at(*change - 1).offset);
+            if (*change != 2'147'483'647) // zic ends a list for readers of 32 bits there, though nothing turns
+                CHECK(zone->at(*change - 1).offset != zone->at(*change).offset);
+            at = *change;
+        }
+    }
+    CHECK_FALSE(TimeZone().next_change(0));
+}
+
 TEST_CASE("damaged zone files and rules are refused") {
     const std::string whole = file("Europe/Berlin");
     for (std::size_t size = 0; size + 30 < whole.size(); size += 7)
