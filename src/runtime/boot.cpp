@@ -284,6 +284,7 @@ void Runtime::set_up_place() {
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
+    set_up_generators();
     set_up_sockets();
     watch_clock();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },
@@ -309,6 +310,7 @@ unit::Environment Runtime::unit_environment() const {
     unit::Environment environment;
     const char* unit_path = ::getenv("SYSTEMD_UNIT_PATH");
     environment.unit_path = unit::default_unit_path(unit_path == nullptr ? "" : unit_path, config_.unit_path);
+    unit::place_generator_directories(environment.unit_path, generator_directories());
     if (!dir_.path.empty())
         environment.unit_path.push_back(transient_directory());
     environment.uid = manager_.uid;
@@ -345,15 +347,34 @@ unit::Environment Runtime::unit_environment() const {
     return environment;
 }
 
+/// Systemd's own, unless /run is not ours alone, as for a monoinit that is not PID 1.
+unit::GeneratorDirectories Runtime::generator_directories() const {
+    if (is_pid1_ && (::access("/run/systemd", W_OK) == 0 || (::access("/run/systemd", F_OK) != 0 && ::access("/run", W_OK) == 0)))
+        return unit::default_generator_directories();
+    return unit::generator_directories_in(dir_.path.empty() ? "/nonexistent" : dir_.path);
+}
+
+/// Where nobody would look at what they make, none is run.
+void Runtime::set_up_generators() {
+    generators_ = std::make_unique<Generators>(Generators::Links{*probes_, *log_, files_, *loader_});
+    const unit::GeneratorDirectories directories = generator_directories();
+    const std::vector<std::string>& path = loader_->environment().unit_path;
+    if (std::ranges::find(path, directories.normal) != path.end())
+        generators_->set_up(directories, manager_.environment, place_.container, place_.architecture);
+}
+
+/// From here on whoever asks something waits for the answer, instead of being told that nobody is here.
+void Runtime::listen_for_control() {
+    if (dir_.path.empty() || control_listener_)
+        return;
+    auto listening = control::listen_at(dir_.control);
+    if (!listening)
+        return log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(listening.error())));
+    control_listener_ = std::move(*listening);
+    checkpoint_->keep({FdKind::Control, control_listener_.get(), 0, 0, 0});
+}
+
 void Runtime::set_up_control() {
-    if (!dir_.path.empty() && !control_listener_) {
-        if (auto listening = control::listen_at(dir_.control)) {
-            control_listener_ = std::move(*listening);
-            checkpoint_->keep({FdKind::Control, control_listener_.get(), 0, 0, 0});
-        } else {
-            log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(listening.error())));
-        }
-    }
     if (!control_listener_)
         return;
     control::ServerOptions options;
@@ -385,6 +406,16 @@ void Runtime::boot() {
     if (!dir_.path.empty())
         forget_old_transient_units();
     log_->start(dir_.logs, config_.syslog_sockets, log_config(config_, dir_.path));
+    save_facts();
+    listen_for_control();
+    generators_->run([this] { boot_units(); });
+}
+
+void Runtime::boot_units() {
+    if (stopping_ || boot_began_)
+        return;
+    boot_began_ = true;
+    loader_->rescan_if_outdated();
     const std::string target = boot_target_name();
     const auto configs = loader_->load_closure({target});
     engine_->sync(configs, false, sys::moment_now());
@@ -401,6 +432,7 @@ void Runtime::boot() {
     report_boot_problems();
     report_units(configs);
     note_names(configs);
+    save_facts();
     set_up_control();
     engine_->set_boot_target(boot_target_);
     feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});

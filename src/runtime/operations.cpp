@@ -231,8 +231,7 @@ void Operations::cancel_jobs(Ticket ticket, const control::CancelRequest& reques
 }
 
 void Operations::daemon_reload(Ticket ticket) {
-    runtime_.daemon_reload();
-    server_->reply(ticket, control::Empty{});
+    runtime_.daemon_reload([this, ticket] { server_->reply(ticket, control::Empty{}); });
 }
 
 void Operations::daemon_reexec(Ticket ticket) {

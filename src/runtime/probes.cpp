@@ -12,10 +12,12 @@ Probes::~Probes() {
     }
 }
 
-void Probes::start(base::Result<exec::Probe> probe, base::Instant now, base::Duration limit,
-                   std::function<void(std::optional<std::string>)> done) {
-    if (!probe)
-        return done(std::nullopt);
+std::uint64_t Probes::start(base::Result<exec::Probe> probe, base::Instant now, base::Duration limit,
+                            std::function<void(std::optional<std::string>)> done) {
+    if (!probe) {
+        done(std::nullopt);
+        return 0;
+    }
     const std::uint64_t id = next_++;
     Running running{std::make_unique<exec::Probe>(std::move(*probe)), now + limit, std::move(done)};
     const int fd = running.probe->fd();
@@ -25,8 +27,16 @@ void Probes::start(base::Result<exec::Probe> probe, base::Instant now, base::Dur
         if (ready.take_answer())
             finish(id, ready.answer());
     });
-    if (!added)
+    if (!added) {
         finish(id, std::nullopt);
+        return 0;
+    }
+    return id;
+}
+
+void Probes::cancel(std::uint64_t probe) {
+    if (running_.contains(probe))
+        finish(probe, std::nullopt);
 }
 
 void Probes::finish(std::uint64_t id, std::optional<std::string> answer) {

@@ -18,9 +18,11 @@ class Probes {
     explicit Probes(sys::EpollLoop& loop) : loop_(loop) {}
     ~Probes();
 
-    /// `done` gets the answer's bytes, or nothing when the child died, could not be made or took over `limit`.
-    void start(base::Result<exec::Probe> probe, base::Instant now, base::Duration limit,
-               std::function<void(std::optional<std::string>)> done);
+    /// `done` gets the answer's bytes, or nothing when the child died, could not be made or took over `limit`. Returns a number
+    /// for cancel(), 0 when `done` has been called already.
+    std::uint64_t start(base::Result<exec::Probe> probe, base::Instant now, base::Duration limit,
+                        std::function<void(std::optional<std::string>)> done);
+    void cancel(std::uint64_t probe); ///< kills it; `done` gets nothing
     base::Instant next_deadline() const;
     void expire(base::Instant now);
     bool idle() const { return running_.empty(); }

@@ -21,7 +21,7 @@ struct Facts {
     std::uint64_t seed[2] = {};
     base::Moment started;
     std::optional<base::Duration> ready_after;
-    bool command_started = false, stopping = false, said_ready = false, unit_ends = false, asked_to_end = false;
+    bool boot_began = false, command_started = false, stopping = false, said_ready = false, unit_ends = false, asked_to_end = false;
     base::Instant stop_deadline = base::never;
     int exit_status = 0;
 };
@@ -39,6 +39,8 @@ Facts parse_facts(const std::string& bytes) {
             facts.started = {base::Instant{base::Duration(number(words[1]))}, base::Duration(number(words[2]))};
         } else if (words[0] == "ready" && words.size() == 2) {
             facts.ready_after = base::Duration(number(words[1]));
+        } else if (words[0] == "booted") {
+            facts.boot_began = true;
         } else if (words[0] == "command") {
             facts.command_started = true;
         } else if (words[0] == "told") {
@@ -74,6 +76,7 @@ void Runtime::resume() {
     invocation_.started = facts.started;
     tell_origin();
     ready_after_ = facts.ready_after;
+    boot_began_ = facts.boot_began;
     command_started_ = facts.command_started;
     said_ready_ = facts.said_ready;
     stopping_ = facts.stopping;
@@ -107,6 +110,7 @@ void Runtime::resume() {
     restore_descriptors(kept, facts.units);
     note_names(configs);
     save_facts();
+    listen_for_control();
     set_up_control();
     guards_->resynchronise();
     if (command_started_ && !foreground_->running() && !stopping_)
@@ -114,6 +118,8 @@ void Runtime::resume() {
     reap(); // SIGCHLDs that came while there was nobody to read them
     feed(engine::Tick{});
     sockets_->close_unclaimed();
+    if (!boot_began_) // it was at the generators
+        generators_->run([this] { boot_units(); });
 }
 
 void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names) {

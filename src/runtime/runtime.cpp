@@ -239,6 +239,8 @@ void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
 void Runtime::save_facts() {
     std::string bytes = fmt::format("seed {} {}\nstarted {} {}\n", seed_[0], seed_[1], invocation_.started.mono.since_boot.count(),
                                     invocation_.started.wall.count());
+    if (boot_began_)
+        bytes += "booted\n";
     if (ready_after_)
         bytes += fmt::format("ready {}\n", ready_after_->count());
     if (command_started_)
@@ -260,8 +262,16 @@ void Runtime::forget_files() {
     enabling_links_.reset();
 }
 
-void Runtime::daemon_reload() {
+void Runtime::daemon_reload(std::function<void()> done) {
     files_.look_around();
+    loader_->rescan_if_outdated(); // the generators' and init scripts' names are looked for there
+    generators_->run([this, done = std::move(done)] {
+        reload_units();
+        done();
+    });
+}
+
+void Runtime::reload_units() {
     loader_->rescan();
     forget_files();
     std::vector<std::string> roots = loaded_names_;
@@ -318,6 +328,7 @@ void Runtime::begin_stopping(base::Duration budget) {
     outer_.stopping();
     log_->begin_shutdown();
     foreground_->stop(SIGTERM);
+    generators_->abandon();
 }
 
 void Runtime::on_shutdown_began(const engine::ShutdownBegan& began) {
@@ -424,7 +435,7 @@ void Runtime::on_signal(const signalfd_siginfo& info) {
     if (signal == SIGCHLD)
         return reap();
     if (signal == SIGHUP)
-        return daemon_reload();
+        return daemon_reload([] {});
     if (signal == SIGINT && !command_.empty() && !command_started_ && !stopping_) {
         log_->say(5, {}, "SIGINT: not waiting for the boot, starting the command");
         return start_command();

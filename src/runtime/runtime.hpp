@@ -9,6 +9,7 @@
 #include "runtime/checkpoint.hpp"
 #include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
+#include "runtime/generators.hpp"
 #include "runtime/guards.hpp"
 #include "runtime/health_runs.hpp"
 #include "runtime/log_process.hpp"
@@ -67,7 +68,8 @@ class Runtime {
     engine::Engine& engine() { return *engine_; }
     /// Loads a unit and everything it names, and tells the engine. Returns its id, 0 if the name is not valid.
     base::UnitId load(const std::string& name);
-    void daemon_reload();
+    /// Runs the generators, reads the unit files again, calls `done`.
+    void daemon_reload(std::function<void()> done);
     /// Where put_unit() keeps unit files; empty: nowhere.
     std::string transient_directory() const;
     void look_at_unit_files(); ///< one has come, or is another now
@@ -98,8 +100,13 @@ class Runtime {
     base::Result<void> set_up();
     void set_up_place();
     void set_up_cgroups();
+    void listen_for_control();
     void set_up_control();
     void boot();
+    void boot_units();
+    unit::GeneratorDirectories generator_directories() const;
+    void set_up_generators();
+    void reload_units();
     void resume();
     void restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names);
     void restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records);
@@ -171,6 +178,7 @@ class Runtime {
     std::unique_ptr<Guards> guards_;
     std::unique_ptr<NotifySockets> notify_;
     std::unique_ptr<Probes> probes_;
+    std::unique_ptr<Generators> generators_;
     std::unique_ptr<Sockets> sockets_;
     std::unique_ptr<FdStore> store_;
     std::unique_ptr<HealthRuns> health_;
@@ -195,6 +203,7 @@ class Runtime {
     std::optional<base::Duration> ready_after_;
     bool stopping_ = false, hurried_ = false, units_down_ = false, killed_leftovers_ = false, draining_ = false, left_ = false;
     bool command_started_ = false;
+    bool boot_began_ = false; ///< the boot target's start was asked for
     bool unit_ends_ = false; ///< a unit has brought the end about: its status counts, not CMD's
     bool asked_to_end_ = false; ///< somebody outside wants it too
     int exit_status_ = 0;

@@ -4,6 +4,7 @@
 #include "unit/index.hpp"
 
 #include "base/strings.hpp"
+#include "unit/generators.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -45,6 +46,9 @@ void add_levels(const std::string& name, std::vector<std::string>& levels) {
     const std::size_t rest = is_template(name) ? name.rfind('.') : prefix.size();
     add_levels(std::string(cut.substr(0, dash + 1)).append(name, rest), levels);
 }
+
+/// What generators make is a package's, too.
+bool is_admins(std::string_view directory) { return !is_vendor_directory(directory) && !is_generated_path(directory); }
 
 /// What `link` pointing at a unit called `target` makes of `name` (which is `link`, or an instance of it). A link may
 /// lead from plain name to plain name, from template to template, from instance to the same instance or a template.
@@ -231,11 +235,11 @@ Located UnitIndex::locate(std::string_view name) const {
         }
         if (entry->kind != DirEntry::Kind::Symlink)
             return {Located::Kind::File, current, path_of(link, *entry), {},
-                    !is_vendor_directory(directories_[entry->directory]), nullptr};
+                    is_admins(directories_[entry->directory]), nullptr};
         std::string next;
         Located located = follow(current, *entry, link, next);
         if (next.empty()) {
-            located.by_admin = !is_vendor_directory(directories_[entry->directory]);
+            located.by_admin = is_admins(directories_[entry->directory]);
             return located;
         }
         last_link = path_of(link, *entry);

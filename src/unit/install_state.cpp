@@ -2,6 +2,7 @@
 // Tested by tests/unit/unit/install_test.cpp (expected values: systemctl 252 --root).
 
 #include "base/enum_names.hpp"
+#include "unit/generators.hpp"
 #include "unit/index.hpp"
 #include "unit/install.hpp"
 #include "unit/install_links.hpp"
@@ -69,7 +70,7 @@ std::optional<FileState> state_of_file(const UnitConfig& unit, std::string_view 
         return FileState::Alias;
     if (unit.builtin)
         return FileState::Static;
-    if (path.starts_with("/run/systemd/generator"))
+    if (is_generated_path(path))
         return FileState::Generated;
     if (is_transient_path(path))
         return FileState::Transient;

@@ -35,18 +35,6 @@ std::string describe_read_error(const base::Error& error) {
     return error.what.empty() ? "cannot be read" : error.what;
 }
 
-/// Most globs of the list begin with a letter; asking that first keeps 10,000 units cheap.
-bool may_match(const std::string& glob, const std::string& name) {
-    return !glob.empty() && (glob.front() == name.front() || glob.find_first_of("*?[") == 0);
-}
-
-std::string reason_of(const std::string& pattern) {
-    for (const auto& [glob, reason] : default_machine_masks())
-        if (glob == pattern)
-            return reason;
-    return "on the configured list of masked units";
-}
-
 } // namespace
 
 struct Loader::Impl {
@@ -77,16 +65,7 @@ struct Loader::Impl {
 std::optional<std::string> Loader::Impl::machine_reason(const Located& located) const {
     if (located.kind != Located::Kind::File || located.by_admin)
         return std::nullopt;
-    std::optional<std::string> reason;
-    for (const std::string& pattern : environment.masked_patterns) {
-        if (pattern.starts_with('!')) {
-            if (base::glob_match(std::string_view(pattern).substr(1), located.name))
-                return std::nullopt;
-        } else if (!reason && may_match(pattern, located.name) && base::glob_match(pattern, located.name)) {
-            reason = reason_of(pattern);
-        }
-    }
-    return reason;
+    return machine_mask(environment.masked_patterns, located.name);
 }
 
 void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
@@ -295,6 +274,10 @@ std::vector<std::shared_ptr<const UnitConfig>> Loader::load_closure(const std::v
 
 std::vector<std::string> Loader::all_names() const {
     return impl_->index->all_names();
+}
+
+bool Loader::knows(std::string_view name) const {
+    return impl_->index->locate(name).kind != Located::Kind::Nothing;
 }
 
 std::string Loader::fragment_path(std::string_view name) const {

@@ -9,6 +9,7 @@
 #include "unit/source.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,8 @@ struct Environment {
 /// (trailing ':' appends the default). `override_path` is --unit-path.
 std::vector<std::string> default_unit_path(std::string_view systemd_unit_path, std::string_view override_path);
 const std::vector<std::pair<std::string, std::string>>& default_machine_masks(); ///< glob, reason
+/// Why something of this name that a package brought is left alone; nothing if no pattern names it, or one with "!" does.
+std::optional<std::string> machine_mask(const std::vector<std::string>& patterns, std::string_view name);
 
 class Loader {
   public:
@@ -58,6 +61,8 @@ class Loader {
     std::vector<std::shared_ptr<const UnitConfig>> load_closure(const std::vector<std::string>& roots) const;
     /// Every unit file name in the search path and among the built-ins (templates included), sorted, once each.
     std::vector<std::string> all_names() const;
+    /// Whether anything stands for this name: a file, a mask, a built-in unit. Reads none.
+    bool knows(std::string_view name) const;
     /// The file a name comes from, empty when there is none; masked is answered by load().
     std::string fragment_path(std::string_view name) const;
     /// Unit files with an [Install] section that no .wants/.requires/.upholds link or alias pulls in; neither templates nor targets.

@@ -1,5 +1,5 @@
-// Where unit files are looked for, and which of them a container leaves alone. The list is data: glob, reason. A file in
-// a directory of the administrator (`initctl unmask` makes one) always wins over it.
+// Where unit files are looked for, and which of them, and of the generators, a container leaves alone. The list is data: glob,
+// reason. A file in a directory of the administrator (`initctl unmask` makes one) always wins over it.
 // Tested by tests/unit/unit/loader_test.cpp.
 
 #include "base/strings.hpp"
@@ -38,6 +38,8 @@ constexpr std::string_view image = "packages are updated by building the image a
 constexpr std::string_view systemd = "part of systemd itself, which does not run here";
 constexpr std::string_view tidying = "it deletes files of /tmp, which a container keeps over a restart; RuntimeDirectory= makes what a unit needs in /run";
 constexpr std::string_view first_boot = "sets up a machine at its first boot";
+constexpr std::string_view command_line = "reads the kernel's command line, which is the host's";
+constexpr std::string_view scripts = "part of the boot of a machine with init scripts";
 
 struct Row {
     std::string_view globs; ///< separated by blanks
@@ -73,6 +75,19 @@ constexpr Row rows[] = {
     {"systemd-firstboot.service systemd-machine-id-commit.service systemd-random-seed.service systemd-boot-random-seed.service", first_boot},
     {"systemd-logind.* user@*.service user-runtime-dir@*.service systemd-user-sessions.service dbus-org.freedesktop.*", systemd},
     {"systemd-hostnamed.* systemd-localed.* systemd-timedated.* systemd-machined.* systemd-portabled.* systemd-importd.* systemd-homed* systemd-userdbd.*", systemd},
+    {"systemd-fstab-generator systemd-gpt-auto-generator systemd-cryptsetup-generator systemd-veritysetup-generator systemd-integritysetup-generator", disks},
+    {"lvm2-activation-generator zfs-mount-generator ostree-system-generator", disks},
+    {"systemd-getty-generator systemd-debug-generator", console},
+    {"systemd-run-generator systemd-import-generator systemd-tpm2-generator systemd-factory-reset-generator", command_line},
+    {"systemd-hibernate-resume-generator systemd-bless-boot-generator friendly-recovery kdump-dep-generator.sh selinux-autorelabel-generator.sh", power},
+    {"systemd-system-update-generator", image},
+    {"systemd-ssh-generator", "makes sockets for the host's side of a virtual machine"},
+    {"netplan", network},
+    {"systemd-sysv-generator", "monoinit reads /etc/init.d itself"},
+    {"rc.service rcS.service rc.local.service rmnologin.service checkfs.service checkroot*.service mountall*.service mountdevsubfs.service", scripts},
+    {"mountkernfs.service mountnfs*.service umountfs.service umountnfs.service umountroot.service bootlogs.service bootmisc.service", scripts},
+    {"bootlogd.service stop-bootlogd*.service sendsigs.service killprocs.service single.service halt.service reboot.service urandom.service", scripts},
+    {"hostname.service x11-common.service screen-cleanup.service skeleton.service", scripts},
     {"systemd-journald@* systemd-journald-varlink@* systemd-initctl.* systemd-update-utmp* systemd-pcr* systemd-nspawn@*", systemd},
 };
 // clang-format on
@@ -83,6 +98,18 @@ std::vector<std::pair<std::string, std::string>> expand_rows() {
         for (const std::string_view glob : base::split(row.globs, ' '))
             masks.emplace_back(glob, row.reason);
     return masks;
+}
+
+/// Most globs of the list begin with a letter; asking that first keeps 10,000 units cheap.
+bool may_match(std::string_view glob, std::string_view name) {
+    return !glob.empty() && !name.empty() && (glob.front() == name.front() || glob.find_first_of("*?[") == 0);
+}
+
+std::string reason_of(std::string_view pattern) {
+    for (const auto& [glob, reason] : default_machine_masks())
+        if (glob == pattern)
+            return reason;
+    return "on the configured list of masked units";
 }
 
 std::vector<std::string> default_search_path() {
@@ -114,6 +141,19 @@ std::vector<std::string> default_unit_path(std::string_view systemd_unit_path, s
 const std::vector<std::pair<std::string, std::string>>& default_machine_masks() {
     static const auto masks = expand_rows();
     return masks;
+}
+
+std::optional<std::string> machine_mask(const std::vector<std::string>& patterns, std::string_view name) {
+    std::optional<std::string> reason;
+    for (const std::string_view pattern : patterns) {
+        if (pattern.starts_with('!')) {
+            if (base::glob_match(pattern.substr(1), name))
+                return std::nullopt;
+        } else if (!reason && may_match(pattern, name) && base::glob_match(pattern, name)) {
+            reason = reason_of(pattern);
+        }
+    }
+    return reason;
 }
 
 std::vector<std::string> machine_masks(const std::vector<std::string>& configured) {
