@@ -49,5 +49,7 @@ int main(int argc, char** argv) {
         return log::logger_main(argc, argv);
     if (const cli::Program* program = cli::find_program(argc > 0 ? argv[0] : ""))
         return program->main(argc, argv, hooks);
+    if (::getpid() != 1 && cli::is_telinit_call(argc, argv))
+        return cli::telinit_main(argc, argv, hooks);
     return init_main(argc, argv);
 }

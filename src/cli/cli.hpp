@@ -15,6 +15,19 @@ struct Hooks {
 int initctl_main(int argc, char** argv, const Hooks& hooks = {});
 int systemctl_main(int argc, char** argv, const Hooks& hooks = {});
 int journalctl_main(int argc, char** argv, const Hooks& hooks = {});
+/// The small programs of systemd's family; each stands in the file of its name.
+int escape_main(int argc, char** argv, const Hooks& hooks);      // tool_escape.cpp
+int notify_main(int argc, char** argv, const Hooks& hooks);      // tool_notify.cpp
+int cat_main(int argc, char** argv, const Hooks& hooks);         // tool_cat.cpp
+int detect_virt_main(int argc, char** argv, const Hooks& hooks); // tool_detect_virt.cpp
+int path_main(int argc, char** argv, const Hooks& hooks);        // tool_path.cpp
+int id128_main(int argc, char** argv, const Hooks& hooks);       // tool_id128.cpp
+int halt_main(int argc, char** argv, const Hooks& hooks);        // tool_power.cpp: halt, poweroff, reboot
+int shutdown_main(int argc, char** argv, const Hooks& hooks);
+int telinit_main(int argc, char** argv, const Hooks& hooks);
+int runlevel_main(int argc, char** argv, const Hooks& hooks);
+/// `init 6`: who calls /sbin/init with a runlevel means telinit.
+bool is_telinit_call(int argc, char** argv);
 /// `monoinit install [--systemctl] …`; `arguments` without "install".
 int install_main(int argc, char** argv);
 

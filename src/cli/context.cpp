@@ -143,6 +143,12 @@ unit::InstallOptions Context::install_options() const {
     return install;
 }
 
+std::string own_binary() {
+    char path[4096];
+    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+    return length <= 0 ? "monoinit" : std::string(path, static_cast<std::size_t>(length));
+}
+
 unit::Environment offline_environment(const std::string& root, const Names& unit_path) {
     unit::Environment environment;
     const sys::RealFiles files(root == "/" ? "" : root);

@@ -89,6 +89,8 @@ base::Result<Names> expand(Context& context, const Names& words, bool* expanded 
 /// Names of units in one list, for "did you mean"; empty when nothing is close.
 std::string suggest_unit(Context& context, std::string_view name);
 
+/// Our own binary, for units that call it.
+std::string own_binary();
 /// The environment of specifiers and defaults for work on files.
 unit::Environment offline_environment(const std::string& root, const Names& unit_path);
 /// "Sun 2026-11-22 08:34:03 UTC" (systemd's) and "10:02:11 JST", "Nov 21 10:02 JST" (ours).

@@ -128,13 +128,15 @@ int help(Context& context, Words words) {
     return 2;
 }
 
+std::string systemd_version() { return "systemd 252 (monoinit " MONOINIT_VERSION ")"; }
+
 int version(Context& context, Words) {
     if (context.options.json)
         context.print("{}\n", json_object({{"version", json_string(MONOINIT_VERSION)}}));
     else if (context.face == Face::Initctl)
         context.print("monoinit {}\n", MONOINIT_VERSION);
     else
-        context.print("systemd 252 (monoinit {})\n", MONOINIT_VERSION);
+        context.print("{}\n", systemd_version());
     return 0;
 }
 

@@ -29,9 +29,6 @@ constexpr std::string_view policy_text = "#!/bin/sh\n"
                                          "[ -d /run/systemd/system ] && exit 0\n"
                                          "exit 101\n";
 
-/// invoke-rc.d asks for the runlevel.
-constexpr std::string_view runlevel_text = "#!/bin/sh\n# Written by monoinit install --systemctl, for invoke-rc.d.\necho N 5\n";
-
 } // namespace
 
 int Installer::run(const std::string& binary, bool systemctl) {
@@ -51,7 +48,6 @@ int Installer::run(const std::string& binary, bool systemctl) {
         link(binary, "/bin/systemctl"); // update-rc.d and deb-systemd-helper look here
     link(binary, "/sbin/init");
     write("/usr/sbin/policy-rc.d", policy_text);
-    write("/sbin/runlevel", runlevel_text);
     return status_;
 }
 

@@ -25,11 +25,23 @@ struct Program {
 
 // clang-format off
 inline constexpr auto programs = std::to_array<Program>({
-    {"initctl",         Place::Beside, initctl_main},
-    {"monoctl",         Place::Beside, initctl_main},
-    {"systemctl",       Place::Bin,    systemctl_main},
-    {"journalctl",      Place::Bin,    journalctl_main},
-    {"systemd-analyze", Place::Bin,    initctl_main},
+    {"initctl",             Place::Beside, initctl_main},
+    {"monoctl",             Place::Beside, initctl_main},
+    {"systemctl",           Place::Bin,    systemctl_main},
+    {"journalctl",          Place::Bin,    journalctl_main},
+    {"systemd-analyze",     Place::Bin,    initctl_main},
+    {"systemd-cat",         Place::Bin,    cat_main},
+    {"systemd-detect-virt", Place::Bin,    detect_virt_main},
+    {"systemd-escape",      Place::Bin,    escape_main},
+    {"systemd-id128",       Place::Bin,    id128_main},
+    {"systemd-notify",      Place::Bin,    notify_main},
+    {"systemd-path",        Place::Bin,    path_main},
+    {"halt",                Place::Sbin,   halt_main},
+    {"poweroff",            Place::Sbin,   halt_main},
+    {"reboot",              Place::Sbin,   halt_main},
+    {"shutdown",            Place::Sbin,   shutdown_main},
+    {"telinit",             Place::Sbin,   telinit_main},
+    {"runlevel",            Place::Sbin,   runlevel_main},
 });
 // clang-format on
 

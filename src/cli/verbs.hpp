@@ -30,6 +30,8 @@ const VerbRow* find_verb(Face face, std::string_view name);
 /// Finds the verb, checks the number of arguments, runs it; says what is wrong. `words` may be empty: the overview.
 int dispatch(Context& context, const Names& words);
 std::string help_text(Face face);
+/// What the tools with systemd's names say they are; scripts compare the number.
+std::string systemd_version();
 
 // ---- the verbs, by the file they stand in ---------------------------------------------------------------------------
 
