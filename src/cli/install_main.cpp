@@ -1,11 +1,12 @@
-// `monoinit install [--systemctl]`: links the tools beside the binary; with --systemctl also systemd's names, /sbin/init,
-// diversions and policy-rc.d, so that packages installed later start their services. Everything done is printed, and
-// doing it again changes nothing. Tested by tests/unit/cli/install_main_test.cpp.
+// `monoinit install [--systemctl] [--remove]`: links the tools beside the binary; with --systemctl also systemd's names,
+// /sbin/init, diversions and policy-rc.d, so that packages installed later start their services. Everything done is printed, and
+// doing it again changes nothing. Tested by tests/unit/cli/install_main_test.cpp and tests/container/install.
 #include "base/fmt.hpp"
 #include "cli/cli.hpp"
 #include "cli/install_main.hpp"
 #include "cli/programs.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,35 +20,74 @@ namespace monoinit::cli {
 
 namespace {
 
-/// What a package `systemd` or `systemd-sysv` would bring and overwrite (it comes as a dependency of php-fpm, for one).
-constexpr const char* diverted[] = {"/bin/systemctl", "/bin/journalctl", "/bin/systemd-analyze", "/sbin/init", "/sbin/halt", "/sbin/poweroff", "/sbin/reboot",
-                                    "/sbin/shutdown", "/sbin/runlevel", "/sbin/telinit"};
+constexpr std::string_view aside = ".before-monoinit", divert_tool = "/usr/bin/dpkg-divert";
+constexpr const char* policy = "/usr/sbin/policy-rc.d";
 
-/// Debian's images ship one that always refuses. This one refuses only while monoinit does not run: during image build.
+/// Debian's images ship one that always refuses. This one refuses while nobody answers: when an image is built.
 constexpr std::string_view policy_text = "#!/bin/sh\n"
                                          "# Written by monoinit install --systemctl: services start when monoinit runs, not while an image is built.\n"
-                                         "[ -d /run/systemd/system ] && exit 0\n"
-                                         "exit 101\n";
+                                         "case $(systemctl is-system-running 2>/dev/null) in\n"
+                                         "offline | '') exit 101 ;;\n"
+                                         "esac\n"
+                                         "exit 0\n";
 
 } // namespace
 
-int Installer::run(const std::string& binary, bool systemctl) {
-    const std::string directory = binary.substr(0, binary.rfind('/'));
+/// Every link that is made.
+std::vector<std::string> Installer::linked(const std::string& binary, bool systemctl) const {
+    std::vector<std::string> paths;
+    const std::string beside = binary.substr(0, binary.rfind('/'));
     for (const Program& program : programs)
         if (program.place == Place::Beside)
-            link(binary, directory + "/" + std::string(program.name));
-    if (!systemctl)
-        return status_;
-    for (const char* path : diverted)
-        divert(path);
-    divert("/usr/sbin/policy-rc.d");
+            paths.push_back(beside + "/" + std::string(program.name));
+        else if (systemctl)
+            paths.push_back(std::string(directory_of(program.place)) + "/" + std::string(program.name));
+    if (systemctl) {
+        if (!is_merged())
+            paths.emplace_back("/bin/systemctl"); // update-rc.d and deb-systemd-helper look there
+        paths.emplace_back("/sbin/init");
+    }
+    return paths;
+}
+
+/// What a package `systemd` or `systemd-sysv` would bring and overwrite (it comes as a dependency of php-fpm, for one). dpkg goes by
+/// the name as the package has it, and whether that is in /usr depends on the release.
+std::vector<std::string> Installer::diverted() const {
+    std::vector<std::string> paths;
+    const auto both = [&](std::string_view directory, std::string_view name) {
+        for (const std::string_view usr : {"", "/usr"})
+            if (usr.empty() || is_merged())
+                paths.push_back(std::string(usr) + std::string(directory) + "/" + std::string(name));
+    };
     for (const Program& program : programs)
-        if (program.place != Place::Beside)
-            link(binary, std::string(directory_of(program.place)) + "/" + std::string(program.name));
-    if (!is_merged("/bin"))
-        link(binary, "/bin/systemctl"); // update-rc.d and deb-systemd-helper look here
-    link(binary, "/sbin/init");
-    write("/usr/sbin/policy-rc.d", policy_text);
+        if (program.place == Place::Bin && !is_merged())
+            paths.push_back("/usr/bin/" + std::string(program.name));
+        else if (program.place != Place::Beside)
+            both(program.place == Place::Bin ? "/bin" : "/sbin", program.name);
+    if (!is_merged())
+        paths.emplace_back("/bin/systemctl");
+    both("/sbin", "init");
+    paths.emplace_back(policy);
+    return paths;
+}
+
+int Installer::run(const std::string& binary, bool systemctl) {
+    if (systemctl)
+        for (const std::string& path : diverted())
+            divert(path);
+    for (const std::string& path : linked(binary, systemctl))
+        link(binary, path);
+    if (systemctl)
+        write(policy, policy_text);
+    return status_;
+}
+
+int Installer::remove(const std::string& binary) {
+    for (const std::string& path : linked(binary, true))
+        unlink(path);
+    unlink(policy);
+    for (const std::string& path : diverted())
+        restore(path);
     return status_;
 }
 
@@ -58,53 +98,91 @@ void Installer::fail(const std::string& what, const std::string& path) {
     status_ = 1;
 }
 
-bool Installer::is_merged(const std::string& directory) const {
+bool Installer::exists(const std::string& path) const {
     struct stat info {};
-    return ::lstat((root_ + directory).c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+    return ::lstat((root_ + path).c_str(), &info) == 0;
 }
 
-/// A symlink at `path` to the binary; replaces a link, never a file of somebody else's.
+/// /bin and /sbin are links into /usr.
+bool Installer::is_merged() const {
+    struct stat info {};
+    return ::lstat((root_ + "/bin").c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/// A symlink at `path` to the binary; replaces a link or what an earlier version wrote, never a file of somebody else's.
 void Installer::link(const std::string& binary, const std::string& path) {
     const std::string real = root_ + path;
     char target[4096];
     const ssize_t length = ::readlink(real.c_str(), target, sizeof target);
     if (length >= 0 && std::string_view(target, static_cast<std::size_t>(length)) == binary)
         return say("is there: " + path);
-    struct stat info {};
-    if (length < 0 && ::lstat(real.c_str(), &info) == 0) {
+    if (length < 0 && exists(path) && !is_ours(path)) {
         std::fprintf(stderr, "monoinit install: %s exists and is no link; left alone\n", path.c_str());
         status_ = 1;
         return;
     }
-    if (length >= 0 && ::unlink(real.c_str()) != 0)
+    if (exists(path) && ::unlink(real.c_str()) != 0)
         return fail("replace", path);
     if (::symlink(binary.c_str(), real.c_str()) != 0)
         return fail("make", path);
     say("link:     " + path + " -> " + binary);
 }
 
+void Installer::unlink(const std::string& path) {
+    if (!exists(path) || !is_ours(path))
+        return;
+    if (::unlink((root_ + path).c_str()) != 0)
+        return fail("remove", path);
+    say("removed:  " + path);
+}
+
+bool Installer::has_dpkg() const { return root_.empty() && ::access(std::string(divert_tool).c_str(), X_OK) == 0; }
+
+/// What is ours already is not moved: the diversion is only for what comes.
+bool Installer::ask_dpkg(const std::string& path, Way way) {
+    const std::string tool(divert_tool), away = path + std::string(aside);
+    const char* rename = way == Way::Add && is_ours(path) ? "--no-rename" : "--rename";
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::execl(tool.c_str(), tool.c_str(), "--local", "--quiet", rename, "--divert", away.c_str(), way == Way::Add ? "--add" : "--remove", path.c_str(),
+                static_cast<char*>(nullptr));
+        ::_exit(127);
+    }
+    int outcome = -1;
+    errno = 0;
+    if (child >= 0 && ::waitpid(child, &outcome, 0) >= 0 && outcome == 0)
+        return true;
+    std::fprintf(stderr, "monoinit install: dpkg-divert does not %s %s\n", way == Way::Add ? "divert" : "restore", path.c_str());
+    status_ = 1;
+    return false;
+}
+
 /// Moves a file aside so that dpkg keeps its hands off the name, also of packages installed later.
 void Installer::divert(const std::string& path) {
-    const std::string tool = "/usr/bin/dpkg-divert";
-    if (::access((root_ + tool).c_str(), X_OK) == 0 && root_.empty()) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            const std::string aside = path + ".before-monoinit";
-            ::execl(tool.c_str(), tool.c_str(), "--local", "--quiet", "--rename", "--divert", aside.c_str(), "--add", path.c_str(),
-                    static_cast<char*>(nullptr));
-            ::_exit(127);
-        }
-        int outcome = -1;
-        if (child < 0 || ::waitpid(child, &outcome, 0) < 0 || outcome != 0)
-            return fail("divert", path);
-        return say("diverted: " + path + " (to " + path + ".before-monoinit)");
+    if (has_dpkg()) {
+        if (ask_dpkg(path, Way::Add))
+            say("diverted: " + path + " (to " + path + std::string(aside) + ")");
+        return;
     }
-    struct stat info {};
-    if (::lstat((root_ + path).c_str(), &info) != 0 || is_ours(path))
+    if (!exists(path) || is_ours(path))
         return; // nothing to keep
-    if (::rename((root_ + path).c_str(), (root_ + path + ".before-monoinit").c_str()) != 0)
+    if (::rename((root_ + path).c_str(), (root_ + path + std::string(aside)).c_str()) != 0)
         return fail("move aside", path);
-    say("moved:    " + path + " -> " + path + ".before-monoinit");
+    say("moved:    " + path + " -> " + path + std::string(aside));
+}
+
+void Installer::restore(const std::string& path) {
+    if (has_dpkg()) {
+        if (ask_dpkg(path, Way::Remove))
+            say("restored: " + path);
+        return;
+    }
+    const std::string away = path + std::string(aside);
+    if (!exists(away) || exists(path))
+        return;
+    if (::rename((root_ + away).c_str(), (root_ + path).c_str()) != 0)
+        return fail("move back", path);
+    say("restored: " + path);
 }
 
 /// A link to this binary, or a script it wrote.
@@ -141,7 +219,7 @@ void Installer::write(const std::string& path, std::string_view text) {
 }
 
 int install_main(int argc, char** argv) {
-    bool systemctl = false;
+    bool systemctl = false, remove = false;
     std::string root;
     for (int i = 1; i < argc; i++) {
         const std::string_view word = argv[i];
@@ -149,10 +227,12 @@ int install_main(int argc, char** argv) {
             continue;
         if (word == "--systemctl") {
             systemctl = true;
+        } else if (word == "--remove") {
+            remove = true;
         } else if (word.starts_with("--root=")) {
             root = word.substr(7) == "/" ? "" : word.substr(7);
         } else {
-            std::fprintf(stderr, "usage: monoinit install [--systemctl] [--root=DIR]\n");
+            std::fprintf(stderr, "usage: monoinit install [--systemctl] [--remove] [--root=DIR]\n");
             return 2;
         }
     }
@@ -165,7 +245,7 @@ int install_main(int argc, char** argv) {
     std::string binary(path, static_cast<std::size_t>(length));
     if (!root.empty() && binary.starts_with(root + "/"))
         binary = binary.substr(root.size());
-    return Installer(root).run(binary, systemctl);
+    return remove ? Installer(root).remove(binary) : Installer(root).run(binary, systemctl);
 }
 
 } // namespace monoinit::cli

@@ -241,7 +241,7 @@ std::vector<std::string_view> option_keys() {
 
 std::string help_text() {
     std::string text = "monoinit [OPTIONS] [[--] CMD ARGS…]   the init of a container (PID 1)\n"
-                       "monoinit install [--systemctl]        link the tools beside the binary\n"
+                       "monoinit install [--systemctl]        link the tools beside the binary (--remove takes it back)\n"
                        "monoinit --help | --version\n\n"
                        "Starts default.target, then CMD, if given, in the foreground: its exit status becomes the\n"
                        "container's. The first argument that is no option begins CMD. See also: initctl help\n\n"

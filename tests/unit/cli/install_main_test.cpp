@@ -53,6 +53,29 @@ TEST_CASE("with it systemd's names, /sbin/init and policy-rc.d, and twice is onc
     }
 }
 
+TEST_CASE("--remove takes it all back, and leaves what others put there") {
+    const Root root;
+    std::ofstream(root.path / "usr/sbin/policy-rc.d") << "#!/bin/sh\nexit 101\n";
+    std::ofstream(root.path / "sbin/halt") << "somebody's";
+    CHECK(Installer(root.path).run(binary, true) == 0);
+    CHECK(root.link("sbin/halt") == binary);
+    fs::remove(root.path / "usr/bin/journalctl");
+    std::ofstream(root.path / "usr/bin/journalctl") << "put there later";
+    for (int i = 0; i < 2; i++) {
+        CHECK(Installer(root.path).remove(binary) == 0);
+        for (const char* name : {"usr/bin/systemctl", "bin/systemctl", "sbin/init", "usr/local/sbin/initctl"})
+            CHECK_FALSE(fs::exists(fs::symlink_status(root.path / name)));
+        std::string text;
+        std::ifstream(root.path / "sbin/halt") >> text;
+        CHECK(text == "somebody's");
+        std::ifstream policy(root.path / "usr/sbin/policy-rc.d");
+        std::getline(policy, text);
+        std::getline(policy, text);
+        CHECK(text == "exit 101");
+        CHECK(fs::exists(root.path / "usr/bin/journalctl"));
+    }
+}
+
 TEST_CASE("files of others are left alone, and said") {
     const Root root;
     std::ofstream(root.path / "usr/local/sbin/initctl") << "mine";
