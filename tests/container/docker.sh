@@ -21,11 +21,9 @@ podman() {
     esac
 }
 
-# Its bridge takes netfilter's help and an address range of the host's, which not every machine grants: without, only
-# stories that ask no port from outside are played.
 start_daemon() {
     unshare --mount --propagation private dockerd --host "unix://$docker_home/socket" --data-root "$docker_home/data" \
-        --exec-root "$docker_home/exec" --pidfile "$docker_home/pid" "$@" >"$docker_home/log" 2>&1 &
+        --exec-root "$docker_home/exec" --pidfile "$docker_home/pid" >"$docker_home/log" 2>&1 &
     daemon=$!
     until docker version >/dev/null 2>&1; do
         kill -0 "$daemon" 2>/dev/null || return 1
