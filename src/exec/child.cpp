@@ -6,6 +6,7 @@
 
 #include "sys/syscalls.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -62,18 +63,32 @@ void take_terminal(const ChildSpec& spec) {
         fail(Stage::Terminal);
 }
 
+/// Where more than RLIMIT_NICE allows is asked for, as near as that lets us, as under systemd.
+void set_nearest_priority(int nice) {
+    if (::setpriority(PRIO_PROCESS, 0, nice) == 0)
+        return;
+    const int error = errno;
+    rlimit limit{};
+    if ((error != EACCES && error != EPERM) || ::syscall(SYS_prlimit64, 0, RLIMIT_NICE, nullptr, &limit) != 0)
+        fail(Stage::Nice, error);
+    const int highest = 20 - static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 40)); // 20: none is granted
+    if (highest < ::getpriority(PRIO_PROCESS, 0))
+        (void)::setpriority(PRIO_PROCESS, 0, std::max(highest, nice));
+}
+
 void set_scheduling(const ChildSpec& spec) {
     if (spec.oom_score_adjust != nullptr) {
         const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
         std::size_t size = 0;
         while (spec.oom_score_adjust[size] != 0)
             size++;
-        if (fd < 0 || ::write(fd, spec.oom_score_adjust, size) < 0)
+        // Only CAP_SYS_RESOURCE may lower it, which a container rarely has: as under systemd, the command runs with what there is.
+        if ((fd < 0 || ::write(fd, spec.oom_score_adjust, size) < 0) && errno != EACCES && errno != EPERM)
             fail(Stage::OomAdjust);
         ::close(fd);
     }
-    if (spec.set_nice && ::setpriority(PRIO_PROCESS, 0, spec.nice) != 0)
-        fail(Stage::Nice);
+    if (spec.set_nice)
+        set_nearest_priority(spec.nice);
     if (spec.set_policy) {
         const sched_param param{spec.cpu_priority};
         if (::sched_setscheduler(0, spec.policy | (spec.reset_on_fork ? SCHED_RESET_ON_FORK : 0), &param) != 0)

@@ -92,8 +92,8 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     limit<RLIMIT_RTPRIO>("LimitRTPRIO", "10", "Highest real-time priority."),
     limit<RLIMIT_RTTIME>("LimitRTTIME", "500ms", "Real-time CPU time without a blocking call."),
 
-    scheduling<codec::Optional<codec::Number<-20, 19>>, &SchedulingSection::nice>("Nice", "the container's", "5", "Priority; below the container's needs CAP_SYS_NICE."),
-    scheduling<codec::Optional<codec::Number<-1000, 1000>>, &SchedulingSection::oom_score_adjust>("OOMScoreAdjust", "the container's", "500", "How likely the kernel kills it when memory ends; lowering needs CAP_SYS_RESOURCE."),
+    scheduling<codec::Optional<codec::Number<-20, 19>>, &SchedulingSection::nice>("Nice", "the container's", "5", "Priority; below the container's needs CAP_SYS_NICE, else it is as near as RLIMIT_NICE allows, as under systemd."),
+    scheduling<codec::Optional<codec::Number<-1000, 1000>>, &SchedulingSection::oom_score_adjust>("OOMScoreAdjust", "the container's", "500", "How likely the kernel kills it when memory ends; lowering needs CAP_SYS_RESOURCE, without it the container's stays, as under systemd in a container."),
     scheduling<codec::Optional<codec::NumberedEnum<io_class_names, 3>>, &SchedulingSection::io_class>("IOSchedulingClass", "best-effort", "idle", "IO scheduling class."),
     scheduling<codec::Optional<codec::Number<0, 7>>, &SchedulingSection::io_priority>("IOSchedulingPriority", "4", "6", "IO priority, 0 is highest."),
     scheduling<codec::Optional<codec::NumberedEnum<cpu_policy_names, 5>>, &SchedulingSection::cpu_policy>("CPUSchedulingPolicy", "other", "batch", "CPU scheduler; fifo and rr need CAP_SYS_NICE."),

@@ -96,7 +96,8 @@ start() {
     pid=$(podman inspect -f '{{.State.Pid}}' "$c")
 }
 
-# start_bare DIR [OPTION…] [-- ARG…]: the binary alone in Debian's smallest image, DIR as its unit directory.
+# start_bare DIR [OPTION…] [-- ARG…]: the binary alone in Debian's smallest image, or the one in $base; DIR is its unit directory.
+base=localhost/debian:12
 start_bare() {
     local dir=$1 options=()
     shift
@@ -107,7 +108,19 @@ start_bare() {
     binary
     start -v "$root/build/release/monoinit:/usr/local/sbin/monoinit:ro" \
         -v "$root/build/release/monoinit:/usr/local/sbin/initctl:ro" \
-        -v "$dir:/etc/systemd/system" --entrypoint monoinit "${options[@]}" localhost/debian:12 "$@"
+        -v "$dir:/etc/systemd/system" --entrypoint monoinit "${options[@]}" "$base" "$@"
+}
+
+# image_with PACKAGE…: Debian's image with these installed, kept from one run to the next; sets $base.
+image_with() {
+    base=localhost/mono-with-$(sha1sum <<<"$*" | cut -c1-12)
+    podman image exists "$base" && return
+    start --network=host --entrypoint sh localhost/debian:12 -c "apt-get update -q &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $* && rm -rf /var/lib/apt/lists/*"
+    expect "an image with $*" 300 exited
+    expect "is installed" 0 exit_code_is 0
+    podman commit -q "$c" "$base" >/dev/null
+    podman rm -f "$c" >/dev/null
 }
 
 # unit NAME: a unit file from standard input, enabled, in $units.
