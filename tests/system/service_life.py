@@ -303,9 +303,10 @@ def story_what_no_container_may_is_not_asked_for_in_vain():
     """dbus.service, sshd and postgresql ask for less of the OOM killer, others for priority: systemd starts them in containers all the same."""
     with Box({"web.service": "[Service]\nOOMScoreAdjust=-900\nNice=-5\nExecStart=/bin/sleep infinity\n",
               "meek.service": "[Service]\nOOMScoreAdjust=500\nNice=5\nExecStart=/bin/sleep infinity\n"}, ["web.service", "meek.service"], uid=4711) as box:
+        box.boot()
         for unit, nice, score in (("web", "0", "0"), ("meek", "5", "500")):
-            equal(box.state(unit), "active", unit)
-            pid = box.main_pid(unit)
+            equal(box.initctl("is-active", unit, uid=4711).stdout.strip(), "active", unit)
+            pid = box.initctl("show", "-p", "MainPID", "--value", unit, uid=4711).stdout.strip()
             equal(box.inside("sh", "-c", f"cut -d' ' -f19 /proc/{pid}/stat; cat /proc/{pid}/oom_score_adj").stdout.split(), [nice, score], unit)
 
 
