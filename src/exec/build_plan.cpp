@@ -7,9 +7,11 @@
 #include "exec/environment.hpp"
 #include "exec/plan_streams.hpp"
 #include "unit/directives.hpp"
+#include "unit/values.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 namespace monoinit::exec {
@@ -44,6 +46,7 @@ class Builder {
 
     BuiltPlan build() {
         describe();
+        note_priorities();
         resolve_streams();
         resolve_user();
         resolve_group();
@@ -113,6 +116,17 @@ class Builder {
         const auto is_nofile = [](const unit::ResourceLimit& limit) { return limit.resource == RLIMIT_NOFILE; };
         if (manager_.own_nofile_hard != 0 && std::none_of(p.limits.begin(), p.limits.end(), is_nofile))
             p.limits.push_back({RLIMIT_NOFILE, manager_.own_nofile_soft, manager_.own_nofile_hard});
+    }
+
+    /// As under systemd the command runs all the same (child.cpp).
+    void note_priorities() {
+        const auto lacks = [&](int capability) { return (manager_.capabilities >> capability & 1) == 0; };
+        const auto note = [&](std::string_view name, std::optional<int> wanted, int own, int capability, std::string_view need) {
+            if (wanted && *wanted < own && lacks(capability))
+                built_.notices.push_back(std::string(name) + "=" + std::to_string(*wanted) + " needs " + std::string(need) + ", which this container has not");
+        };
+        note("OOMScoreAdjust", exec_.scheduling->oom_score_adjust, manager_.own_oom_score, CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE");
+        note("Nice", exec_.scheduling->nice, manager_.own_nice, CAP_SYS_NICE, "CAP_SYS_NICE");
     }
 
     void resolve_streams() {
@@ -207,7 +221,10 @@ class Builder {
             return;
         CredentialsPlan& credentials = plan().credentials;
         credentials.bounding = exec_.capability_bounding_set;
-        credentials.ambient = exec_.ambient_capabilities;
+        credentials.ambient = exec_.ambient_capabilities & manager_.capabilities;
+        const std::string lacking = unit::format_capabilities(exec_.ambient_capabilities & ~manager_.capabilities);
+        if (!lacking.empty())
+            built_.notices.push_back("AmbientCapabilities=" + lacking + ": not this container's, left out");
         credentials.secure_bits = exec_.secure_bits;
         credentials.no_new_privileges = exec_.no_new_privileges;
         credentials.optional_groups = !credentials.uid;

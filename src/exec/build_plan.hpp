@@ -40,6 +40,8 @@ struct ManagerContext {
     uid_t uid = 0;                           ///< ours
     gid_t gid = 0;
     bool strict_credentials = false;
+    std::uint64_t capabilities = ~std::uint64_t{0}; ///< effective
+    int own_oom_score = 0, own_nice = 0;
     std::vector<gid_t> own_groups;           ///< getgroups(), for the non-root case
     std::uint64_t own_nofile_soft = 0, own_nofile_hard = 0; ///< RLIMIT_NOFILE as we found it; 0 = leave
     std::string start_directory;             ///< for CMD: where we were started (WORKDIR of the image)

@@ -9,6 +9,8 @@
 #include "sys/cgroup.hpp"
 #include "sys/mounts.hpp"
 #include "sys/process_title.hpp"
+#include "sys/real_files.hpp"
+#include "sys/surroundings.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/users.hpp"
 #include "unit/install.hpp"
@@ -237,6 +239,12 @@ void Runtime::set_up_place() {
     manager_.strict_credentials = config_.strict_credentials;
     manager_.uid = ::geteuid();
     manager_.gid = ::getegid();
+    constexpr std::size_t facts_limit = 16 << 10;
+    if (const auto rights = sys::RealFiles().read("/proc/self/status", facts_limit))
+        manager_.capabilities = sys::parse_rights(*rights).effective;
+    if (const auto score = sys::RealFiles().read("/proc/self/oom_score_adj", facts_limit))
+        manager_.own_oom_score = std::atoi(score->c_str());
+    manager_.own_nice = ::getpriority(PRIO_PROCESS, 0);
     manager_.own_groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
     if (!manager_.own_groups.empty())
         ::getgroups(static_cast<int>(manager_.own_groups.size()), manager_.own_groups.data());

@@ -59,7 +59,7 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     exec_ignored("TTYColumns", "Width of the terminal.", "the terminal keeps its size"),
     exec<codec::Bool, &ExecSection::no_new_privileges>("NoNewPrivileges", "no", "yes", "Sets no_new_privs: setuid programs such as sudo gain nothing."),
     exec<codec::BoundingSet, &ExecSection::capability_bounding_set>("CapabilityBoundingSet", "the container's", "CAP_NET_BIND_SERVICE CAP_CHOWN", "Capabilities the service can ever have; what the container lacks cannot be added."),
-    exec<codec::AmbientSet, &ExecSection::ambient_capabilities>("AmbientCapabilities", "", "CAP_NET_BIND_SERVICE", "Capabilities a User= that is not root gets."),
+    exec<codec::AmbientSet, &ExecSection::ambient_capabilities>("AmbientCapabilities", "", "CAP_NET_BIND_SERVICE", "Capabilities a User= that is not root gets; those the container has not are left out."),
     exec<codec::SecureBitSet, &ExecSection::secure_bits>("SecureBits", "", "keep-caps noroot", "securebits(7) flags: keep-caps, no-setuid-fixup, noroot, each also -locked."),
     exec<codec::Bool, &ExecSection::ignore_sigpipe>("IgnoreSIGPIPE", "yes", "no", "Start with SIGPIPE ignored."),
 

@@ -344,5 +344,18 @@ def story_the_reference_units_run():
         equal(box.state("container-myapp"), "inactive")
 
 
+def story_priorities_out_of_reach():
+    """What a container's root may not do, Debian's units ask for; the command runs without, and that is said."""
+    unit = "[Service]\nUser=nobody\nAmbientCapabilities=CAP_NET_RAW CAP_SYS_NICE\nOOMScoreAdjust=-900\nNice=-5\nExecStart=/bin/sleep infinity\n"
+    with Box({"a.service": unit}, ["a.service"], wrap=["setpriv", "--bounding-set=-sys_resource,-sys_nice"]) as box:
+        box.boot()
+        equal(box.state("a"), "active")
+        said = box.initctl("status", "a").stdout
+        check("AmbientCapabilities=cap_sys_nice: not this container's" in said, said)
+        check("OOMScoreAdjust=-900 needs CAP_SYS_RESOURCE, which" in said and "Nice=-5 needs CAP_SYS_NICE, which" in said, said)
+        with open("/proc/self/oom_score_adj", encoding="ascii") as own:
+            equal(box.inside("cat", f"/proc/{box.main_pid('a')}/oom_score_adj").stdout, own.read())
+
+
 if __name__ == "__main__":
     run(globals())
