@@ -20,7 +20,7 @@ before_leaving() {
 devcontainer() {
     local verb=$1
     shift
-    "$cli" "$verb" --docker-path "$support/bin/docker" --workspace-folder "$folder" "$@"
+    "$cli" "$verb" --docker-path "${docker_path:-$support/bin/docker}" --workspace-folder "$folder" "$@"
 }
 
 # up: sets $c and $pid.

@@ -31,7 +31,8 @@ start_daemon() {
     done
 }
 
-before_leaving() {
+before_leaving() { end_daemon "$1"; }
+end_daemon() { # STATUS
     if [ "$1" != 0 ]; then grep -v level=info "$docker_home/log" | tail -20; fi
     if [ -n "${daemon:-}" ]; then
         kill "$daemon" 2>/dev/null || true
