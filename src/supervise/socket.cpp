@@ -345,12 +345,14 @@ void Socket::advance(Step& step) {
 
 void Socket::on(const SpawnResult& event, Moment now, std::vector<Action>& out) {
     Step step{now, out};
-    if (!event.guard || event.guard != data_.control_guard)
-        return;
+    const bool in_control = event.guard && event.guard == data_.control_guard;
     if (event.ok) {
-        data_.control_pid = event.pid;
+        if (in_control)
+            data_.control_pid = event.pid;
         return;
     }
+    if (!in_control) // it is being stopped already: nothing of it is left to wait for
+        return on(TreeEmpty{event.guard}, now, out);
     std::erase(data_.guards, event.guard);
     const auto& list = commands(data_.control_list);
     if (data_.control_index < list.size() && list[data_.control_index].ignore_failure)

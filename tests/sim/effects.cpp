@@ -112,7 +112,37 @@ void World::perform(UnitId unit, const supervise::Action& action) {
         if (read.pid == 0)
             read.error = "not there";
         pending_.push_back({{}, engine::PidFileEvent{unit, read}});
+    } else {
+        perform_for_socket(unit, action);
     }
+}
+
+bool World::perform_for_socket(UnitId unit, const supervise::Action& action) {
+    const auto forget_answer = [&] {
+        std::erase_if(pending_, [&](const Pending& p) {
+            const auto* opened = std::get_if<engine::SocketsOpened>(&p.event);
+            return opened != nullptr && opened->unit == unit;
+        });
+    };
+    if (std::holds_alternative<supervise::OpenSockets>(action)) {
+        forget_answer(); // of the attempt before
+        open_.erase(unit);
+        watched_.erase(unit);
+        pending_.push_back({{}, engine::SocketsOpened{unit, well_behaved_ || random_.chance(85) ? "" : "cannot bind :80: address already in use"}});
+    } else if (std::holds_alternative<supervise::CloseSockets>(action)) {
+        open_.erase(unit);
+        watched_.erase(unit);
+    } else if (const auto* watch = std::get_if<supervise::WatchSockets>(&action)) {
+        if (!watch->on)
+            watched_.erase(unit);
+        else if (open_.contains(unit))
+            watched_.insert(unit);
+        else
+            fail(name_of(unit) + " is to be watched, and is not open");
+    } else {
+        return false;
+    }
+    return true;
 }
 
 void World::spawn(UnitId unit, const supervise::Spawn& spawn) {

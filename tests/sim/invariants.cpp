@@ -65,6 +65,31 @@ void World::check() {
     check_jobs();
     check_guards();
     check_timers();
+    check_sockets();
+}
+
+/// The shell holds the descriptors that the machine counts on, and no others; it looks at them only while the machine listens.
+void World::check_sockets() {
+    for (const auto& [unit, seen] : units_) {
+        const supervise::Socket::Data* data = seen.status.socket;
+        if (data == nullptr)
+            continue;
+        if (supervise::active_state(data->state) != seen.status.active)
+            fail(name_of(unit) + ": the socket and its unit are in different states");
+        if (supervise::holds_descriptors(data->state) != open_.contains(unit))
+            fail(fmt::format("{} is {}, and its sockets are {}", name_of(unit), supervise::name(data->state), open_.contains(unit) ? "open" : "closed"));
+        const bool listens = data->state == supervise::SocketState::Listening;
+        if (watched_.contains(unit) != (listens && data->paused_until == base::never))
+            fail(fmt::format("{} is {}, and is {}", name_of(unit), supervise::name(data->state), watched_.contains(unit) ? "looked at" : "not looked at"));
+        if (!left_ && data->paused_until < engine_->next_deadline())
+            fail(name_of(unit) + " looks away, and the engine does not know until when");
+        const bool opens = std::ranges::any_of(pending_, [&](const Pending& p) {
+            const auto* opened = std::get_if<engine::SocketsOpened>(&p.event);
+            return opened != nullptr && opened->unit == unit;
+        });
+        if (data->state == supervise::SocketState::StartOpen && !opens)
+            fail(name_of(unit) + " waits for sockets that nobody makes");
+    }
 }
 
 /// A job is there until JobFinished says that it is over, once.
@@ -96,9 +121,9 @@ void World::check_jobs() {
 void World::check_guards() {
     std::set<GuardId> known;
     for (const auto& [unit, seen] : units_) {
-        if (seen.status.service == nullptr)
+        if (seen.status.service == nullptr && seen.status.socket == nullptr)
             continue;
-        for (const GuardId guard : seen.status.service->guards) {
+        for (const GuardId guard : seen.status.service != nullptr ? seen.status.service->guards : seen.status.socket->guards) {
             known.insert(guard);
             if (!guards_.contains(guard) && !std::any_of(pending_.begin(), pending_.end(), [&](const Pending& p) { return p.guard == guard; }))
                 fail(fmt::format("{} counts on guard {}, which is gone", name_of(unit), guard.value));

@@ -25,7 +25,7 @@ UnitType type_at(std::size_t index) {
     case 7:
         return UnitType::Timer;
     case 9:
-        return UnitType::Target;
+        return UnitType::Socket;
     default:
         return UnitType::Service;
     }
@@ -137,6 +137,28 @@ void random_timer(Random& random, unit::UnitConfig& config) {
         timer.randomized_offset = 3s;
 }
 
+void random_socket(Random& random, unit::UnitConfig& config) {
+    unit::SocketSection& socket = config.socket.edit();
+    socket.listen.push_back({unit::ListenKind::Stream});
+    socket.flush_pending = random.chance(20);
+    socket.timeout = std::chrono::seconds(1 + random.below(5));
+    if (random.chance(30)) {
+        socket.trigger_interval = 2s;
+        socket.trigger_burst = static_cast<std::uint32_t>(1 + random.below(20));
+    }
+    if (random.chance(30)) {
+        socket.poll_interval = 2s;
+        socket.poll_burst = static_cast<std::uint32_t>(1 + random.below(5));
+    }
+    for (const unit::ExecList list : {unit::ExecList::StartPre, unit::ExecList::StartPost, unit::ExecList::Stop, unit::ExecList::StopPost})
+        if (random.chance(15)) {
+            unit::Command command;
+            command.path = "/bin/x";
+            command.ignore_failure = random.chance(20);
+            config.service.edit().commands[static_cast<std::size_t>(list)].push_back(command);
+        }
+}
+
 } // namespace
 
 std::string unit_name(std::size_t index) {
@@ -152,7 +174,14 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
             build.dep(kinds[random.below(kinds.size())], unit_name(random.below(count + (random.chance(5) ? 2 : 0))));
         if (type_at(i) == UnitType::Timer)
             build.dep(DependencyKind::Triggers, unit_name(random.below(count)));
+        if (type_at(i) == UnitType::Socket) {
+            const std::size_t service = random.below(count);
+            if (type_at(service) == UnitType::Service)
+                build.dep(DependencyKind::Triggers, unit_name(service));
+        }
         build.with([&](unit::UnitConfig& config) {
+            if (config.type == UnitType::Socket)
+                random_socket(random, config);
             if (config.type == UnitType::Service)
                 random_service(random, config);
             if (config.type == UnitType::Timer)
@@ -181,7 +210,7 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
             section.start_limit.set = random.chance(40);
             if (random.chance(1))
                 section.failure_action = unit::EmergencyAction::Exit;
-            config.builtin = random.chance(10);
+            config.builtin = config.type != UnitType::Socket && random.chance(10); // such a socket has no machine
         });
         if (random.chance(12))
             build.condition("/x", random.chance(30));

@@ -42,6 +42,7 @@ void World::check_old_jobs(JobId last) const {
 void World::check_rest() const {
     constexpr auto bonds = std::to_array({DependencyKind::Conflicts, DependencyKind::BindsTo, DependencyKind::Upholds});
     for (const auto& [id, seen] : units_) {
+        check_listening(seen);
         for (const DependencyKind kind : bonds)
             for (const UnitId other : engine_->dependencies(id, kind, false))
                 check_pair(seen, kind, units_.at(other));
@@ -56,11 +57,27 @@ void World::check_rest() const {
         const supervise::Service::Data* data = row.second.status.service;
         if (row.second.status.timer != nullptr && is_up(row.second.status))
             return true;
+        if (row.second.status.socket != nullptr && is_up(row.second.status) && row.second.status.socket->paused_until != base::never)
+            return true;
         return data != nullptr && is_up(row.second.status) &&
                (data->runtime_deadline != base::never || data->watchdog_deadline != base::never || data->retry_deadline != base::never);
     });
     if (!timed && now_.mono + rate_window < engine_->next_deadline())
         fail("everything is at rest, and yet a timer runs");
+}
+
+/// Whoever comes is answered: by the service, or by the socket that starts it.
+void World::check_listening(const Seen& seen) const {
+    if (seen.status.socket == nullptr || !is_up(seen.status) || manners_.reloads)
+        return;
+    const auto triggered = engine_->dependencies(seen.status.id, DependencyKind::Triggers, false);
+    if (triggered.size() != 1 || units_.at(triggered.front()).status.service == nullptr)
+        return; // the loader makes no others
+    const bool runs = is_up(units_.at(triggered.front()).status);
+    if (!runs && seen.status.socket->state == supervise::SocketState::Running)
+        fail(name_of(seen.status.id) + " leaves it to a service that is down");
+    if (runs && seen.status.socket->state == supervise::SocketState::Listening)
+        fail(name_of(seen.status.id) + " listens, and its service runs");
 }
 
 void World::check_pair(const Seen& seen, DependencyKind kind, const Seen& other) const {
@@ -151,6 +168,9 @@ std::map<std::string, World::Picture> World::snapshot() const {
                                    s.job ? graph::name(*s.job) : "-", s.invocation, s.why);
         if (s.service != nullptr)
             picture.data = *s.service;
+        if (s.socket != nullptr)
+            picture.text += fmt::format(" {} {} triggers {} polls {} accepted {} until {}", supervise::name(s.socket->state), supervise::name(s.socket->result),
+                                        s.socket->triggers, s.socket->polls, s.socket->accepted, s.socket->paused_until.since_boot.count());
     }
     return all;
 }

@@ -52,8 +52,10 @@ void World::step() {
         make_request();
     else if (dice < 760)
         happen_to_guard();
-    else if (dice < 850)
+    else if (dice < 830)
         send_notify();
+    else if (dice < 850)
+        connect();
     else if (dice < 970)
         pass_time();
     else if (dice < 980) {
@@ -223,6 +225,8 @@ void World::crash() {
         if (const auto done = engine_->restore(bytes, now_); !done)
             fail(done.error().what);
     recent_.push_back("crash");
+    watched_.clear(); // the new image's loop knows none of them; what was being made went with the old one
+    std::erase_if(pending_, [](const Pending& p) { return std::holds_alternative<engine::SocketsOpened>(p.event); });
     coverage_.marks["crash"]++;
     check_restored(before);
     // Units that never did anything were not saved, so their numbers may differ.
@@ -238,6 +242,16 @@ void World::crash() {
     look();
     std::erase_if(pending_, [&](const Pending& p) { return !p.guard && random_.chance(70); }); // probes are gone
     feed(engine::Tick{});
+}
+
+/// Somebody comes to a socket that is looked at; or none could be accepted, for want of descriptors.
+void World::connect() {
+    if (watched_.empty())
+        return;
+    auto at = watched_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(random_.below(watched_.size())));
+    coverage_.marks["connection"]++;
+    feed(engine::SocketReady{*at, random_.chance(5)});
 }
 
 /// Type=notify daemons get ready and answer to reloads. True if that moved one.
@@ -346,6 +360,8 @@ void World::feed(const Event& event) {
     events_++;
     if (recent_.size() > lines_kept_)
         recent_.erase(recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(lines_kept_ / 2));
+    if (const auto* opened = std::get_if<engine::SocketsOpened>(&event); opened != nullptr && opened->error.empty())
+        open_.insert(opened->unit);
     recent_.push_back(fmt::format("{} event {}", now_.mono.since_boot.count() % 1'000'000'000, event.index()));
     if (const auto* request = std::get_if<engine::JobRequest>(&event))
         recent_.back() += fmt::format(" {} {} mode {}", graph::name(request->type), name_of(request->unit), static_cast<int>(request->mode));

@@ -58,6 +58,7 @@ class World {
     void make_request();
     void happen_to_guard();
     void send_notify();
+    void connect();
     void make_quiet();
     bool tell_what_is_awaited();
     void shut_down();
@@ -77,6 +78,7 @@ class World {
     void said(const engine::Log& log);
     void replied(const engine::RequestReply& reply);
     void job_finished(const engine::JobFinished& finished);
+    bool perform_for_socket(UnitId unit, const supervise::Action& action);
     void spawn(UnitId unit, const supervise::Spawn& spawn);
     void signal(const supervise::Signal& signal);
     void end_command(GuardId id, Guard& guard, base::ExitInfo how);
@@ -92,11 +94,13 @@ class World {
     void check_order(const std::map<JobId, engine::JobStatus>& before);
     void check_start_limit(UnitId unit, Instant began);
     void check_timers();
+    void check_sockets();
     void check_stopped(UnitId unit);
 
     // rest.cpp: what must hold when nothing moves, and at the end
     bool at_rest() const;
     void check_rest() const;
+    void check_listening(const Seen& seen) const;
     void check_pair(const Seen& unit, unit::DependencyKind kind, const Seen& other) const;
     bool needed(const Seen& unit) const;
     bool let_alone(UnitId unit) const;
@@ -126,6 +130,7 @@ class World {
 
     std::map<GuardId, Guard> guards_;
     std::vector<Pending> pending_;
+    std::set<UnitId> open_, watched_; ///< sockets that the shell holds, and looks at
     int last_pid_ = 1;
     std::uint32_t last_guard_ = 0;
 
