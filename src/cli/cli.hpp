@@ -22,6 +22,7 @@ int cat_main(int argc, char** argv, const Hooks& hooks);         // tool_cat.cpp
 int detect_virt_main(int argc, char** argv, const Hooks& hooks); // tool_detect_virt.cpp
 int path_main(int argc, char** argv, const Hooks& hooks);        // tool_path.cpp
 int id128_main(int argc, char** argv, const Hooks& hooks);       // tool_id128.cpp
+int run_main(int argc, char** argv, const Hooks& hooks);         // systemd_run.cpp
 int halt_main(int argc, char** argv, const Hooks& hooks);        // tool_power.cpp: halt, poweroff, reboot
 int shutdown_main(int argc, char** argv, const Hooks& hooks);
 int telinit_main(int argc, char** argv, const Hooks& hooks);

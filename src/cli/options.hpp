@@ -29,9 +29,9 @@ struct Options {
     std::string iterations, base_time; ///< calendar
     std::vector<std::string> types, states, properties, units;
     // run
-    std::string name, description, restart, run_as, directory, health;
+    std::string name, description, restart, run_as, directory, health, every;
     std::vector<std::string> assignments, environment; ///< -p as written, --env
-    bool save = false, wait_for_end = false;
+    bool save = false, wait_for_end = false, pty = false, pipe = false;
     bool plan = false, devcontainer = false; ///< shutdown, ports
     std::optional<std::string> timeout, lines, exit_code;
     JournalOptions journal;

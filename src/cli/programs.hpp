@@ -36,6 +36,7 @@ inline constexpr auto programs = std::to_array<Program>({
     {"systemd-id128",       Place::Bin,    id128_main},
     {"systemd-notify",      Place::Bin,    notify_main},
     {"systemd-path",        Place::Bin,    path_main},
+    {"systemd-run",         Place::Bin,    run_main},
     {"halt",                Place::Sbin,   halt_main},
     {"poweroff",            Place::Sbin,   halt_main},
     {"reboot",              Place::Sbin,   halt_main},

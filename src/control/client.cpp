@@ -119,13 +119,16 @@ Result<Client> Client::connect(const FindOptions& options) {
     return fail(Errc::NotFound, "nobody answers at " + tried);
 }
 
-Result<void> Client::send(const std::string& message) {
+std::string Client::encode(const Request& request) { return encode_call(request, false); }
+
+Result<void> Client::send(const std::string& message, std::span<const int> descriptors) {
     std::string_view rest(message.c_str(), message.size() + 1); // with its NUL
     while (!rest.empty()) {
-        const auto sent = sys::send_message(fd_.get(), rest, {}, 0);
+        const auto sent = sys::send_message(fd_.get(), rest, descriptors, 0);
         if (!sent)
             return sent.error().errnum == EPIPE ? fail(Errc::System, "monoinit closed the connection") : sent.error();
         rest.remove_prefix(*sent);
+        descriptors = {};
     }
     return {};
 }
@@ -150,8 +153,12 @@ Result<std::string> Client::receive() {
     }
 }
 
-Result<Reply> Client::call(const Request& request) {
-    TRY(send(encode_call(request, false)));
+Result<Reply> Client::call(const Request& request, std::span<const int> descriptors) {
+    TRY(send(encode(request), descriptors));
+    return finish(request);
+}
+
+Result<Reply> Client::finish(const Request& request) {
     const std::string message = TRY(receive());
     auto answer = TRY(decode_reply(request, message));
     return std::move(answer.reply);

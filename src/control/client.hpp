@@ -7,6 +7,7 @@
 #include "sys/unique_fd.hpp"
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,16 @@ class Client {
     static base::Result<Client> connect_to(const Candidate& candidate);
 
     /// Asks and waits for the answer.
-    base::Result<Reply> call(const Request& request);
+    base::Result<Reply> call(const Request& request, std::span<const int> descriptors = {});
+    /// call() in two halves, for who waits for more than this: once fd() is readable, finish() does not wait for long.
+    base::Result<void> begin(const Request& request) { return send(encode(request)); }
+    base::Result<Reply> finish(const Request& request);
+    int fd() const { return fd_.get(); }
     /// Asks with `more`: `on_reply` sees each reply, the last one with continues = false, and returns false to stop.
     base::Result<void> call_more(const Request& request, const std::function<bool(const Reply&, bool continues)>& on_reply);
     /// call(), where the kind of the answer is known.
-    template <class Answer> base::Result<Answer> ask(const Request& request) {
-        auto reply = call(request);
+    template <class Answer> base::Result<Answer> ask(const Request& request, std::span<const int> descriptors = {}) {
+        auto reply = call(request, descriptors);
         if (!reply)
             return std::move(reply).error();
         if (Answer* answer = std::get_if<Answer>(&*reply))
@@ -51,7 +56,8 @@ class Client {
 
   private:
     Client(sys::UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-    base::Result<void> send(const std::string& message);
+    static std::string encode(const Request& request);
+    base::Result<void> send(const std::string& message, std::span<const int> descriptors = {});
     base::Result<std::string> receive();
 
     sys::UniqueFd fd_;

@@ -79,7 +79,12 @@ void Server::Impl::handle(Connection& client, std::string_view message) {
     const Ticket ticket = client.call->ticket;
     tickets.emplace(ticket.value, client.id);
     std::visit(Overloaded{
-                   [&](const Request& request) { perform(client, ticket, request); },
+                   [&](const Request& request) {
+                       std::vector<sys::UniqueFd> descriptors = std::exchange(client.descriptors, {});
+                       perform(client, ticket, request, descriptors);
+                       for (sys::UniqueFd& each : descriptors)
+                           closing.push_back(std::move(each));
+                   },
                    [&](const GetInfoRequest&) {
                        finish(client, encode_service_info({options.vendor, options.product, options.version, options.url}));
                    },
@@ -93,7 +98,7 @@ void Server::Impl::handle(Connection& client, std::string_view message) {
                call.request);
 }
 
-void Server::Impl::perform(Connection& client, Ticket ticket, const Request& request) {
+void Server::Impl::perform(Connection& client, Ticket ticket, const Request& request, std::vector<sys::UniqueFd>& descriptors) {
     if (auto text = refusal(client.peer, request))
         return finish(client, encode_error(wire_error(base::fail(Errc::Denied, std::move(*text)))));
     const auto give = [&](auto&& result, auto wrap) {
@@ -136,7 +141,7 @@ void Server::Impl::perform(Connection& client, Ticket ticket, const Request& req
             [&](const DaemonReexecRequest&) { manager.daemon_reexec(ticket); },
             [&](const ExitRequest& r) { manager.exit(ticket, r); },
             [&](const ShutdownPlanRequest&) { give_now(manager.shutdown_plan()); },
-            [&](const PutUnitRequest& r) { manager.put_unit(ticket, client.peer, r); },
+            [&](const PutUnitRequest& r) { manager.put_unit(ticket, client.peer, r, descriptors); },
             [&](const WaitRequest& r) { manager.wait(ticket, r); },
             [&](const MuteRequest& r) { manager.mute(ticket, r); },
             [&](const SetEnvironmentRequest& r) { manager.set_environment(ticket, r); },

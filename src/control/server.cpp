@@ -25,6 +25,7 @@ constexpr int accepts_at_once = 16;
 constexpr int messages_at_once = 16;
 constexpr std::size_t output_pause = 256 << 10; ///< a client that has this much to read gets no further answers made
 constexpr int max_groups = 256;
+constexpr std::size_t descriptors_at_most = 3; ///< PutUnit takes so many
 constexpr auto accept_pause = std::chrono::milliseconds(200);
 
 Peer identify(int fd) {
@@ -108,8 +109,11 @@ Server::Impl::Impl(Manager& the_manager, ServerOptions the_options)
 }
 
 Server::Impl::~Impl() {
-    for (auto& [id, client] : clients)
+    for (auto& [id, client] : clients) {
         closing.push_back(std::move(client->fd));
+        for (sys::UniqueFd& each : client->descriptors)
+            closing.push_back(std::move(each));
+    }
     if (!closing.empty())
         options.closer(std::move(closing));
 }
@@ -216,8 +220,8 @@ void Server::Impl::read_in(Connection& client) {
             doom(client);
         return;
     }
-    for (sys::UniqueFd& stray : received->descriptors)
-        closing.push_back(std::move(stray));
+    for (sys::UniqueFd& each : received->descriptors)
+        (client.descriptors.size() < descriptors_at_most ? client.descriptors : closing).push_back(std::move(each));
     if (received->bytes.empty()) {
         client.input_ended = true;
         if (!client.call && client.out.empty() && client.in.find('\0') == std::string::npos)
@@ -386,6 +390,8 @@ void Server::Impl::sweep() {
             // After end of file nothing can be in its queue any more whose closing might block: no process needed for it.
             if (!client.input_ended)
                 closing.push_back(std::move(client.fd));
+            for (sys::UniqueFd& each : client.descriptors)
+                closing.push_back(std::move(each));
             it = clients.erase(it);
         }
         for (const Ticket ticket : abandoned)

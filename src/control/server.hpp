@@ -55,7 +55,8 @@ class Manager {
     virtual void daemon_reexec(Ticket ticket) = 0;
     virtual void exit(Ticket ticket, const ExitRequest& request) = 0;                     ///< Empty, when it begins
     virtual ShutdownPlanReply shutdown_plan() = 0;
-    virtual void put_unit(Ticket ticket, const Peer& peer, const PutUnitRequest& request) = 0; ///< Empty, when it can be started
+    /// Empty, when it can be started. `descriptors` came with the call; what is left in there is closed for it.
+    virtual void put_unit(Ticket ticket, const Peer& peer, const PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) = 0;
     virtual void wait(Ticket ticket, const WaitRequest& request) = 0;                     ///< WaitReply
     virtual void mute(Ticket ticket, const MuteRequest& request) = 0;                     ///< Empty
     virtual void set_environment(Ticket ticket, const SetEnvironmentRequest& request) = 0; ///< Empty

@@ -22,6 +22,7 @@ struct Connection {
     std::string in;           ///< what has been read and is no whole message yet, or waits for its turn
     std::string out;          ///< what the socket has not taken, from out_sent on
     std::size_t out_sent = 0;
+    std::vector<sys::UniqueFd> descriptors; ///< that came in and wait for the call they belong to
     std::optional<OpenCall> call;
     base::Instant in_deadline = base::never, out_deadline = base::never;
     std::uint32_t events = 0; ///< what epoll watches
@@ -58,7 +59,7 @@ struct Server::Impl {
 
     // dispatch.cpp
     void handle(Connection& client, std::string_view message);
-    void perform(Connection& client, Ticket ticket, const Request& request);
+    void perform(Connection& client, Ticket ticket, const Request& request, std::vector<sys::UniqueFd>& descriptors);
     /// Why this peer may not, in words; nothing when it may.
     std::optional<std::string> refusal(const Peer& peer, const Request& request);
 

@@ -69,6 +69,7 @@ struct CommandContext {
     int main_pid = 0;
     std::vector<int> listen_fds;
     std::vector<std::string> listen_names;
+    std::array<int, 3> streams{-1, -1, -1}; ///< of who asked for it: fd:stdin, fd:stdout, fd:stderr; fd:terminal is the first
     std::size_t socket_count = SIZE_MAX; ///< NonBlocking= is for this many of them; the others stay as they are
     std::string remote_address, remote_port; ///< of the connection that the service is for; empty = none
     Outcome outcome;                       ///< for ExecStop=, ExecStopPost=

@@ -35,7 +35,7 @@ struct StreamPlan {
     std::string path;
     std::string text;
     bool force_terminal = false; ///< tty-force: take it from whoever has it
-    bool is_terminal = false;    ///< TERM= is then set
+    bool is_terminal = false;    ///< TERM= is then set; of standard input: it becomes the controlling terminal
     bool is_socket = false;      ///< `fd` is a socket of a socket unit: made blocking
     bool is_log = false;         ///< `fd` is a log pipe (JOURNAL_STREAM= is then set)
 };

@@ -14,6 +14,8 @@ using unit::StdinKind;
 using unit::StdoutKind;
 using Kind = StreamPlan::Kind;
 
+constexpr std::string_view terminal_stream = "terminal";
+
 bool is_log(StdoutKind kind) {
     switch (kind) {
     case StdoutKind::Journal:
@@ -93,8 +95,21 @@ class Streams {
         stream.kind = Kind::Fd;
         if (index < context_.listen_fds.size() && at != context_.listen_names.end())
             stream.fd = context_.listen_fds[index];
+        else if (const int passed = passed_stream(wanted); passed >= 0)
+            stream = {.kind = Kind::Fd, .fd = passed, .is_terminal = wanted == terminal_stream};
         else
             fail(stage, "no descriptor called \"" + wanted + "\" was passed");
+    }
+
+    /// What whoever asked for a transient service lent it; -1: nothing of that name.
+    int passed_stream(std::string_view name) const {
+        constexpr std::string_view names[] = {"stdin", "stdout", "stderr"};
+        if (name == terminal_stream)
+            return context_.streams[0];
+        for (std::size_t i = 0; i < std::size(names); i++)
+            if (names[i] == name)
+                return context_.streams[i];
+        return -1;
     }
 
     void use_log(StreamPlan& stream, int fd) {

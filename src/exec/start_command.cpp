@@ -121,7 +121,7 @@ base::Result<void> prepare_descriptors(const Plan& plan, Prepared& prepared) {
 
 std::optional<StartOutcome> prepare_streams(const Plan& plan, const std::array<int, 3>& given, Prepared& prepared) {
     ChildSpec& spec = prepared.spec;
-    spec.take_terminal = plan.foreground_terminal || plan.input.kind == StreamPlan::Kind::Terminal;
+    spec.take_terminal = plan.foreground_terminal || plan.input.is_terminal;
     spec.force_terminal = plan.input.force_terminal;
     if (plan.foreground_terminal)
         return std::nullopt; // 0, 1 and 2 stay what they are

@@ -40,7 +40,7 @@ void FdStore::store(base::UnitId unit, const supervise::StoreDescriptors& what, 
     for (sys::UniqueFd& fd : *offered_) {
         const std::vector<Stored>& known = stored_[unit];
         const bool twice = std::ranges::any_of(known, [&](const Stored& each) { return is_same(each.fd.get(), fd.get()); });
-        const bool full = known.size() >= most;
+        const bool full = count(unit) >= most;
         if (twice || full) {
             refused += full && !twice ? 1 : 0;
             rest.push_back(std::move(fd));
@@ -96,7 +96,31 @@ void FdStore::remove(base::UnitId unit, const std::string& name) {
 }
 
 void FdStore::release(base::UnitId unit) {
+    drop(unit, [](const Stored& each) { return !each.is_lent(); });
+}
+
+void FdStore::forget(base::UnitId unit) {
     drop(unit, [](const Stored&) { return true; });
+}
+
+void FdStore::lend(base::UnitId unit, std::vector<sys::UniqueFd>& descriptors) {
+    take_back(unit);
+    for (std::size_t i = 0; i < descriptors.size(); i++)
+        keep(unit, {++last_number_, std::move(descriptors[i]), lent_mark + std::to_string(i), false});
+    descriptors.clear();
+}
+
+void FdStore::take_back(base::UnitId unit) {
+    drop(unit, [](const Stored& each) { return each.is_lent(); });
+}
+
+std::array<int, 3> FdStore::streams(base::UnitId unit) const {
+    std::array<int, 3> fds{-1, -1, -1};
+    if (const auto found = stored_.find(unit); found != stored_.end())
+        for (const Stored& each : found->second)
+            if (const std::size_t index = each.is_lent() ? static_cast<std::size_t>(each.name[1] - '0') : fds.size(); index < fds.size())
+                fds[index] = each.fd.get();
+    return fds;
 }
 
 void FdStore::add_stored(base::UnitId unit, std::vector<int>& fds, std::vector<std::string>& names) const {
@@ -104,6 +128,8 @@ void FdStore::add_stored(base::UnitId unit, std::vector<int>& fds, std::vector<s
     if (found == stored_.end())
         return;
     for (const Stored& each : found->second) {
+        if (each.is_lent())
+            continue;
         fds.push_back(each.fd.get());
         names.push_back(each.name);
     }
@@ -111,7 +137,7 @@ void FdStore::add_stored(base::UnitId unit, std::vector<int>& fds, std::vector<s
 
 std::size_t FdStore::count(base::UnitId unit) const {
     const auto found = stored_.find(unit);
-    return found == stored_.end() ? 0 : found->second.size();
+    return found == stored_.end() ? 0 : static_cast<std::size_t>(std::ranges::count_if(found->second, [](const Stored& each) { return !each.is_lent(); }));
 }
 
 void FdStore::adopt(const FdEntry& entry, sys::UniqueFd fd) {

@@ -8,6 +8,7 @@
 #include "sys/epoll_loop.hpp"
 #include "sys/unique_fd.hpp"
 
+#include <array>
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -29,6 +30,13 @@ class FdStore {
     void store(base::UnitId unit, const supervise::StoreDescriptors& what, std::uint32_t most);
     void remove(base::UnitId unit, const std::string& name);
     void release(base::UnitId unit);
+    void forget(base::UnitId unit); ///< stored and lent ones
+
+    // What a client lends the transient service that it asked for: kept as stored ones are, but until the service is down.
+    /// Takes three descriptors out of `descriptors`.
+    void lend(base::UnitId unit, std::vector<sys::UniqueFd>& descriptors);
+    void take_back(base::UnitId unit);
+    std::array<int, 3> streams(base::UnitId unit) const; ///< -1: none
 
     void add_stored(base::UnitId unit, std::vector<int>& fds, std::vector<std::string>& names) const;
     std::size_t count(base::UnitId unit) const;
@@ -37,7 +45,10 @@ class FdStore {
     void adopt(const FdEntry& entry, sys::UniqueFd fd);
 
   private:
+    /// Names of lent streams begin so, which FDNAME= cannot.
+    static constexpr char lent_mark = ':';
     struct Stored {
+        bool is_lent() const { return name.starts_with(lent_mark); }
         std::uint64_t number = 0; ///< in the order of their coming
         sys::UniqueFd fd;
         std::string name;

@@ -114,9 +114,14 @@ void Guards::add_monitored(base::UnitId unit, exec::CommandContext& context) con
 void Guards::add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec::CommandContext& context) const {
     const bool streams = exec.standard_input == unit::StdinKind::Socket || exec.standard_output.kind == unit::StdoutKind::Socket ||
                          exec.standard_error.kind == unit::StdoutKind::Socket;
-    if (context.list != unit::ExecList::Start && !streams)
+    const bool named = exec.standard_input == unit::StdinKind::Fd || exec.standard_output.kind == unit::StdoutKind::Fd ||
+                       exec.standard_error.kind == unit::StdoutKind::Fd;
+    if (context.list != unit::ExecList::Start && !streams && !named)
         return;
     PassedSockets passed = links_.sockets(unit);
+    context.streams = passed.streams;
+    if (context.list != unit::ExecList::Start && !streams)
+        return;
     if (streams) { // one socket, and nothing beside it
         passed.fds.resize(passed.sockets);
         passed.names.resize(passed.sockets);

@@ -177,10 +177,13 @@ void Operations::settle(std::uint64_t request, control::JobOutcome outcome) {
         return;
     const Request waiting = found->second;
     requests_.erase(found);
+    const base::UnitId unit = runtime_.engine().find(outcome.unit);
+    if (unit)
+        runtime_.take_back_streams(unit); // if it did not come up
     const auto operation = operations_.find(waiting.ticket);
     if (operation == operations_.end())
         return; // the client is gone; the job went on without it
-    if (const base::UnitId unit = runtime_.engine().find(outcome.unit)) {
+    if (unit) {
         const auto status = runtime_.engine().status(unit);
         outcome.active_state = supervise::name(status.active);
         outcome.sub_state = status.sub;

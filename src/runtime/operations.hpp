@@ -45,7 +45,7 @@ class Operations : public control::Manager {
     void daemon_reexec(control::Ticket ticket) override;
     void exit(control::Ticket ticket, const control::ExitRequest& request) override;
     control::ShutdownPlanReply shutdown_plan() override;
-    void put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request) override;
+    void put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) override;
     void wait(control::Ticket ticket, const control::WaitRequest& request) override;
     void mute(control::Ticket ticket, const control::MuteRequest& request) override;
     void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
@@ -70,6 +70,8 @@ class Operations : public control::Manager {
     };
     base::UnitId known(const std::string& name);
     std::optional<std::string> name_is_taken(const std::string& name, const control::Peer& peer);
+    base::Result<base::UnitId> load_transient(const control::PutUnitRequest& request, const std::string& path);
+    bool is_over(const engine::UnitStatus& status);
     std::optional<std::string> refuse_own(const std::string& name, const control::Peer& peer);
     void sweep_transient_units();
     bool is_transient(base::UnitId unit) const;
@@ -86,6 +88,7 @@ class Operations : public control::Manager {
     std::unordered_map<std::uint64_t, Request> requests_;
     std::map<control::Ticket, Wait> waits_;
     std::map<control::Ticket, control::SubscribeRequest> subscriptions_;
+    std::unordered_map<std::string, base::Instant> put_; ///< transient units that may be swept: when they came
     std::vector<std::string> set_here_; ///< names of variables that set-environment brought
     std::uint64_t next_request_ = 1;
 };

@@ -86,7 +86,7 @@ void Runtime::perform(const engine::Effect& effect) {
     else if (const auto* line = std::get_if<engine::Log>(&effect))
         log_->say(static_cast<int>(line->severity), name_of(line->unit), line->text);
     else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect); changed != nullptr && !name_of(changed->unit).empty())
-        operations_->unit_changed(*changed);
+        on_unit_changed(*changed);
     else if (const auto* reply = std::get_if<engine::RequestReply>(&effect))
         operations_->replied(*reply);
     else if (const auto* finished = std::get_if<engine::JobFinished>(&effect))
@@ -101,6 +101,18 @@ void Runtime::perform(const engine::Effect& effect) {
         on_shutdown_began(*began);
     else if (const auto* exit = std::get_if<engine::Exit>(&effect))
         on_exit_effect(exit->status);
+}
+
+/// Who lent them waits for the end of file.
+void Runtime::take_back_streams(base::UnitId unit) {
+    const auto status = engine_->status(unit);
+    if (!status.job && (status.active == supervise::ActiveState::Inactive || status.active == supervise::ActiveState::Failed))
+        store_->take_back(unit);
+}
+
+void Runtime::on_unit_changed(const engine::UnitChanged& changed) {
+    take_back_streams(changed.unit);
+    operations_->unit_changed(changed);
 }
 
 void Runtime::perform_action(const engine::UnitAction& action) {
@@ -221,7 +233,7 @@ void Runtime::forget_traces(base::UnitId unit) {
     checkpoint_->erase(unit.value);
     guards_->forget(unit);
     notify_->remove(unit);
-    store_->release(unit);
+    store_->forget(unit);
 }
 
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {

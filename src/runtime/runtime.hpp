@@ -74,6 +74,9 @@ class Runtime {
     std::string transient_directory() const;
     void look_at_unit_files(); ///< one has come, or is another now
     void forget_unit(base::UnitId unit);
+    /// Streams of a client for its transient service, which has them until it is down.
+    void lend_streams(base::UnitId unit, std::vector<sys::UniqueFd>& descriptors) { store_->lend(unit, descriptors); }
+    void take_back_streams(base::UnitId unit); ///< if the unit is down
     bool is_privileged(const control::Peer& peer) const { return control::is_privileged(peer, {manager_.uid, std::nullopt}); }
     base::Duration shutdown_budget() const { return config_.shutdown_timeout; }
     /// Does not return when it works.
@@ -125,6 +128,7 @@ class Runtime {
     // runtime.cpp
     std::string name_of(base::UnitId unit) const;
     void perform(const engine::Effect& effect);
+    void on_unit_changed(const engine::UnitChanged& changed);
     void perform_action(const engine::UnitAction& action);
     void remove_directories(base::UnitId unit, bool runtime);
     bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp

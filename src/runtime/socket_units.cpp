@@ -46,6 +46,7 @@ bool Runtime::perform_socket_action(const engine::UnitAction& action) {
 /// The connection it is for; else all sockets that start it, then those it names in Sockets=.
 PassedSockets Runtime::sockets_for(base::UnitId service) const {
     PassedSockets passed;
+    passed.streams = store_->streams(service);
     if (sockets_->add_connection_of(service, passed)) {
         passed.sockets = passed.fds.size();
         return passed;

@@ -22,6 +22,7 @@ struct PassedSockets {
     std::vector<int> fds; ///< borrowed
     std::vector<std::string> names;
     std::size_t sockets = 0; ///< how many of the first are sockets of socket units; the others are from the store
+    std::array<int, 3> streams{-1, -1, -1}; ///< of who asked for a transient service
     std::string remote_address, remote_port; ///< of an accepted connection
 };
 

@@ -1,4 +1,4 @@
-// `initctl run`: unit files that a request brings. They lie in a directory beside the control socket, the last of the unit path, so
+// `initctl run`, systemd-run: unit files that a request brings. They lie in a directory beside the control socket, the last of the unit path, so
 // that loading, daemon-reload and a resumed image treat them as any other; a boot begins without them.
 // Tested by tests/system/run.py.
 #include "runtime/operations.hpp"
@@ -6,6 +6,7 @@
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/clock.hpp"
 #include "unit/name.hpp"
 #include "unit/transient.hpp"
 
@@ -21,6 +22,28 @@ namespace {
 
 constexpr std::size_t text_at_most = 128 << 10;
 constexpr int own_at_most = 64; ///< of one uid without further rights
+constexpr base::Duration time_to_ask = std::chrono::seconds(2);
+
+bool can_be_transient(std::string_view name) {
+    if (!unit::is_valid_name(name) || unit::is_template(name))
+        return false;
+    switch (*unit::type_of(name)) {
+    case unit::UnitType::Service:
+    case unit::UnitType::Timer:
+    case unit::UnitType::Socket:
+    case unit::UnitType::Path:
+        return true;
+    case unit::UnitType::Target:
+    case unit::UnitType::Device:
+    case unit::UnitType::Mount:
+    case unit::UnitType::Automount:
+    case unit::UnitType::Swap:
+    case unit::UnitType::Slice:
+    case unit::UnitType::Scope:
+        return false;
+    }
+    return false;
+}
 
 bool write_whole(const std::string& path, std::string_view text) {
     const sys::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -56,15 +79,31 @@ std::optional<std::string> Operations::name_is_taken(const std::string& name, co
     return std::nullopt;
 }
 
-/// Those without a name of their own that have ended well: they would only pile up.
+/// Whether nobody has a use for it any more: it has ended, and well or with CollectMode=inactive-or-failed; nothing can start it
+/// again; and who asked for it has had the time to ask how it went.
+bool Operations::is_over(const engine::UnitStatus& status) {
+    const bool collects = status.config->unit.collect_mode == unit::CollectMode::InactiveOrFailed;
+    if (!(status.config->name.starts_with(unit::nameless_prefix) || collects) || status.job)
+        return false;
+    if (status.active != supervise::ActiveState::Inactive && !(collects && status.active == supervise::ActiveState::Failed))
+        return false;
+    if (!runtime_.engine().dependencies(status.id, unit::DependencyKind::Triggers, true).empty())
+        return false;
+    const base::Instant now = sys::now(), came = put_.try_emplace(status.config->name, now).first->second; // a new image counts anew
+    return now - std::max(came, status.inactive_enter.mono) >= time_to_ask;
+}
+
+/// They would only pile up. Twice: what starts a unit goes before it.
 void Operations::sweep_transient_units() {
-    for (const base::UnitId id : runtime_.engine().units()) {
-        const engine::UnitStatus status = runtime_.engine().status(id);
-        if (!status.config->name.starts_with(unit::nameless_prefix) || status.active != supervise::ActiveState::Inactive || status.job || !is_transient(id))
-            continue;
-        ::unlink(status.config->files.front().c_str());
-        runtime_.forget_unit(id);
-    }
+    for (int pass = 0; pass < 2; pass++)
+        for (const base::UnitId id : runtime_.engine().units()) {
+            const engine::UnitStatus status = runtime_.engine().status(id);
+            if (!status.config || !is_transient(id) || !is_over(status)) // it may have gone with the one before it
+                continue;
+            put_.erase(status.config->name);
+            ::unlink(status.config->files.front().c_str());
+            runtime_.forget_unit(id);
+        }
 }
 
 /// Why somebody without rights over the container may not have this service, now that it is loaded.
@@ -79,14 +118,27 @@ std::optional<std::string> Operations::refuse_own(const std::string& name, const
     return std::nullopt;
 }
 
-void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request) {
+/// The unit of the file that now lies at `path`; a file that cannot be used is removed again.
+base::Result<base::UnitId> Operations::load_transient(const control::PutUnitRequest& request, const std::string& path) {
+    runtime_.look_at_unit_files();
+    const base::UnitId unit = runtime_.load(request.name);
+    const auto config = unit ? runtime_.engine().status(unit).config : nullptr;
+    if (config && config->load_state == unit::LoadState::Loaded)
+        return unit;
+    ::unlink(path.c_str());
+    return base::fail(base::Errc::Invalid, config && !config->load_error.empty() ? config->load_error : "the unit could not be loaded");
+}
+
+void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) {
     const std::string directory = runtime_.transient_directory();
     if (directory.empty())
         return server_->fail(ticket, base::fail(base::Errc::System, "there is no writable runtime directory for units made by a request"));
-    if (!unit::is_valid_name(request.name) || unit::is_template(request.name) || unit::type_of(request.name) != unit::UnitType::Service)
-        return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a service"));
+    if (!can_be_transient(request.name))
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a service, timer, socket or path"));
     if (request.text.size() > text_at_most)
         return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the text of the unit is too long"));
+    if (!descriptors.empty() && descriptors.size() != 3)
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, "three descriptors are the streams of a service, or none"));
     const bool privileged = runtime_.is_privileged(peer);
     if (const auto foreign = privileged ? std::nullopt : unit::beyond_own_rights(request.text))
         return server_->fail(ticket, base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign)));
@@ -97,20 +149,17 @@ void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, con
     const std::string path = directory + "/" + request.name, fresh = directory + "/.new";
     if (!write_whole(fresh, request.text) || ::rename(fresh.c_str(), path.c_str()) != 0)
         return server_->fail(ticket, base::fail_errno(errno, path));
-    runtime_.look_at_unit_files();
-    const base::UnitId unit = runtime_.load(request.name);
-    const auto state = unit ? runtime_.engine().status(unit).config->load_state : unit::LoadState::NotFound;
-    if (state != unit::LoadState::Loaded) {
-        ::unlink(path.c_str());
-        return server_->fail(ticket, base::fail(base::Errc::Invalid, unit && !runtime_.engine().status(unit).config->load_error.empty()
-                                                                         ? runtime_.engine().status(unit).config->load_error
-                                                                         : "the unit could not be loaded"));
-    }
+    const auto unit = load_transient(request, path);
+    if (!unit)
+        return server_->fail(ticket, unit.error());
     if (const auto refusal = privileged ? std::nullopt : refuse_own(request.name, peer)) {
         ::unlink(path.c_str());
-        runtime_.forget_unit(unit);
+        runtime_.forget_unit(*unit);
         return server_->fail(ticket, base::fail(base::Errc::Denied, *refusal));
     }
+    put_[request.name] = sys::now();
+    if (!descriptors.empty())
+        runtime_.lend_streams(*unit, descriptors);
     server_->reply(ticket, control::Empty{});
 }
 

@@ -45,8 +45,8 @@ std::string quoted(const std::string& word) {
     return escaped == "#" ? "\"#\"" : quote_word(escaped); // alone it would look like a remark
 }
 
-/// No variables: they are the shell's that asked, or meant for one that is run.
-Result<std::string> exec_start(const std::vector<std::string>& command) {
+/// Without `expand` no variables: they are the shell's that asked, or meant for one that is run.
+Result<std::string> exec_start(const std::vector<std::string>& command, bool expand) {
     if (command.empty() || command.front().empty())
         return fail(Errc::Invalid, "no command");
     if (command.front().front() != '/')
@@ -57,7 +57,7 @@ Result<std::string> exec_start(const std::vector<std::string>& command) {
     for (const std::string& word : command) {
         if (!base::is_valid_utf8(word) || word.find('\0') != std::string::npos)
             return fail(Errc::Invalid, "an argument is not UTF-8, or holds a NUL");
-        line += line.empty() ? quoted(":" + word) : " " + quoted(word);
+        line += line.empty() ? quoted((expand ? "" : ":") + word) : " " + quoted(word);
     }
     return line;
 }
@@ -74,24 +74,40 @@ Result<std::string> health_line(std::string_view spec) {
     return "TcpConnect=" + without_specifiers(spec);
 }
 
+/// Of the sections of a unit; `own`: [Service], [Timer] …
 struct Lines {
-    std::string unit, service, install;
+    UnitType type = UnitType::Service;
+    bool literal = false;
+    std::string unit, own, install;
 };
+
+/// What the bus calls TimeoutStopUSec= is TimeoutStopSec= in a file.
+std::string file_name_of(UnitType type, const std::string& name) {
+    if (!name.ends_with("USec"))
+        return name;
+    std::string seconds = name.substr(0, name.size() - 4) + "Sec";
+    for (const std::string_view section : sections_of(type))
+        if (find_directive(type, section, name) == nullptr && find_directive(type, section, seconds) != nullptr)
+            return seconds;
+    return name;
+}
 
 Result<void> add_property(Lines& lines, const std::string& property) {
     const std::size_t equals = property.find('=');
     if (equals == std::string::npos || equals == 0)
         return fail(Errc::Invalid, "-p " + base::printable(property, 80) + ": not of the form NAME=VALUE");
-    const std::string name = property.substr(0, equals);
-    const std::string value = TRY(line_value(base::printable(name, 80) + "=", std::string_view(property).substr(equals + 1)));
+    const std::string name = file_name_of(lines.type, property.substr(0, equals));
+    std::string value = TRY(line_value(base::printable(name, 80) + "=", std::string_view(property).substr(equals + 1)));
+    if (lines.literal)
+        value = without_specifiers(value);
     std::vector<std::string_view> known;
-    for (const std::string_view section : sections_of(UnitType::Service)) {
-        if (find_directive(UnitType::Service, section, name) != nullptr) {
-            std::string& text = section == "Unit" ? lines.unit : section == "Install" ? lines.install : lines.service;
+    for (const std::string_view section : sections_of(lines.type)) {
+        if (find_directive(lines.type, section, name) != nullptr) {
+            std::string& text = section == "Unit" ? lines.unit : section == "Install" ? lines.install : lines.own;
             text += name + "=" + value + "\n";
             return {};
         }
-        const auto names = names_in_section(UnitType::Service, section);
+        const auto names = names_in_section(lines.type, section);
         known.insert(known.end(), names.begin(), names.end());
     }
     const std::string_view best = base::closest(name, known);
@@ -105,48 +121,44 @@ Result<void> add_plain(Lines& lines, std::string_view directive, const std::stri
     const std::string line = TRY(line_value(std::string(directive) + "=", value));
     if (base::trim(line) != line)
         return fail(Errc::Invalid, std::string(directive) + "= begins or ends with a blank");
-    lines.service += std::string(directive) + "=" + without_specifiers(line) + "\n";
+    lines.own += std::string(directive) + "=" + without_specifiers(line) + "\n";
     return {};
 }
 
 Result<std::string> make_text(const TransientSpec& spec) {
-    Lines lines;
+    Lines lines{.type = UnitType::Service, .literal = spec.literal};
     std::string description = spec.description;
     if (description.empty()) // a bracket at the end, lest a backslash stands there
-        description = base::printable(base::join(spec.command, " "), description_at_most) + " (initctl run)";
+        description = base::printable(base::join(spec.command, " "), description_at_most) + " (" + spec.maker + ")";
     lines.unit = "Description=" + without_specifiers(TRY(line_value("the description", description))) + "\n";
-    lines.service = "Type=exec\nExecStart=" + TRY(exec_start(spec.command)) + "\n";
+    lines.own = "Type=exec\nExecStart=" + TRY(exec_start(spec.command, spec.expand_variables)) + "\n";
     TRY(add_plain(lines, "WorkingDirectory", spec.working_directory));
     TRY(add_plain(lines, "User", spec.user));
     TRY(add_plain(lines, "Restart", spec.restart));
     for (const std::string& assignment : spec.environment) {
         if (!base::is_valid_utf8(assignment))
             return fail(Errc::Invalid, "--env: not UTF-8");
-        lines.service += "Environment=" + quoted(assignment) + "\n";
+        lines.own += "Environment=" + quoted(assignment) + "\n";
     }
     for (const std::string& property : spec.properties)
         TRY(add_property(lines, property));
-    std::string text = "# Made by initctl run.\n[Unit]\n" + lines.unit + "\n[Service]\n" + lines.service;
+    std::string text = "# Made by " + spec.maker + ".\n[Unit]\n" + lines.unit + "\n[Service]\n" + lines.own;
     if (!spec.health.empty())
         text += "\n[X-Health]\n" + TRY(health_line(spec.health)) + "\n";
     if (!lines.install.empty())
         text += "\n[Install]\n" + lines.install;
-    if (text.size() > text_at_most)
-        return fail(Errc::TooLarge, "all together more than " + std::to_string(text_at_most >> 10) + " kB");
     return text;
 }
 
-} // namespace
-
-Result<std::string> transient_unit(const Environment& environment, const TransientSpec& spec) {
-    if (!is_valid_name(spec.name) || is_template(spec.name) || type_of(spec.name) != UnitType::Service)
-        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a service");
-    std::string text = TRY(make_text(spec));
+/// What the parser and the loader would have against it.
+Result<void> check_text(const Environment& environment, const std::string& name, const std::string& text) {
+    if (text.size() > text_at_most)
+        return fail(Errc::TooLarge, "all together more than " + std::to_string(text_at_most >> 10) + " kB");
     UnitConfig unit;
-    unit.name = spec.name;
-    unit.names = {spec.name};
-    unit.type = UnitType::Service;
-    unit.files = {spec.name};
+    unit.name = name;
+    unit.names = {name};
+    unit.type = *type_of(name);
+    unit.files = {name};
     parse_unit_text(environment, unit, text);
     if (!unit.problems.empty()) {
         const Problem& first = unit.problems.front();
@@ -156,6 +168,32 @@ Result<std::string> transient_unit(const Environment& environment, const Transie
     check_settings(unit);
     if (unit.load_state == LoadState::BadSetting)
         return fail(Errc::Invalid, unit.load_error);
+    return {};
+}
+
+} // namespace
+
+Result<std::string> transient_unit(const Environment& environment, const TransientSpec& spec) {
+    if (!is_valid_name(spec.name) || is_template(spec.name) || type_of(spec.name) != UnitType::Service)
+        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a service");
+    std::string text = TRY(make_text(spec));
+    TRY(check_text(environment, spec.name, text));
+    return text;
+}
+
+Result<std::string> transient_trigger(const Environment& environment, const TriggerSpec& spec) {
+    const auto type = is_valid_name(spec.name) && !is_template(spec.name) ? type_of(spec.name) : std::nullopt;
+    if (type != UnitType::Timer && type != UnitType::Socket && type != UnitType::Path)
+        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a timer, socket or path");
+    Lines lines{.type = *type, .literal = spec.literal};
+    lines.unit = "Description=" + without_specifiers(TRY(line_value("the description", spec.description))) + "\n";
+    for (const std::string& property : spec.properties)
+        TRY(add_property(lines, property));
+    const std::string_view own = *type == UnitType::Timer ? "Timer" : *type == UnitType::Socket ? "Socket" : "Path";
+    std::string text = "# Made by " + spec.maker + ".\n[Unit]\n" + lines.unit + "\n[" + std::string(own) + "]\n" + lines.own;
+    if (!lines.install.empty())
+        text += "\n[Install]\n" + lines.install;
+    TRY(check_text(environment, spec.name, text));
     return text;
 }
 
@@ -179,7 +217,8 @@ std::optional<std::string> beyond_own_rights(std::string_view text) {
             continue;
         }
         const std::string_view key = base::trim(line.substr(0, line.find('=')));
-        const bool own = section == "Unit" ? holds(unit_keys, key) : section == "Service" ? holds(service_keys, key) : section.starts_with("X-Health");
+        const bool stream = section == "Service" && key.starts_with("Standard") && base::trim(line.substr(std::min(line.find('=') + 1, line.size()))).starts_with("fd:");
+        const bool own = section == "Unit" ? holds(unit_keys, key) : section == "Service" ? stream || holds(service_keys, key) : section.starts_with("X-Health");
         if (!own)
             return base::printable(key, 80) + "=";
     }

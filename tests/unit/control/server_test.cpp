@@ -56,7 +56,11 @@ struct FakeManager : Manager {
     void daemon_reexec(Ticket t) override { later(t, "daemon-reexec"); }
     void exit(Ticket t, const ExitRequest&) override { later(t, "exit"); }
     ShutdownPlanReply shutdown_plan() override { return {.budget = std::chrono::seconds(8), .stops = {{.unit = "web.service"}}}; }
-    void put_unit(Ticket t, const Peer&, const PutUnitRequest&) override { later(t, "run"); }
+    void put_unit(Ticket t, const Peer&, const PutUnitRequest&, std::vector<sys::UniqueFd>& descriptors) override {
+        given = descriptors.size();
+        later(t, "run");
+    }
+    std::size_t given = 0;
     void wait(Ticket t, const WaitRequest&) override { later(t, "wait"); }
     void mute(Ticket t, const MuteRequest&) override { later(t, "mute"); }
     void set_environment(Ticket t, const SetEnvironmentRequest&) override { later(t, "set-environment"); }
@@ -288,10 +292,28 @@ TEST_CASE("one that reads slowly gets everything") {
 TEST_CASE("descriptors that strangers send are taken and handed on") {
     Fixture f;
     const auto fd = f.connect();
-    const int sent[] = {0, 1, 2};
+    const int sent[] = {0, 1, 2, 0, 1};
     REQUIRE(sys::send_message(fd.get(), "x", sent).has_value());
     f.turn();
-    CHECK(f.closed == 3);
+    CHECK(f.closed == 2); // three might belong to the call that is not whole yet
+    REQUIRE(sys::send_message(fd.get(), std::string_view("\0", 1), {}).has_value());
+    f.turn();
+    CHECK(f.closed >= 5);
+}
+
+TEST_CASE("descriptors go with the call they came with") {
+    Fixture f;
+    const auto fd = f.connect();
+    const int sent[] = {0, 1, 2};
+    const std::string call = encode_call(PutUnitRequest{"a.service", "[Service]\n"}, false), info = encode_call(InfoRequest{}, false);
+    REQUIRE(sys::send_message(fd.get(), std::string_view(call.c_str(), call.size() + 1), sent).has_value());
+    f.turn();
+    CHECK(f.manager.given == 3);
+    CHECK(f.closed == 3); // this manager has no use for them
+    const auto other = f.connect();
+    REQUIRE(sys::send_message(other.get(), std::string_view(info.c_str(), info.size() + 1), sent).has_value());
+    f.turn();
+    CHECK(f.closed == 6);
 }
 
 TEST_CASE("places are limited, and kept for the privileged") {
