@@ -3,20 +3,15 @@
 #include "log/flight.hpp"
 #include "log/format.hpp"
 #include "log/reader_protocol.hpp"
+#include "require.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 using namespace monoinit::log;
 
 namespace {
-
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
 
 std::vector<std::string> lines_of(std::string_view data, std::size_t piece) {
     static auto memory = SharedMemory::map(-1);

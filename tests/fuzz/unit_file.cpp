@@ -4,20 +4,15 @@
 #include "unit/directives.hpp"
 #include "unit/parse.hpp"
 #include "unit/verify.hpp"
+#include "require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 using namespace monoinit::unit;
 
 namespace {
-
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
 
 void expand_all(const UnitConfig& unit) {
     const auto lookup = [](std::string_view name) -> std::optional<std::string_view> {
