@@ -42,7 +42,19 @@ constexpr auto form_names = base::enum_names<JournalForm>({
 constexpr std::uint64_t one_day_us = 24ULL * 3600 * 1'000'000, second_us = 1'000'000;
 
 /// Lines come from services: no control bytes but tab reach a terminal.
-std::string safe(std::string_view text) { return base::printable(text, log::max_line * 4); }
+std::string safe(std::string_view text) { return base::printable(text, log::largest_line * 4); }
+
+/// A text of several lines: each printable, painted, and what follows the first below it.
+std::string block(std::string_view text, std::size_t indent, Color color, bool on) {
+    std::string out;
+    for (bool first = true; first || !text.empty(); first = false) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        out += first ? "" : "\n" + std::string(indent, ' ');
+        out += paint(safe(text.substr(0, end)), color, on);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
 
 Color color_of(const Record& record) {
     return record.priority <= 3 ? Color::Red : record.priority == 4 ? Color::Yellow : Color::None;
@@ -130,11 +142,12 @@ std::string JournalPrinter::time(const Record& record) {
 }
 
 void JournalPrinter::print_short(std::string& out, const Record& record) {
-    const std::string text = paint(safe(record.text), color_of(record), style_.color);
     if (style_.form == JournalForm::Own) {
         const std::string_view name = record.own && record.unit != log::own_unit ? log::own_unit : unit::short_name(record.unit);
-        out += fmt::format("{} {} {}\n", time(record), paint(fmt::format("[{}]", safe(name)), Color::Cyan, style_.color),
-                           record.own ? paint(safe(record.text), Color::Dim, style_.color) : text);
+        const std::string when = time(record), label = fmt::format("[{}]", safe(name));
+        const std::size_t indent = when.size() + base::display_width(label) + 2;
+        out += fmt::format("{} {} {}\n", when, paint(label, Color::Cyan, style_.color),
+                           block(record.text, indent, record.own ? Color::Dim : color_of(record), style_.color));
         return;
     }
     std::string sender = safe(style_.form == JournalForm::WithUnit && !record.own ? record.unit : record.identifier);
@@ -142,7 +155,8 @@ void JournalPrinter::print_short(std::string& out, const Record& record) {
         sender = unit::short_name(record.unit);
     if (record.pid != 0) // "web[57]" as journalctl has it; left out where it is not known
         sender += fmt::format("[{}]", record.pid);
-    out += fmt::format("{} {}{}: {}\n", time(record), style_.host && !style_.host_name.empty() ? style_.host_name + " " : "", sender, text);
+    const std::string head = fmt::format("{} {}{}: ", time(record), style_.host && !style_.host_name.empty() ? style_.host_name + " " : "", sender);
+    out += fmt::format("{}{}\n", head, block(record.text, base::display_width(head), color_of(record), style_.color));
 }
 
 void JournalPrinter::print_json(std::string& out, const Record& record, const BootId& boot) {
@@ -176,7 +190,7 @@ void JournalPrinter::print_verbose(std::string& out, const Record& record, const
     out += fmt::format("{}.{:06} {} [{}]\n", local(wall, "%a %Y-%m-%d %H:%M:%S"), wall % second_us, local(wall, "%Z"), log::cursor_text(record, boot));
     for_each_journal_field(record, boot, style_, [&](std::string_view name, std::string_view value) {
         if (!name.starts_with("__") && shows(name))
-            out += fmt::format("    {}={}\n", name, safe(value));
+            out += fmt::format("    {}={}\n", name, block(value, name.size() + 5, Color::None, false));
     });
 }
 
@@ -190,7 +204,7 @@ void JournalPrinter::print(std::string& out, const Record& record, const BootId&
         for (const std::string& field : style_.fields.empty() ? std::vector<std::string>{"MESSAGE"} : style_.fields)
             log::for_each_field(record, boot, [&](std::string_view name, std::string_view value) {
                 if (name == field)
-                    out += safe(value) + "\n";
+                    out += block(value, 0, Color::None, false) + "\n";
             });
         return;
     case JournalForm::Verbose:

@@ -68,7 +68,7 @@ std::string sender(const log::Record& record) {
 }
 
 /// Lines come from services: no control bytes but tab and colour reach a terminal.
-std::string safe(std::string_view text) { return base::printable(text, log::max_line * 4); }
+std::string safe(std::string_view text) { return base::printable(text, log::largest_line * 4); }
 
 int usage_error(Context& context, const std::string& text) {
     context.complain("{}: {}", context.program, text);

@@ -23,6 +23,12 @@ enum class LogsTo : std::uint8_t { Auto, Stdout, Store };
 /// Auto: where cgroup v2 is ours to divide, units get groups of their own.
 enum class Cgroups : std::uint8_t { Auto, No };
 enum class Color : std::uint8_t { Auto, Always, Never };
+/// The time in front of lines on stdout.
+enum class LogTime : std::uint8_t { None, Clock, Short, Iso, Unix, Monotonic };
+/// What becomes of units' lines that stdout has no room for.
+enum class LogWhenFull : std::uint8_t { Wait, Drop };
+/// Where the lines go that services write to stderr.
+enum class LogErrors : std::uint8_t { Stdout, Stderr };
 
 inline constexpr std::string_view default_config_path = "/etc/monoinit/monoinit.toml", default_log_dir = "/var/log/monoinit";
 
@@ -40,6 +46,13 @@ struct InitConfig {
     std::vector<std::string> log_forward;
     std::string socket;    ///< empty: "control" in the runtime directory
     LogFormat log_format = LogFormat::Text;
+    LogTime log_time = LogTime::None;
+    int log_stdout = 7; ///< least important syslog level that goes to stdout; -1: none
+    LogErrors log_stderr = LogErrors::Stdout;
+    LogWhenFull log_when_full = LogWhenFull::Wait;
+    std::uint64_t log_line_max = 48 << 10; ///< bytes; longer lines are split
+    base::Duration log_rate_limit_interval = std::chrono::seconds(30);
+    std::uint32_t log_rate_limit_burst = 0; ///< 0: none
     LogsTo logs = LogsTo::Auto;
     Color log_color = Color::Auto;
     bool default_backoff = true;

@@ -71,6 +71,33 @@ struct Size {
     static std::string show(const Type& value) { return value ? std::to_string(*value) : ""; }
 };
 
+/// A size within bounds that is always set.
+template <std::uint64_t Least, std::uint64_t Most> struct BoundedSize {
+    using Type = std::uint64_t;
+    static constexpr Kind kind = Kind::Size;
+    static Result<Type> parse(std::string_view text) {
+        const auto size = TRY(Size::parse(text)).value_or(0);
+        if (size < Least || size > Most)
+            return fail(Errc::Invalid, fmt::format("not from {} to {} bytes", Least, Most));
+        return size;
+    }
+    static std::string show(Type value) { return value % 1024 == 0 ? fmt::format("{}K", value / 1024) : std::to_string(value); }
+};
+
+/// A level of syslog(3), by name or number; yes is all of them, no none.
+struct Level {
+    using Type = int;
+    static constexpr Kind kind = Kind::Choice;
+    static constexpr std::string_view names[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
+    static Result<Type> parse(std::string_view text) {
+        for (int i = 0; i < static_cast<int>(std::size(names)); i++)
+            if (text == names[i] || (text.size() == 1 && text[0] == '0' + i))
+                return i;
+        return TRY(Bool::parse(text)) ? 7 : -1;
+    }
+    static std::string show(Type value) { return value < 0 ? "no" : std::string(names[value]); }
+};
+
 struct Count {
     using Type = std::uint32_t;
     static constexpr Kind kind = Kind::Size;
@@ -111,6 +138,16 @@ template <> struct EnumTable<Storage> {
 template <> struct EnumTable<LogsTo> {
     static constexpr auto names = base::enum_names<LogsTo>(
         {{LogsTo::Auto, "auto"}, {LogsTo::Stdout, "stdout"}, {LogsTo::Store, "store"}});
+};
+template <> struct EnumTable<LogTime> {
+    static constexpr auto names = base::enum_names<LogTime>({{LogTime::None, "none"}, {LogTime::Clock, "clock"}, {LogTime::Short, "short"},
+                                                             {LogTime::Iso, "iso"}, {LogTime::Unix, "unix"}, {LogTime::Monotonic, "monotonic"}});
+};
+template <> struct EnumTable<LogWhenFull> {
+    static constexpr auto names = base::enum_names<LogWhenFull>({{LogWhenFull::Wait, "wait"}, {LogWhenFull::Drop, "drop"}});
+};
+template <> struct EnumTable<LogErrors> {
+    static constexpr auto names = base::enum_names<LogErrors>({{LogErrors::Stdout, "stdout"}, {LogErrors::Stderr, "stderr"}});
 };
 template <> struct EnumTable<Cgroups> {
     static constexpr auto names = base::enum_names<Cgroups>({{Cgroups::Auto, "auto"}, {Cgroups::No, "no"}});
@@ -162,6 +199,13 @@ constexpr auto table = std::to_array<Option>({
     row<List, &InitConfig::log_forward>("log_forward", "TARGET,…", "Where else lines go: file:PATH (JSON lines), syslog:PATH, unix:PATH, udp:HOST:PORT, tcp:HOST:PORT (RFC 5424); UNIT=TARGET for one unit's only."),
     row<Text, &InitConfig::socket>("socket", "PATH", "The control socket, instead of `control` in the runtime directory."),
     row<Choice<LogFormat>, &InitConfig::log_format>("log_format", "text|json|plain|journal-export", "Form of the lines on stdout."),
+    row<Choice<LogTime>, &InitConfig::log_time>("log_time", "none|clock|short|iso|unix|monotonic", "A time in front of each line on stdout, where log_format is text or plain."),
+    row<Level, &InitConfig::log_stdout>("log_stdout", "yes|no|LEVEL", "MaxLevelConsole=: which lines of services go to stdout: all, none, or those of a level and what is more important. X-LogStdout= says otherwise for one unit."),
+    row<Choice<LogErrors>, &InitConfig::log_stderr>("log_stderr", "stdout|stderr", "Where the lines go that services write to stderr; stderr: to the container's, where that is another file than its stdout."),
+    row<Choice<LogWhenFull>, &InitConfig::log_when_full>("log_when_full", "wait|drop", "When stdout stands still, services wait as they would on a pipe, or go on and the lines that it has no room for are counted and kept in the store. X-LogWhenFull= says otherwise for one unit."),
+    row<BoundedSize<79, 112 << 10>, &InitConfig::log_line_max>("log_line_max", "SIZE", "LineMax=: longer lines are split, and marked."),
+    row<Span, &InitConfig::log_rate_limit_interval>("log_rate_limit_interval", "SPAN", "RateLimitIntervalSec=: of units that set no LogRateLimitIntervalSec=."),
+    row<Count, &InitConfig::log_rate_limit_burst>("log_rate_limit_burst", "NUMBER", "RateLimitBurst=: so many lines a unit may say in that time, where it sets no LogRateLimitBurst=; 0: any number."),
     row<Choice<LogsTo>, &InitConfig::logs>("logs", "auto|stdout|store", "Where services' lines go; auto: to the store only while CMD has the terminal."),
     row<Choice<Color>, &InitConfig::log_color>("log_color", "auto|always|never", "Colours in the lines on stdout; auto: on a terminal, unless NO_COLOR or TERM=dumb."),
     row<Bool, &InitConfig::syslog_sockets>("syslog_sockets", "yes|no", "Make /dev/log and the journal's sockets, where they may be made and nobody answers there yet."),
@@ -202,6 +246,8 @@ constexpr std::pair<std::string_view, std::string_view> journald_names[] = {
     {"Storage", "log_storage"}, {"SystemMaxUse", "log_max"}, {"SystemKeepFree", "log_keep_free"},
     {"SystemMaxFileSize", "log_max_file"}, {"SystemMaxFiles", "log_max_files"}, {"MaxRetentionSec", "log_max_age"},
     {"MaxFileSec", "log_max_file_age"}, {"Compress", "log_compress"}, {"ForwardToSyslog", "forward_to_syslog"},
+    {"MaxLevelConsole", "log_stdout"}, {"LineMax", "log_line_max"}, {"RateLimitIntervalSec", "log_rate_limit_interval"},
+    {"RateLimitBurst", "log_rate_limit_burst"},
 };
 
 } // namespace

@@ -183,6 +183,9 @@ class Streams {
         const bool as_output = wanted.kind == StdoutKind::Inherit ||
                                (wanted.kind == exec_.standard_output.kind && wanted.target == exec_.standard_output.target &&
                                 wanted.kind != StdoutKind::Fd && !is_log(wanted.kind));
+        // Two pipes of the log are kept apart (log_stderr of monoinit.toml), also where the unit says nothing of stderr.
+        if (wanted.kind == StdoutKind::Inherit && output_is_log(exec_) && context_.log_stderr >= 0 && context_.log_stderr != context_.log_stdout)
+            return use_log(error, context_.log_stderr);
         if (as_output) {
             error.kind = Kind::SameAsStdout;
             error.is_log = plan_.output.is_log;

@@ -4,10 +4,7 @@
 
 #include "log/stored_record.hpp"
 
-#include "base/fmt.hpp"
-#include "log/escape.hpp"
 #include "log/journal_entry.hpp"
-#include "log/line_splitter.hpp"
 #include "log/syslog.hpp"
 #include "sys/clock.hpp"
 
@@ -26,7 +23,8 @@ constexpr std::size_t buffer_size = 256 * 1024; ///< the kernel's default limit 
 constexpr std::size_t largest_entry = 16 << 20; ///< libsystemd asks for 8 MB; beyond it an entry comes as a file
 constexpr int datagrams_a_turn = 64, accepts_a_turn = 16;
 constexpr std::size_t most_streams = 256, most_streams_of_uid = 64;
-constexpr int header_size = 7;
+constexpr std::size_t longest_header = 4096;
+constexpr int header_lines = 7;
 
 /// What an entry too large for a datagram comes in: a memfd or a file of /dev/shm. Anything else might not answer.
 std::string read_memory_file(int fd) {
@@ -62,10 +60,38 @@ std::string owner_fields(const ucred& sender) {
     return fields;
 }
 
+/// Identifier, unit, priority, whether lines have a priority in front, and three forwards of journald's. The unit it names is only
+/// its word. Nothing: not whole.
+std::optional<std::size_t> parse_stream_header(std::string_view bytes, StreamInfo& info) {
+    std::size_t at = 0;
+    for (int line = 0; line < header_lines; line++) {
+        const std::size_t end = bytes.find('\n', at);
+        if (end == std::string_view::npos)
+            return std::nullopt;
+        const std::string_view text = bytes.substr(at, end - at);
+        if (line == 0)
+            info.identifier = text.substr(0, max_name);
+        else if (line == 2 && text.size() == 1 && text[0] >= '0' && text[0] <= '7')
+            info.default_priority = static_cast<std::uint8_t>(text[0] - '0');
+        else if (line == 3)
+            info.level_prefix = text == "1";
+        at = end + 1;
+    }
+    return at;
+}
+
+void close_refused(sys::UniqueFd fd) {
+    std::vector<sys::UniqueFd> refused;
+    refused.push_back(std::move(fd));
+    (void)sys::close_elsewhere(std::move(refused));
+}
+
 } // namespace
 
-Collector::Collector(sys::EpollLoop& loop, Multiplexer& multiplexer, CollectorSockets sockets, Attribution attribution)
-    : loop_(loop), multiplexer_(multiplexer), sockets_(sockets), attribution_(std::move(attribution)) {}
+Collector::Collector(sys::EpollLoop& loop, Multiplexer& multiplexer, UnitPolicies& policies, CollectorSockets sockets, Attribution attribution, Connected connected,
+                     Connections connections)
+    : loop_(loop), multiplexer_(multiplexer), policies_(policies), sockets_(sockets), attribution_(std::move(attribution)), connected_(std::move(connected)),
+      connections_(std::move(connections)) {}
 
 void Collector::start() {
     if (buffer_)
@@ -73,7 +99,7 @@ void Collector::start() {
     buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
     watch(sockets_.syslog, &Collector::read_syslog);
     watch(sockets_.journal, &Collector::read_journal);
-    watch(sockets_.stream, &Collector::accept_streams);
+    watch(sockets_.stream, &Collector::accept_connections);
 }
 
 void Collector::watch(int fd, void (Collector::*read)()) {
@@ -85,7 +111,10 @@ std::string Collector::unit_of(pid_t pid) { return attribution_.unit_of(pid, sys
 
 // ---- lines ----------------------------------------------------------------------------------------------------------
 
-bool Collector::take_line(const Sender& sender, std::string_view line, Urgency urgency) {
+/// One entry, however many lines it has; where it is too long, parts of it.
+void Collector::take_message(const Sender& sender, std::string_view text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+        text.remove_suffix(1);
     Record record;
     record.wall_us = static_cast<std::uint64_t>(sys::wall_now().count());
     record.mono_us = static_cast<std::uint64_t>(sys::monotonic_now().count());
@@ -93,37 +122,26 @@ bool Collector::take_line(const Sender& sender, std::string_view line, Urgency u
     record.transport = sender.transport;
     record.facility = sender.facility;
     record.pid = sender.pid;
-    record.fields = sender.fields;
     record.unit = sender.unit.empty() ? stray_unit : sender.unit;
     record.identifier = sender.identifier.empty() ? short_unit_name(record.unit) : sender.identifier;
-    // "[ssh] sshd[12]: text": who spoke is named where it is not the unit itself.
-    std::string prefix = multiplexer_.prefix_for(record.unit);
-    if (record.identifier != short_unit_name(record.unit)) {
-        append_for_terminal(prefix, record.identifier);
-        prefix += record.pid != 0 ? fmt::format("[{}]: ", record.pid) : std::string(": ");
-    }
-    const Destination destination{prefix, !multiplexer_.is_muted(record.unit), true};
-    for (bool first = true; first || !line.empty(); first = false) {
-        std::size_t size = std::min(line.size(), max_line);
-        while (size < line.size() && size > 1 && (static_cast<unsigned char>(line[size]) & 0xC0) == 0x80)
+    record.text = text;
+    UnitPolicy& policy = policies_.of(record.unit);
+    if (!policies_.admits(policy, record))
+        return;
+    const std::string fields = std::string(sender.fields) + policy.fields;
+    record.fields = fields;
+    const std::string prefix = multiplexer_.prefix_for(record.unit, record.identifier, record.pid);
+    const Destination destination{prefix, !multiplexer_.is_muted(record.unit) && policy.shows(record.priority)};
+    for (bool first = true; first || !text.empty(); first = false) {
+        std::size_t size = std::min(text.size(), multiplexer_.line_max());
+        while (size < text.size() && size > 1 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
             size--; // between characters
-        record.text = line.substr(0, size);
+        record.text = text.substr(0, size);
         record.continued = !first;
-        record.continues = size < line.size();
-        if (!multiplexer_.offer(record, destination, urgency))
-            return false; // only the first part can be refused: a stream's line is no longer than one part
-        line.remove_prefix(size);
+        record.continues = size < text.size();
+        (void)multiplexer_.offer(record, destination, Urgency::MustNotWait);
+        text.remove_prefix(size);
     }
-    return true;
-}
-
-void Collector::take_message(const Sender& sender, std::string_view text) {
-    do {
-        const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
-        if (end > 0 || end == text.size())
-            (void)take_line(sender, text.substr(0, end), Urgency::MustNotWait);
-        text.remove_prefix(std::min(end + 1, text.size()));
-    } while (!text.empty());
 }
 
 // ---- datagrams ------------------------------------------------------------------------------------------------------
@@ -193,119 +211,66 @@ void Collector::drain() {
         read_journal();
 }
 
-// ---- streams --------------------------------------------------------------------------------------------------------
+// ---- connections ----------------------------------------------------------------------------------------------------
 
-bool Collector::may_connect(uid_t uid) const {
-    const auto of_uid = std::count_if(streams_.begin(), streams_.end(), [&](const auto& each) { return each.second.uid == uid; });
-    return streams_.size() < most_streams && static_cast<std::size_t>(of_uid) < most_streams_of_uid;
+bool Collector::may_connect(std::uint32_t uid) const {
+    auto [all, of_uid] = connections_(uid);
+    all += waiting_.size();
+    of_uid += static_cast<std::size_t>(std::ranges::count_if(waiting_, [&](const auto& each) { return each.second.peer.uid == uid; }));
+    return all < most_streams && of_uid < most_streams_of_uid;
 }
 
-void Collector::accept_streams() {
+void Collector::accept_connections() {
     for (int i = 0; i < accepts_a_turn; i++) {
         auto fd = sys::accept_connection(sockets_.stream);
         if (!fd)
             return;
         const ucred peer = sys::peer_credentials(fd->get()).value_or(ucred{0, static_cast<uid_t>(-1), 0});
         const int number = fd->get();
-        if (!may_connect(peer.uid) || !loop_.add(number, EPOLLIN, [this, number](std::uint32_t) { on_stream(number); })) {
-            std::vector<sys::UniqueFd> refused;
-            refused.push_back(std::move(*fd));
-            (void)sys::close_elsewhere(std::move(refused));
+        // Looked at without being taken, until it is whole: so each change is told once.
+        if (!may_connect(peer.uid) || !loop_.add(number, EPOLLIN | EPOLLRDHUP | EPOLLET, [this, number](std::uint32_t events) { read_header(number, events); })) {
+            close_refused(std::move(*fd));
             continue;
         }
-        Stream stream;
-        stream.fd = std::move(*fd);
-        stream.uid = peer.uid;
-        stream.pid = static_cast<std::uint32_t>(peer.pid);
-        stream.unit = unit_of(peer.pid);
-        streams_.emplace(number, std::move(stream));
+        waiting_.emplace(number, Waiting{std::move(*fd), peer});
     }
 }
 
-/// Identifier, unit, priority, whether lines have a priority in front, and three forwards of journald's.
-void Collector::take_header(Stream& stream, std::string_view line) {
-    switch (stream.header_lines++) {
-    case 0:
-        stream.identifier = line.substr(0, max_name);
+void Collector::read_header(int fd, std::uint32_t events) {
+    const auto found = waiting_.find(fd);
+    if (found == waiting_.end())
         return;
-    case 2:
-        if (line.size() == 1 && line[0] >= '0' && line[0] <= '7')
-            stream.priority = static_cast<std::uint8_t>(line[0] - '0');
+    const ssize_t size = ::recv(fd, buffer_.get(), longest_header, MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    case 3:
-        stream.level_prefix = line == "1";
-        return;
-    default: // the unit it names is only its word
-        return;
-    }
-}
-
-/// False: stdout has no room; the rest is kept.
-bool Collector::take_stream_lines(Stream& stream) {
-    std::string_view rest = stream.in;
-    bool room = true;
-    while (!rest.empty()) {
-        std::size_t end = rest.find('\n');
-        const bool whole = end != std::string_view::npos;
-        if (!whole && !stream.ended && rest.size() < max_line)
-            break;
-        end = std::min({end, rest.size(), max_line});
-        std::string_view line = strip_cr(rest.substr(0, end));
-        if (stream.header_lines < header_size) {
-            take_header(stream, line);
-        } else {
-            Sender sender{stream.unit, stream.identifier, stream.pid, stream.priority};
-            if (stream.level_prefix)
-                sender.priority = take_level_prefix(line).value_or(sender.priority);
-            room = take_line(sender, line, Urgency::MayWait);
-            if (!room)
-                break;
-        }
-        rest.remove_prefix(end + (end < rest.size() && rest[end] == '\n' ? 1 : 0));
-    }
-    stream.in.erase(0, stream.in.size() - rest.size());
-    return room;
-}
-
-void Collector::on_stream(int fd) {
-    const auto found = streams_.find(fd);
-    if (found == streams_.end())
-        return;
-    Stream& stream = found->second;
-    auto received = sys::receive_message(fd, {buffer_.get(), max_line});
-    if (!received && received.error().code == base::Errc::Busy)
-        return;
-    if (received && !received->descriptors.empty())
-        (void)sys::close_elsewhere(std::move(received->descriptors));
-    if (received)
-        stream.in += received->bytes;
-    stream.ended = !received || received->bytes.empty();
-    stream.waiting = !take_stream_lines(stream);
-    if (stream.waiting)
-        loop_.remove(fd); // it waits, as on a pipe
-    else if (stream.ended)
-        drop(fd);
-}
-
-void Collector::resume() {
-    for (auto it = streams_.begin(); it != streams_.end();) {
-        const int fd = it->first;
-        Stream& stream = it->second;
-        ++it;
-        if (!stream.waiting || !take_stream_lines(stream))
-            continue;
-        stream.waiting = false;
-        if (stream.ended || !loop_.add(fd, EPOLLIN, [this, fd](std::uint32_t) { on_stream(fd); }))
+    StreamInfo info;
+    const auto header = parse_stream_header({buffer_.get(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))}, info);
+    if (!header) {
+        if (size <= 0 || static_cast<std::size_t>(size) == longest_header || (events & (EPOLLRDHUP | EPOLLHUP)) != 0)
             drop(fd);
+        return;
     }
+    Waiting taken = std::move(found->second);
+    loop_.remove(fd);
+    waiting_.erase(found);
+    if (auto received = sys::receive_message(fd, {buffer_.get(), *header}); received && !received->descriptors.empty())
+        (void)sys::close_elsewhere(std::move(received->descriptors));
+    info.kind = StreamKind::Connection;
+    info.unit = unit_of(taken.peer.pid);
+    if (info.unit.empty())
+        info.unit = stray_unit;
+    info.pid = static_cast<std::uint32_t>(taken.peer.pid);
+    info.uid = taken.peer.uid;
+    connected_(std::move(info), std::move(taken.fd));
 }
 
 void Collector::drop(int fd) {
-    const auto found = streams_.find(fd);
-    if (found == streams_.end())
+    const auto found = waiting_.find(fd);
+    if (found == waiting_.end())
         return;
     loop_.remove(fd);
-    streams_.erase(found); // at its end of file, so nothing in it can keep close() waiting
+    close_refused(std::move(found->second.fd));
+    waiting_.erase(found);
 }
 
 } // namespace monoinit::log

@@ -32,14 +32,14 @@ struct FlightWord {
                    std::memory_order_release);
     }
 };
-static_assert(chunk_size <= size_mask && max_line <= size_mask);
+static_assert(chunk_size <= size_mask && largest_line <= size_mask);
 
 struct CarryWord {
     std::uint64_t size = 0, sequence = 0;
 
     static CarryWord load(const Word& word) {
         const std::uint64_t raw = word.load(std::memory_order_acquire);
-        return {std::min<std::uint64_t>(raw & size_mask, max_line), raw >> size_bits & sequence_mask};
+        return {std::min<std::uint64_t>(raw & size_mask, largest_line), raw >> size_bits & sequence_mask};
     }
     void store(Word& word) const { word.store(size | sequence << size_bits, std::memory_order_release); }
 };
@@ -56,38 +56,38 @@ base::Result<StreamInfo> get_info(const std::array<char, max_stream_info>& from,
 
 } // namespace
 
-Flight::Flight(SharedMemory& memory) : memory_(memory), slot_taken_(carry_slots, false) {
+Flight::Flight(SharedMemory& memory, std::size_t part)
+    : memory_(memory), part_(part), area_(memory.header().flights[part]), slot_taken_(carry_slots[part], false) {
     recover_carries();
     recover_chunk();
 }
 
 void Flight::recover_carries() {
-    const std::uint64_t touched = std::min<std::uint64_t>(memory_.header().slots_touched, carry_slots);
+    const std::uint64_t touched = std::min<std::uint64_t>(area_.slots_touched, slot_taken_.size());
     for (std::size_t i = 0; i < touched; i++) {
-        CarrySlot& slot = memory_.slot(i);
+        CarrySlot& slot = memory_.slot(part_, i);
         const StreamId stream{slot.stream};
         if (!stream || CarryWord::load(slot.word).size == 0 || carries_.contains(stream)) {
             slot.stream = 0;
             continue;
         }
         slot_taken_[i] = true;
-        carries_.emplace(stream, Carry{&slot, i, nullptr});
+        carries_.emplace(stream, Carry{&slot, i, true, nullptr});
     }
 }
 
 void Flight::recover_chunk() {
-    SharedHeader& header = memory_.header();
-    FlightWord word = FlightWord::load(header.flight);
+    FlightWord word = FlightWord::load(area_.flight);
     word.size = std::min<std::uint64_t>(word.size, chunk_size);
     word.position = std::min(word.position, word.size);
-    char* chunk = memory_.chunk();
+    char* chunk = memory_.chunk(part_);
     if (word.state == State::Reading) {
         std::size_t size = chunk_size;
         while (size > 0 && chunk[size - 1] == 0)
             size--;
         word = {size > 0 ? State::Have : State::Done, false, 0, size, word.sequence};
     }
-    const StreamId stream{header.flight_stream};
+    const StreamId stream{area_.stream};
     CarrySlot* carry = find_carry(stream);
     if (word.state == State::Have && carry != nullptr) {
         const CarryWord carried = CarryWord::load(carry->word);
@@ -97,47 +97,45 @@ void Flight::recover_chunk() {
     if (word.state == State::Done && word.carry_used && carry != nullptr &&
         CarryWord::load(carry->word).sequence != word.sequence)
         release_carry(stream);
-    word.store(header.flight);
+    word.store(area_.flight);
     if (word.state == State::Done)
         close_chunk(chunk_size);
 }
 
-bool Flight::pending() const { return FlightWord::load(memory_.header().flight).state == State::Have; }
+bool Flight::pending() const { return FlightWord::load(area_.flight).state == State::Have; }
 
-StreamId Flight::pending_stream() const { return StreamId{memory_.header().flight_stream}; }
+StreamId Flight::pending_stream() const { return StreamId{area_.stream}; }
 
 base::Result<StreamInfo> Flight::pending_info() const {
-    return get_info(memory_.header().flight_info, memory_.header().flight_info_size);
+    return get_info(area_.info, area_.info_size);
 }
 
 std::span<char> Flight::begin(StreamId stream, std::string_view encoded_info, Stamp stamp) {
-    SharedHeader& header = memory_.header();
-    if (header.flight_stream != stream.value) {
-        header.flight_info_size = put_info(header.flight_info, encoded_info);
-        header.flight_stream = stream.value;
+    if (area_.stream != stream.value) {
+        area_.info_size = put_info(area_.info, encoded_info);
+        area_.stream = stream.value;
     }
-    header.flight_wall_us = stamp.wall_us;
-    header.flight_mono_us = stamp.mono_us;
-    const std::uint64_t sequence = (FlightWord::load(header.flight).sequence + 1) & sequence_mask;
-    FlightWord{State::Reading, false, 0, 0, sequence}.store(header.flight);
-    return {memory_.chunk(), chunk_size};
+    area_.wall_us = stamp.wall_us;
+    area_.mono_us = stamp.mono_us;
+    const std::uint64_t sequence = (FlightWord::load(area_.flight).sequence + 1) & sequence_mask;
+    FlightWord{State::Reading, false, 0, 0, sequence}.store(area_.flight);
+    return {memory_.chunk(part_), chunk_size};
 }
 
 void Flight::arrived(std::size_t size) {
-    FlightWord word = FlightWord::load(memory_.header().flight);
+    FlightWord word = FlightWord::load(area_.flight);
     word.state = size > 0 ? State::Have : State::Idle;
     word.size = size;
-    word.store(memory_.header().flight);
+    word.store(area_.flight);
 }
 
 bool Flight::advance(const Sink& sink) {
-    SharedHeader& header = memory_.header();
-    FlightWord word = FlightWord::load(header.flight);
+    FlightWord word = FlightWord::load(area_.flight);
     if (word.state != State::Have)
         return true;
-    const StreamId stream{header.flight_stream};
-    const Stamp stamp{header.flight_wall_us, header.flight_mono_us};
-    const std::string_view chunk(memory_.chunk(), word.size);
+    const StreamId stream{area_.stream};
+    const Stamp stamp{area_.wall_us, area_.mono_us};
+    const std::string_view chunk(memory_.chunk(part_), word.size);
     const bool has_cr = chunk.find('\r') != std::string_view::npos;
     CarrySlot* carry = find_carry(stream);
     std::size_t carried = carry != nullptr && !word.carry_used ? CarryWord::load(carry->word).size : 0;
@@ -145,7 +143,7 @@ bool Flight::advance(const Sink& sink) {
     for (;;) {
         const std::string_view rest = chunk.substr(word.position);
         const std::string_view before = carried > 0 ? std::string_view(carry->text.data(), carried) : std::string_view();
-        const auto cut = next_line(rest, Carried::of(before), has_cr);
+        const auto cut = next_line(rest, Carried::of(before), has_cr, line_max_);
         if (!cut)
             break;
         std::string_view text = rest.substr(0, cut->length);
@@ -158,7 +156,7 @@ bool Flight::advance(const Sink& sink) {
         carried = 0;
         word.carry_used = true;
         word.position += cut->consumed;
-        word.store(header.flight);
+        word.store(area_.flight);
     }
     keep_tail(word.position, word.size, carry, carried);
     close_chunk(word.size);
@@ -166,27 +164,26 @@ bool Flight::advance(const Sink& sink) {
 }
 
 void Flight::keep_tail(std::size_t position, std::size_t size, CarrySlot* carry, std::size_t carried) {
-    SharedHeader& header = memory_.header();
-    const StreamId stream{header.flight_stream};
-    FlightWord word = FlightWord::load(header.flight);
+    const StreamId stream{area_.stream};
+    FlightWord word = FlightWord::load(area_.flight);
     if (position < size) {
         if (carry == nullptr)
             carry = carry_for(stream).slot;
-        std::copy(memory_.chunk() + position, memory_.chunk() + size,
+        std::copy(memory_.chunk(part_) + position, memory_.chunk(part_) + size,
                   carry->text.begin() + static_cast<std::ptrdiff_t>(carried));
         CarryWord{carried + (size - position), word.sequence}.store(carry->word);
     }
     word.state = State::Done;
-    word.store(header.flight);
+    word.store(area_.flight);
     if (position == size && carry != nullptr && word.carry_used)
         release_carry(stream);
 }
 
 void Flight::close_chunk(std::size_t size) {
-    std::fill_n(memory_.chunk(), size, '\0'); // the next read() must find zeros
-    FlightWord word = FlightWord::load(memory_.header().flight);
+    std::fill_n(memory_.chunk(part_), size, '\0'); // the next read() must find zeros
+    FlightWord word = FlightWord::load(area_.flight);
     word.state = State::Idle;
-    word.store(memory_.header().flight);
+    word.store(area_.flight);
 }
 
 bool Flight::finish(StreamId stream, Stamp stamp, const Sink& sink) {
@@ -217,17 +214,17 @@ Flight::Carry& Flight::carry_for(StreamId stream) {
     const auto free = std::find(slot_taken_.begin(), slot_taken_.end(), false);
     if (free != slot_taken_.end()) {
         carry.index = static_cast<std::size_t>(free - slot_taken_.begin());
-        carry.slot = &memory_.slot(carry.index);
+        carry.slot = &memory_.slot(part_, carry.index);
         slot_taken_[carry.index] = true;
-        Word& touched = memory_.header().slots_touched;
+        carry.shared = true;
+        Word& touched = area_.slots_touched;
         touched = std::max<std::uint64_t>(touched, carry.index + 1);
     } else {
         carry.heap = std::make_unique<CarrySlot>();
         carry.slot = carry.heap.get();
     }
     CarryWord{}.store(carry.slot->word);
-    const SharedHeader& header = memory_.header();
-    carry.slot->info_size = put_info(carry.slot->info, {header.flight_info.data(), header.flight_info_size});
+    carry.slot->info_size = put_info(carry.slot->info, {area_.info.data(), area_.info_size});
     carry.slot->stream = stream.value;
     return carries_.emplace(stream, std::move(carry)).first->second;
 }
@@ -238,7 +235,7 @@ void Flight::release_carry(StreamId stream) {
         return;
     CarryWord{}.store(found->second.slot->word);
     found->second.slot->stream = 0;
-    if (found->second.index < carry_slots)
+    if (found->second.shared)
         slot_taken_[found->second.index] = false;
     carries_.erase(found);
 }

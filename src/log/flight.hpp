@@ -35,7 +35,10 @@ class Flight {
     /// Takes the line, or answers false: no room now, offer it again later.
     using Sink = std::function<bool(const FlightLine&)>;
 
-    explicit Flight(SharedMemory& memory);
+    /// `part`: of the memory, one of flight_parts.
+    explicit Flight(SharedMemory& memory, std::size_t part = 0);
+    /// Lines are cut at this length; at most largest_line.
+    void set_line_max(std::size_t size) { line_max_ = size; }
 
     /// Bytes of a chunk wait to be offered: after a false from the sink, or left by a former logger.
     bool pending() const;
@@ -59,7 +62,8 @@ class Flight {
   private:
     struct Carry {
         CarrySlot* slot = nullptr;
-        std::size_t index = carry_slots; ///< carry_slots: on the heap, lost with us
+        std::size_t index = 0;
+        bool shared = false; ///< else on the heap, lost with us
         std::unique_ptr<CarrySlot> heap;
     };
 
@@ -72,6 +76,9 @@ class Flight {
     void close_chunk(std::size_t size);
 
     SharedMemory& memory_;
+    std::size_t part_;
+    FlightArea& area_;
+    std::size_t line_max_ = default_line_max;
     std::map<StreamId, Carry> carries_;
     std::vector<bool> slot_taken_;
 };

@@ -10,15 +10,6 @@
 
 namespace monoinit::log {
 
-enum class TimeForm : std::uint8_t {
-    None,
-    Clock,     ///< 10:02:12
-    Short,     ///< Nov 22 10:02:12
-    Iso,       ///< 2026-11-22T10:02:12.123456+0900
-    Unix,      ///< 1795312932.123456
-    Monotonic, ///< [   12.345678]
-};
-
 struct FormatOptions {
     Format format = Format::Short;
     TimeForm time = TimeForm::None; ///< Short and Plain

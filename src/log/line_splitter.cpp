@@ -2,8 +2,7 @@
 
 #include "log/line_splitter.hpp"
 
-#include "log/record.hpp"
-
+#include <algorithm>
 #include <cstring>
 
 namespace monoinit::log {
@@ -25,22 +24,22 @@ std::size_t character_boundary(std::string_view data, std::size_t cut) {
     return cut;
 }
 
-std::optional<LineCut> cut_too_long(std::string_view data, std::size_t line_size, std::size_t carried) {
-    if (carried + line_size <= max_line)
+std::optional<LineCut> cut_too_long(std::string_view data, std::size_t line_size, std::size_t carried, std::size_t line_max) {
+    if (carried + line_size <= line_max)
         return std::nullopt;
-    const std::size_t room = max_line - carried;
+    const std::size_t room = line_max - std::min(carried, line_max); // what is carried may be of a larger limit
     const std::size_t cut = character_boundary(data, room);
     return LineCut{cut, cut, true, false};
 }
 
 /// The line break at `end`, a \r: all of the run, and a \n after it.
-std::optional<LineCut> cut_at_cr(std::string_view data, std::size_t end, Carried carried) {
+std::optional<LineCut> cut_at_cr(std::string_view data, std::size_t end, Carried carried, std::size_t line_max) {
     const bool no_text = end == 0 && carried.only_cr;
     std::size_t after = end;
     while (after < data.size() && data[after] == '\r')
         after++;
     if (after == data.size()) { // whether a \n follows is not known yet
-        if (carried.size + data.size() <= max_line)
+        if (carried.size + data.size() <= line_max)
             return std::nullopt;
         return LineCut{end, after, false, no_text};
     }
@@ -50,7 +49,7 @@ std::optional<LineCut> cut_at_cr(std::string_view data, std::size_t end, Carried
 
 } // namespace
 
-std::optional<LineCut> next_line(std::string_view data, Carried carried, bool has_cr) {
+std::optional<LineCut> next_line(std::string_view data, Carried carried, bool has_cr, std::size_t line_max) {
     if (data.empty())
         return std::nullopt;
     if (carried.ends_in_cr && data.front() != '\r') {
@@ -63,10 +62,10 @@ std::optional<LineCut> next_line(std::string_view data, Carried carried, bool ha
         end = data.size();
     const std::size_t cr = has_cr ? find(data.substr(0, end), '\r') : std::string_view::npos;
     const std::size_t size = cr == std::string_view::npos ? end : cr;
-    if (const auto cut = cut_too_long(data, size, carried.size))
+    if (const auto cut = cut_too_long(data, size, carried.size, line_max))
         return cut;
     if (cr != std::string_view::npos)
-        return cut_at_cr(data, cr, carried);
+        return cut_at_cr(data, cr, carried, line_max);
     if (!ended)
         return std::nullopt;
     return LineCut{end, end + 1, false, false};

@@ -1,7 +1,9 @@
 #pragma once
 // Where lines end, as a pure function. A line ends at \n, \r\n, or at a run of \r: whatever follows a carriage return
-// gets a prefix of its own, so that no service can overwrite another's on the screen. Lines over max_line are cut, between
+// gets a prefix of its own, so that no service can overwrite another's on the screen. Lines over `line_max` are cut, between
 // characters where it can be. Tested by tests/unit/log/line_splitter_test.cpp.
+
+#include "log/record.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -29,7 +31,7 @@ struct Carried {
 };
 
 /// The next line in `data`, or nothing when its end is not in sight. `has_cr`: whether `data` may hold a \r at all.
-std::optional<LineCut> next_line(std::string_view data, Carried carried, bool has_cr);
+std::optional<LineCut> next_line(std::string_view data, Carried carried, bool has_cr, std::size_t line_max = default_line_max);
 
 /// Without every \r that a line break left at the end.
 std::string_view strip_cr(std::string_view line);

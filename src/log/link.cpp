@@ -23,14 +23,14 @@ constexpr std::size_t max_messages_bytes = 128 * 1024;
 constexpr std::size_t held_at_ease = 64; ///< streams that wait for a logger
 constexpr int packets_a_turn = 64; ///< so that a chatty logger cannot hold the loop
 
-bool is_open_pipe(int fd) {
-    struct stat info{};
-    return fd >= 0 && fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
-}
-
 bool is_open_socket(int fd) {
     struct stat info{};
     return fd >= 0 && fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
+bool is_open_stream(int fd) {
+    struct stat info{};
+    return fd >= 0 && fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
 }
 
 } // namespace
@@ -43,7 +43,7 @@ LoggerLink LoggerLink::import_state(LinkState state, Events events) {
     link.muted_.insert(state.muted.begin(), state.muted.end());
     for (HeldStream& held : state.streams) {
         link.next_stream_ = std::max(link.next_stream_, held.stream.value + 1);
-        if (!is_open_pipe(held.fd) || link.streams_.contains(held.stream))
+        if (!is_open_stream(held.fd) || link.streams_.contains(held.stream))
             continue;
         link.open_by_unit_[held.info.unit]++;
         Stream stream{std::move(held.info), sys::UniqueFd(held.fd), Stage::Unsent, true};
@@ -217,16 +217,20 @@ bool LoggerLink::on_readable() {
         }
         if (received->bytes.empty())
             return false;
+        sys::UniqueFd fd;
+        if (!received->descriptors.empty())
+            fd = std::move(received->descriptors.front());
         if (const auto message = decode_from_logger(received->bytes))
-            receive(*message);
+            receive(*message, std::move(fd));
     }
     flush();
     return true;
 }
 
-void LoggerLink::receive(const FromLogger& message) {
+void LoggerLink::receive(const FromLogger& message, sys::UniqueFd fd) {
     struct Visitor {
         LoggerLink& link;
+        sys::UniqueFd& fd;
 
         void operator()(const from_logger::Ready&) const {}
         void operator()(const from_logger::Ack& m) const {
@@ -251,8 +255,12 @@ void LoggerLink::receive(const FromLogger& message) {
             if (link.events_.drained)
                 link.events_.drained(m.lines_not_written);
         }
+        void operator()(const from_logger::Adopt& m) const {
+            if (fd && link.events_.connected)
+                link.events_.connected(m.info, std::move(fd));
+        }
     };
-    std::visit(Visitor{*this}, message);
+    std::visit(Visitor{*this, fd}, message);
 }
 
 void LoggerLink::refused(StreamId stream) {

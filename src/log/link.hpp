@@ -66,6 +66,8 @@ class LoggerLink {
         std::function<void(StreamId, const std::string& unit)> stream_closed; ///< end of file; the duplicate is closed
         std::function<void(std::uint64_t lines_not_written)> drained;         ///< the logger leaves now
         std::function<void(const OutputState&)> output_changed;
+        /// A connection that a logger accepted: to be given to add_stream(), or refused.
+        std::function<void(StreamInfo, sys::UniqueFd)> connected;
         std::function<void()> configured; ///< the last configure() is in force: CMD may take the terminal
     };
 
@@ -125,7 +127,7 @@ class LoggerLink {
     bool flush_messages();
     Sent send(const ToLogger& message, int descriptor = -1);
     void resend_everything();
-    void receive(const FromLogger& message);
+    void receive(const FromLogger& message, sys::UniqueFd fd);
     void refused(StreamId stream);
     void end_of_file(StreamId stream);
     void forget_empty();

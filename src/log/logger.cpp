@@ -26,6 +26,7 @@
 #include <optional>
 #include <poll.h>
 #include <set>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace monoinit::log {
@@ -39,7 +40,7 @@ constexpr base::Duration shutdown_patience = milliseconds(250); ///< with a stdo
 constexpr base::Duration configured_within = seconds(1);
 constexpr base::Duration orphaned_limit = seconds(30);       ///< PID 1 is gone, streams are still open
 constexpr base::Duration writer_retry = milliseconds(100);   ///< when no thread could be made
-constexpr base::Duration forward_told_every = seconds(60);
+constexpr base::Duration forward_patience = milliseconds(500); ///< at the end, with targets that take nothing
 constexpr int last_turns = 64;
 constexpr std::string_view terminal_notice =
     "the command has the terminal; service lines go to the log (--logs=stdout mixes): initctl logs -f";
@@ -59,20 +60,59 @@ class Deadline {
     std::optional<base::Duration> when_;
 };
 
+/// One way out: a ring, its writer, and whether that gets on.
+struct Outlet {
+    Outlet(char* memory, OutletWords& words, StdoutWriter::Fds fds) : ring(memory, ring_size, words.head, words.tail), writer(words, ring, fds) {}
+
+    /// Whether nothing has to wait for it.
+    bool moves(base::Duration now) {
+        if (ring.tail() != seen_tail || ring.empty()) {
+            seen_tail = ring.tail();
+            since.clear();
+            stalled = false;
+            return true;
+        }
+        if (!since.is_set())
+            since.set(now + stall_after);
+        else if (since.passed(now) && !std::exchange(stalled, true))
+            writer.tell_me();
+        return false;
+    }
+    base::Duration left(base::Duration now) const { return stalled ? base::infinity : since.left(now); }
+
+    OutRing ring;
+    StdoutWriter writer;
+    bool running = false;
+    std::uint64_t seen_tail = 0;
+    Deadline since; ///< it has stood still
+    bool stalled = false;
+};
+
+bool same_file(int a, int b) {
+    struct stat first {}, second {};
+    return ::fstat(a, &first) != 0 || ::fstat(b, &second) != 0 || (first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
 class Logger {
   public:
     Logger(const LoggerOptions& options, SharedMemory& memory, sys::EpollLoop& loop)
-        : options_(options), loop_(loop), store_(memory), files_(memory), ring_(memory),
-          writer_(memory, ring_, {options.output, options.spool_read, options.spool_write}),
-          multiplexer_(store_, ring_, isatty(options.output) == 1, &files_, &forwarder_),
-          streams_(memory, multiplexer_, [this](StreamId stream) { stream_ended(stream); }),
-          collector_(loop, multiplexer_, {options.syslog, options.journal, options.stream}, {::getppid(), ::getuid(), look_at_process}),
-          server_(loop, store_, files_, options.listener), reported_lost_(writer_.lines_lost()), told_lost_(reported_lost_) {}
+        : options_(options), loop_(loop), store_(memory), files_(memory),
+          output_(memory.ring(), memory.header().output, {options.output, options.spool_read, options.spool_write}),
+          errors_(memory.error_ring(), memory.header().errors, {options.errors}),
+          multiplexer_(store_, output_.ring, isatty(options.output) == 1, &files_, &forwarder_), policies_(multiplexer_),
+          streams_(memory, 0, Urgency::MayWait, multiplexer_, policies_, [this](StreamId stream) { stream_ended(stream); }),
+          free_streams_(memory, 1, Urgency::MustNotWait, multiplexer_, policies_, [this](StreamId stream) { stream_ended(stream); }),
+          collector_(loop, multiplexer_, policies_, {options.syslog, options.journal, options.stream}, {::getppid(), ::getuid(), look_at_process},
+                     [this](StreamInfo info, sys::UniqueFd fd) { say(from_logger::Adopt{std::move(info)}, std::move(fd)); },
+                     [this](std::uint32_t uid) { return streams_.connections(uid); }),
+          server_(loop, store_, files_, options.listener), reported_lost_(lines_lost()), told_lost_(reported_lost_) {}
 
     base::Result<void> start() {
-        start_writer(sys::monotonic_now());
+        start_writers(sys::monotonic_now());
         TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));
-        TRY(loop_.add(writer_.event_fd(), EPOLLIN, [this](std::uint32_t) { writer_.drain_event(); }));
+        for (Outlet* outlet : {&output_, &errors_})
+            TRY(loop_.add(outlet->writer.event_fd(), EPOLLIN, [outlet](std::uint32_t) { outlet->writer.drain_event(); }));
+        TRY(loop_.add(free_streams_.fd(), EPOLLIN, [](std::uint32_t) {})); // turn() reads them
         TRY(loop_.add(files_.event_fd(), EPOLLIN, [this](std::uint32_t) { files_.drain_event(); }));
         say(from_logger::Ready{static_cast<std::uint32_t>(getpid())});
         return {};
@@ -94,8 +134,9 @@ class Logger {
         watch_files(now);
         read_streams(now);
         if (writer_due_.passed(now))
-            start_writer(now);
-        writer_.wake();
+            start_writers(now);
+        output_.writer.wake();
+        errors_.writer.wake();
         files_.wake();
         forwarder_.wake();
         server_.pump();
@@ -103,20 +144,24 @@ class Logger {
         confirm_configuration(now);
         if (drain_)
             try_to_leave();
-        else if (orphaned_.is_set() && (streams_.open() == 0 || orphaned_.passed(now)))
+        else if (orphaned_.is_set() && (streams_.open() + free_streams_.open() == 0 || orphaned_.passed(now)))
             drain_ = sys::now() + seconds(1);
     }
 
     /// Where no thread can be made (a process limit), lines are read and kept, and stdout waits for one.
-    void start_writer(base::Duration now) {
+    void start_writers(base::Duration now) {
         writer_due_.clear();
-        if ((!writer_running_ && !(writer_running_ = writer_.start())) || !files_.configure(config_.store))
+        const bool needs_errors = errors_apart_ || !errors_.ring.empty(); // what a former logger left
+        for (Outlet* outlet : {&output_, &errors_})
+            if (!outlet->running && (outlet == &output_ || needs_errors) && !(outlet->running = outlet->writer.start()))
+                writer_due_.set(now + writer_retry);
+        if (!files_.configure(config_.store))
             writer_due_.set(now + writer_retry);
     }
 
     base::Duration patience() const {
         const base::Duration now = sys::monotonic_now();
-        base::Duration wait = std::min({stalled_since_.left(now), held_up_.left(now), confirm_by_.left(now),
+        base::Duration wait = std::min({output_.left(now), errors_.left(now), held_up_.left(now), confirm_by_.left(now),
                                         orphaned_.left(now), writer_due_.left(now), files_stalled_since_.left(now), tending_ ? seconds(1) : base::infinity});
         if (drain_)
             wait = std::min(wait, std::clamp<base::Duration>(*drain_ - sys::now(), base::Duration(0), milliseconds(forwarder_.idle() ? 20 : 1))); // nothing tells when it is
@@ -125,39 +170,31 @@ class Logger {
 
     // ---- stdout
 
+    std::uint64_t lines_lost() const { return output_.writer.lines_lost() + errors_.writer.lines_lost() + multiplexer_.skipped(); }
+    bool idle() const { return output_.writer.idle() && (!errors_.running || errors_.writer.idle()); }
+    int last_error() const { return output_.writer.last_error() != 0 ? output_.writer.last_error() : errors_.writer.last_error(); }
+
     void watch_output(base::Duration now) {
-        if (ring_.tail() != seen_tail_ || ring_.empty()) {
-            seen_tail_ = ring_.tail();
-            stalled_since_.clear();
+        const bool moves = output_.moves(now), errors_move = errors_.moves(now);
+        if (moves && errors_move) {
             multiplexer_.never_wait(false);
             held_up_.clear();
-            if (stalled_)
-                report_output(false);
         }
-        if (!ring_.empty() && !stalled_) {
-            if (!stalled_since_.is_set())
-                stalled_since_.set(now + stall_after);
-            else if (stalled_since_.passed(now))
-                report_output(true);
-        }
-        if (writer_.lines_lost() + multiplexer_.skipped() != reported_lost_)
-            report_output(stalled_);
+        if ((output_.stalled || errors_.stalled) != stalled_ || lines_lost() != reported_lost_)
+            report_output();
         // Said where they are missing, once something can be written again.
-        if (reported_lost_ > told_lost_ && ring_.empty() && writer_.last_error() == 0 && !drain_) {
+        if (reported_lost_ > told_lost_ && output_.ring.empty() && last_error() == 0 && !drain_) {
             own_line(4, {}, fmt::format("{} lines did not go to stdout; they are kept: initctl logs", reported_lost_ - told_lost_));
             told_lost_ = reported_lost_;
-        } else if (reported_lost_ > told_lost_ && !ring_.empty()) {
-            writer_.tell_me(); // nothing else may wake us then
+        } else if (reported_lost_ > told_lost_ && !output_.ring.empty()) {
+            output_.writer.tell_me(); // nothing else may wake us then
         }
     }
 
-    void report_output(bool stalled) {
-        stalled_ = stalled;
-        stalled_since_.clear();
-        if (stalled)
-            writer_.tell_me();
-        reported_lost_ = writer_.lines_lost() + multiplexer_.skipped();
-        say(from_logger::Output{stalled_, reported_lost_, writer_.last_error()});
+    void report_output() {
+        stalled_ = output_.stalled || errors_.stalled;
+        reported_lost_ = lines_lost();
+        say(from_logger::Output{stalled_, reported_lost_, last_error()});
     }
 
     // ---- the store
@@ -177,12 +214,9 @@ class Logger {
         const int error = files_.last_error();
         if (error != std::exchange(files_error_, error) && error != 0)
             own_line(3, {}, fmt::format("log store: cannot write to {}: {}; lines are kept in memory and go to stdout", config_.store.directory, std::strerror(error)));
-        if (const std::uint64_t lost = forwarder_.lines_lost(); lost > told_not_forwarded_ && forwarder_.idle() && !forward_told_.is_set()) {
-            forward_told_.set(now + forward_told_every);
-            own_line(4, {}, fmt::format("log_forward: {} lines did not reach their targets", lost - std::exchange(told_not_forwarded_, lost)));
-        } else if (forward_told_.passed(now)) {
-            forward_told_.clear();
-        }
+        forwarder_.tell_lost(now, [this](const std::string& target, std::uint64_t lines) {
+            own_line(4, {}, fmt::format("log_forward: {} lines did not reach {}", lines, target));
+        });
         if (error == 0 && files_.idle() && files_.lines_lost() > told_not_stored_ && !drain_) {
             own_line(4, {}, fmt::format("log store: {} lines are not in it", files_.lines_lost() - told_not_stored_));
             told_not_stored_ = files_.lines_lost();
@@ -190,8 +224,7 @@ class Logger {
     }
 
     void own_line(std::uint8_t priority, std::string_view unit, std::string_view text) {
-        multiplexer_.own_line(priority, unit, text, static_cast<std::uint64_t>(sys::wall_now().count()),
-                              static_cast<std::uint64_t>(sys::monotonic_now().count()));
+        multiplexer_.own_line_now(priority, unit, text);
     }
 
     // ---- streams
@@ -202,10 +235,13 @@ class Logger {
             return;
         if (shutdown_ && held_up_.passed(now))
             multiplexer_.never_wait(true); // it stands still: what it cannot take is counted
+        (void)free_streams_.run();
         bool room = streams_.run();
         if (!room) {
-            writer_.wake();
-            writer_.tell_me();
+            for (Outlet* outlet : {&output_, &errors_}) {
+                outlet->writer.wake();
+                outlet->writer.tell_me();
+            }
             files_.wake();
             files_.tell_me();
             room = streams_.resume(); // it may have been emptied just before we asked to be told
@@ -213,8 +249,6 @@ class Logger {
         if (!room && shutdown_ && !held_up_.is_set())
             held_up_.set(now + shutdown_patience);
         watch_streams(room);
-        if (room)
-            collector_.resume();
     }
 
     /// At the end, what a service wrote comes out before what is said of its end, and "all stopped" is the last word.
@@ -275,13 +309,19 @@ class Logger {
         if (m.config.command_has_terminal && !config_.command_has_terminal && configured_)
             own_line(6, {}, terminal_notice);
         config_ = m.config;
-        start_writer(sys::monotonic_now());
+        errors_apart_ = config_.errors_apart && !same_file(options_.output, options_.errors);
+        multiplexer_.set_errors(errors_apart_ ? &errors_.ring : nullptr);
+        start_writers(sys::monotonic_now());
         server_.set_directory(config_.store.directory);
         forwarder_.configure(config_.forward);
         for (const std::string& problem : forwarder_.problems())
             own_line(4, {}, "log_forward: " + problem);
         multiplexer_.configure(config_);
-        streams_.refresh();
+        policies_.configure(config_);
+        for (Streams* streams : {&streams_, &free_streams_}) {
+            streams->set_line_max(config_.line_max);
+            streams->refresh();
+        }
         confirm_by_.set(sys::monotonic_now() + configured_within);
         if (!std::exchange(configured_, true) && !streams_.stuck())
             watch_streams(true);
@@ -293,11 +333,12 @@ class Logger {
             say(from_logger::StreamEof{m.stream});
             return;
         }
-        if (!fd && !streams_.knows(m.stream)) {
+        Streams& streams = m.info.waits ? streams_ : free_streams_;
+        if (!fd && !streams.knows(m.stream)) {
             say(from_logger::Refused{m.stream, EMFILE});
             return;
         }
-        if (const auto added = streams_.add(m.stream, m.info, std::move(fd)))
+        if (const auto added = streams.add(m.stream, m.info, std::move(fd)))
             say(from_logger::Ack{m.stream});
         else
             say(from_logger::Refused{m.stream, added.error().errnum});
@@ -313,27 +354,30 @@ class Logger {
     void handle(const to_logger::Mute& m, sys::UniqueFd) {
         multiplexer_.mute(m.unit, m.muted);
         streams_.refresh();
+        free_streams_.refresh();
     }
     void handle(const to_logger::Shutdown&, sys::UniqueFd) { shutdown_ = true; }
     void handle(const to_logger::Drain& m, sys::UniqueFd) {
         shutdown_ = true;
         drain_ = m.deadline;
+        forwarding_ends_.set(sys::monotonic_now() + forward_patience);
     }
     void handle(const to_logger::Sync&, sys::UniqueFd) {
         for (const StreamId stream : eof_unacknowledged_)
             say(from_logger::StreamEof{stream});
     }
 
-    void say(const FromLogger& message) {
+    void say(const FromLogger& message, sys::UniqueFd fd = {}) {
         if (orphaned_.is_set())
             return;
-        outbox_.push_back(encode(message));
+        outbox_.emplace_back(encode(message), std::move(fd));
         flush_link();
     }
 
     void flush_link() {
         for (; !outbox_.empty(); outbox_.pop_front()) {
-            const auto sent = sys::send_message(options_.link, outbox_.front());
+            const auto& [packet, fd] = outbox_.front();
+            const auto sent = fd ? sys::send_message(options_.link, packet, std::array{fd.get()}) : sys::send_message(options_.link, packet);
             if (!sent && sent.error().code == base::Errc::Busy)
                 break;
         }
@@ -346,9 +390,10 @@ class Logger {
     void confirm_configuration(base::Duration now) {
         if (!confirm_by_.is_set())
             return;
-        if (!writer_.idle() && !confirm_by_.passed(now)) {
-            writer_.tell_me();
-            if (!writer_.idle())
+        if (!idle() && !confirm_by_.passed(now)) {
+            output_.writer.tell_me();
+            errors_.writer.tell_me();
+            if (!idle())
                 return;
         }
         confirm_by_.clear();
@@ -361,23 +406,27 @@ class Logger {
         const bool late = sys::now() >= *drain_;
         if (late) { // one more pass: at least the store gets what is there
             multiplexer_.never_wait(true);
-            for (int turns = 0; turns < last_turns && streams_readable(); turns++)
+            for (int turns = 0; turns < last_turns && streams_readable(); turns++) {
+                (void)free_streams_.run();
                 (void)streams_.run();
+            }
         }
         const bool quiet = streams_.stuck() ? false : !streams_readable();
         if (!quiet && !late) {
             reading_soon_ = !streams_.stuck();
             return;
         }
-        if (!streams_.finish_all())
+        if (!streams_.finish_all() || !free_streams_.finish_all())
             return;
         collector_.drain();
-        writer_.wake();
+        output_.writer.wake();
+        errors_.writer.wake();
         (void)files_.flush();
         forwarder_.wake();
-        if ((!writer_.idle() || !forwarder_.idle() || (!files_.idle() && files_.last_error() == 0)) && !late)
+        const bool forwarded = forwarder_.idle() || forwarding_ends_.passed(sys::monotonic_now());
+        if ((!idle() || !forwarded || (!files_.idle() && files_.last_error() == 0)) && !late)
             return;
-        say(from_logger::Drained{writer_.lines_waiting() + writer_.lines_lost() + multiplexer_.skipped()});
+        say(from_logger::Drained{output_.writer.lines_waiting() + (errors_.running ? errors_.writer.lines_waiting() : 0) + lines_lost()});
         for (int tries = 0; !outbox_.empty() && tries < 10; tries++) {
             pollfd waiting{options_.link, POLLOUT, 0};
             (void)poll(&waiting, 1, 10);
@@ -387,8 +436,8 @@ class Logger {
     }
 
     bool streams_readable() const {
-        pollfd waiting{streams_.fd(), POLLIN, 0};
-        return poll(&waiting, 1, 0) > 0;
+        pollfd waiting[] = {{streams_.fd(), POLLIN, 0}, {free_streams_.fd(), POLLIN, 0}};
+        return poll(waiting, 2, 0) > 0;
     }
 
     const LoggerOptions& options_;
@@ -396,10 +445,11 @@ class Logger {
     RecentStore store_;
     StoreWriter files_;
     Forwarder forwarder_;
-    OutRing ring_;
-    StdoutWriter writer_;
+    Outlet output_, errors_;
     Multiplexer multiplexer_;
-    Streams streams_;
+    UnitPolicies policies_;
+    Streams streams_;      ///< those that wait for stdout
+    Streams free_streams_; ///< those that do not
     Collector collector_;
     LogServer server_;
 
@@ -408,18 +458,15 @@ class Logger {
     bool watching_streams_ = false;
     bool reading_soon_ = false;
     std::set<StreamId> eof_unacknowledged_;
-    std::deque<std::string> outbox_;
+    std::deque<std::pair<std::string, sys::UniqueFd>> outbox_;
     bool writing_link_ = false;
 
-    std::uint64_t seen_tail_ = 0;
-    bool stalled_ = false;
+    bool errors_apart_ = false, stalled_ = false;
     std::uint64_t reported_lost_, told_lost_;
-    bool writer_running_ = false;
     std::uint64_t files_seen_ = 0, told_not_stored_ = 0;
     int files_error_ = 0;
-    Deadline files_stalled_since_, forward_told_;
-    std::uint64_t told_not_forwarded_ = 0;
-    Deadline stalled_since_, held_up_, confirm_by_, orphaned_, writer_due_;
+    Deadline files_stalled_since_;
+    Deadline forwarding_ends_, held_up_, confirm_by_, orphaned_, writer_due_;
     bool tending_ = false;
     bool shutdown_ = false;
     std::optional<base::Instant> drain_;
@@ -439,6 +486,7 @@ constexpr struct {
     {"journal", &LoggerOptions::journal},
     {"stream", &LoggerOptions::stream},
     {"output", &LoggerOptions::output},
+    {"errors", &LoggerOptions::errors},
 };
 
 } // namespace

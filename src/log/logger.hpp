@@ -21,6 +21,7 @@ struct LoggerOptions {
     int spool_read = -1, spool_write = -1;
     int listener = -1;
     int output = 1; ///< the container's stdout
+    int errors = 2; ///< and its stderr
     int syslog = -1, journal = -1, stream = -1; ///< CollectorFds
 };
 

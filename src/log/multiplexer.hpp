@@ -23,6 +23,7 @@ struct Destination {
     std::string_view prefix;
     bool console = true;
     bool store = true;
+    bool error = false; ///< to stderr, where its lines go there
 };
 
 class Multiplexer {
@@ -33,6 +34,11 @@ class Multiplexer {
     /// Prefixes made before are out of date afterwards.
     void configure(const Config& config);
     std::string prefix_for(std::string_view unit, bool own = false) const;
+    /// "[ssh] sshd[12]: ": who spoke is named where it is not the unit itself.
+    std::string prefix_for(std::string_view unit, std::string_view identifier, std::uint32_t pid) const;
+    std::size_t line_max() const { return line_max_; }
+    /// Where lines of Destination::error go from now on; nullptr: to the other ring. Not owned.
+    void set_errors(OutRing* ring) { errors_ = ring; }
 
     void mute(std::string_view unit, bool muted); ///< unit empty = all
     bool is_muted(std::string_view unit) const;
@@ -43,6 +49,9 @@ class Multiplexer {
     void own_line(std::uint8_t priority, std::string_view unit, std::string_view text, std::uint64_t wall_us,
                   std::uint64_t mono_us);
 
+    /// The same, with the time it is.
+    void own_line_now(std::uint8_t priority, std::string_view unit, std::string_view text);
+
     /// While stdout is stalled during shutdown: nothing waits for it.
     void never_wait(bool on) { never_wait_ = on; }
     /// Lines that are in the store but had no room on stdout.
@@ -50,9 +59,9 @@ class Multiplexer {
 
   private:
     void render(const Record& record, std::string_view prefix);
+    void render_lines(const Record& record, std::string_view prefix);
     void render_parts(const Record& record, std::string_view prefix);
-    bool has_room(std::size_t size, Urgency urgency) const;
-    void put_rendered();
+    void put_rendered(OutRing& ring);
 
     void keep(const Record& record);
 
@@ -60,6 +69,8 @@ class Multiplexer {
     StoreWriter* files_;
     Forwarder* forwarder_;
     OutRing& ring_;
+    OutRing* errors_ = nullptr;
+    std::size_t line_max_ = default_line_max;
     FormatOptions options_;
     bool console_ = true;
     std::string own_prefix_;

@@ -14,7 +14,7 @@ namespace monoinit::log {
 class OutRing {
   public:
     explicit OutRing(SharedMemory& memory)
-        : OutRing(memory.ring(), ring_size, memory.header().ring_head, memory.header().ring_tail) {}
+        : OutRing(memory.ring(), ring_size, memory.header().output.head, memory.header().output.tail) {}
     /// `base`: `size` bytes mapped twice in a row.
     OutRing(char* base, std::size_t size, Word& head, Word& tail) : base_(base), size_(size), head_(head), tail_(tail) {
         if (head_ - tail_ > size_) // damaged

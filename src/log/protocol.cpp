@@ -14,7 +14,7 @@ namespace {
 /// Wire numbers: never reused, never renumbered.
 enum class Type : std::uint16_t {
     Configure = 1, AddStream = 2, EofAck = 3, Message = 4, Mute = 5, Shutdown = 6, Drain = 7, Sync = 8,
-    Ready = 64, Ack = 65, Refused = 66, StreamEof = 67, Output = 68, Configured = 69, Drained = 70,
+    Ready = 64, Ack = 65, Refused = 66, StreamEof = 67, Output = 68, Configured = 69, Drained = 70, Adopt = 71,
 };
 
 struct Header {
@@ -40,6 +40,7 @@ void pack(Packer& out, const StreamInfo& info) {
     out.flag(info.to_console).flag(info.to_store);
     out.number(info.facility).number(info.rate_burst).number(info.rate_interval_us).text(cut(info.extra_fields, max_extra_fields));
     out.text(cut(info.filter_patterns, max_filter_patterns));
+    out.number(info.stdout_level).flag(info.waits).number(info.pid).number(info.uid);
 }
 
 StreamInfo unpack_stream_info(Unpacker& in) {
@@ -49,7 +50,7 @@ StreamInfo unpack_stream_info(Unpacker& in) {
     info.default_priority = std::min<std::uint8_t>(in.number<std::uint8_t>(), 7);
     info.level_prefix = in.flag();
     info.level_max = std::min<std::uint8_t>(in.number<std::uint8_t>(), 7);
-    info.kind = checked(in.number<std::uint8_t>(), StreamKind::Both, StreamKind::Both);
+    info.kind = checked(in.number<std::uint8_t>(), StreamKind::Connection, StreamKind::Both);
     info.to_console = in.flag();
     info.to_store = in.flag();
     if (!in.more())
@@ -60,6 +61,12 @@ StreamInfo unpack_stream_info(Unpacker& in) {
     info.extra_fields = cut(in.text(), max_extra_fields);
     if (in.more())
         info.filter_patterns = cut(in.text(), max_filter_patterns);
+    if (!in.more())
+        return info;
+    info.stdout_level = std::min<std::uint8_t>(in.number<std::uint8_t>(), 7);
+    info.waits = in.flag();
+    info.pid = in.number<std::uint32_t>();
+    info.uid = in.number<std::uint32_t>();
     return info;
 }
 
@@ -81,6 +88,16 @@ Config unpack_config(Unpacker& in) {
     limits.compress = in.flag();
     for (std::uint32_t targets = std::min(in.number<std::uint32_t>(), most_targets); targets > 0 && !in.failed(); targets--)
         config.forward.emplace_back(in.text());
+    if (!in.more())
+        return config;
+    config.time = checked(in.number<std::uint8_t>(), TimeForm::Monotonic, TimeForm::None);
+    config.line_max = std::clamp<std::uint32_t>(in.number<std::uint32_t>(), 1, largest_line);
+    config.errors_apart = in.flag();
+    config.stdout_level = std::min<std::uint8_t>(in.number<std::uint8_t>(), 7);
+    config.to_stdout = in.flag();
+    config.waits = in.flag();
+    config.rate_burst = in.number<std::uint32_t>();
+    config.rate_interval_us = in.number<std::uint64_t>();
     return config;
 }
 
@@ -98,6 +115,8 @@ struct Encoder {
         out.number(targets);
         for (std::uint32_t i = 0; i < targets; i++)
             out.text(cut(m.config.forward[i], max_name));
+        out.number(raw(m.config.time)).number(m.config.line_max).flag(m.config.errors_apart).number(m.config.stdout_level);
+        out.flag(m.config.to_stdout).flag(m.config.waits).number(m.config.rate_burst).number(m.config.rate_interval_us);
         return Type::Configure;
     }
     Type operator()(const to_logger::AddStream& m) {
@@ -141,6 +160,10 @@ struct Encoder {
     Type operator()(const from_logger::Drained& m) {
         out.number(m.lines_not_written);
         return Type::Drained;
+    }
+    Type operator()(const from_logger::Adopt& m) {
+        pack(out, m.info);
+        return Type::Adopt;
     }
 
   private:
@@ -271,6 +294,10 @@ base::Result<FromLogger> decode_from_logger(std::string_view packet) {
     case static_cast<std::uint16_t>(Type::Drained): {
         const auto lines = in.number<std::uint64_t>();
         return complete<FromLogger>(in, from_logger::Drained{lines});
+    }
+    case static_cast<std::uint16_t>(Type::Adopt): {
+        from_logger::Adopt message{unpack_stream_info(in)};
+        return complete<FromLogger>(in, std::move(message));
     }
     }
     return unknown();

@@ -4,7 +4,7 @@
 // ever appended, unknown types are skipped, missing appended fields keep their defaults.
 //
 //   PID 1  Config, Mute, AddStream(+fd), EofAck, Message, Shutdown, Drain, Sync
-//   logger Ready, Ack, Refused, StreamEof, Output, Configured, Drained
+//   logger Ready, Ack, Refused, StreamEof, Output, Configured, Drained, Adopt(+fd)
 //
 // A stream's life: AddStream -> Ack (or Refused, tried again) -> StreamEof -> EofAck. PID 1 keeps a duplicate of the read
 // end from before AddStream until StreamEof. AddStream of a known id is answered by Ack again; Sync (PID 1 has
@@ -14,6 +14,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "log/record.hpp"
 #include "log/store_settings.hpp"
 
 #include <cstdint>
@@ -33,9 +34,19 @@ inline constexpr std::size_t max_filter_patterns = 1000; ///< StreamInfo::filter
 inline constexpr std::size_t max_extra_fields = 400; ///< StreamInfo::extra_fields, all of them
 inline constexpr std::size_t max_message_text = 12 * 1024;
 
-enum class StreamKind : std::uint8_t { Output, Error, Both };
+/// Connection: one of the journal's stream protocol (systemd-cat), which a logger accepted and PID 1 holds as it holds the pipes.
+enum class StreamKind : std::uint8_t { Output, Error, Both, Connection };
 enum class Format : std::uint8_t { Short, Json, Plain, Export };
 enum class ColorMode : std::uint8_t { Auto, Never, Always }; ///< Auto: on a terminal, unless NO_COLOR or TERM=dumb
+/// The time in front of lines.
+enum class TimeForm : std::uint8_t {
+    None,
+    Clock,     ///< 10:02:12
+    Short,     ///< Nov 22 10:02:12
+    Iso,       ///< 2026-11-22T10:02:12.123456+0900
+    Unix,      ///< 1795312932.123456
+    Monotonic, ///< [   12.345678]
+};
 enum class Console : std::uint8_t { Output, Nowhere };       ///< where whole lines go: PID 1's stdout, or only the store
 
 struct StreamInfo {
@@ -52,6 +63,9 @@ struct StreamInfo {
     std::uint64_t rate_interval_us = 0; ///< LogRateLimitIntervalSec=
     std::string filter_patterns; ///< LogFilterPatterns=, each with a NUL behind it
     std::string extra_fields; ///< LogExtraFields=: "KEY=VALUE", each with a NUL behind it
+    std::uint8_t stdout_level = 7; ///< X-LogStdout=: less important lines do not go to stdout (`to_console` off: none do)
+    bool waits = true;        ///< X-LogWhenFull=: for stdout to have room; else what it cannot take is counted
+    std::uint32_t pid = 0, uid = 0; ///< of a connection's peer
 
     bool operator==(const StreamInfo&) const = default;
 };
@@ -65,6 +79,15 @@ struct Config {
     bool command_has_terminal = false;
     StoreSettings store;
     std::vector<std::string> forward; ///< forward.hpp's targets
+    TimeForm time = TimeForm::None;   ///< on stdout
+    std::uint32_t line_max = default_line_max;
+    bool errors_apart = false;        ///< what services write to stderr goes to our stderr, if that is another file than stdout
+    // Of units that say nothing else, and of senders that belong to none:
+    std::uint8_t stdout_level = 7;
+    bool to_stdout = true;
+    bool waits = true;
+    std::uint32_t rate_burst = 0;
+    std::uint64_t rate_interval_us = 0;
 
     bool operator==(const Config&) const = default;
 };
@@ -93,12 +116,14 @@ struct Output { bool stalled = false; std::uint64_t lines_lost = 0; int errnum =
 /// The configuration is in force, and what was to be written before it is written (or one second has passed).
 struct Configured { std::uint32_t sequence = 0; };
 struct Drained { std::uint64_t lines_not_written = 0; };
+/// A connection that was accepted, its header read: PID 1 makes a stream of it, so that it outlives the logger.
+struct Adopt { StreamInfo info; }; ///< with one descriptor
 } // namespace from_logger
 
 using ToLogger = std::variant<to_logger::Configure, to_logger::AddStream, to_logger::EofAck, to_logger::Message,
                               to_logger::Mute, to_logger::Shutdown, to_logger::Drain, to_logger::Sync>;
 using FromLogger = std::variant<from_logger::Ready, from_logger::Ack, from_logger::Refused, from_logger::StreamEof,
-                                from_logger::Output, from_logger::Configured, from_logger::Drained>;
+                                from_logger::Output, from_logger::Configured, from_logger::Drained, from_logger::Adopt>;
 
 std::string encode(const ToLogger& message);
 std::string encode(const FromLogger& message);

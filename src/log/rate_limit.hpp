@@ -26,6 +26,15 @@ class RateLimit {
         dropped_++;
         return false;
     }
+    /// A line that passed has not been taken, and will be asked for again.
+    void take_back() { passed_ -= passed_ > 0 ? 1 : 0; }
+    /// Other limits from now on; what was counted stays.
+    void set(std::uint64_t interval_us, std::uint32_t burst) {
+        interval_us_ = interval_us;
+        burst_ = burst;
+    }
+    std::uint64_t interval_us() const { return interval_us_; }
+    std::uint32_t burst() const { return burst_; }
     /// How many were dropped since this was asked last; 0 while the interval in which they came goes on.
     std::uint64_t take_dropped(std::uint64_t now_us) {
         if (dropped_ == 0 || now_us - began_us_ < interval_us_)

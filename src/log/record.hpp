@@ -1,5 +1,6 @@
 #pragma once
-// One log line as data, and which lines a reader wants. Text never holds a line break.
+// One log line as data, and which lines a reader wants. Text holds line breaks only where one message had them, as a syslog or journal
+// message may: pipes and streams are cut at them.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +11,8 @@ namespace monoinit::log {
 
 inline constexpr std::string_view own_unit = "monoinit"; ///< where monoinit's lines about no unit are filed
 inline constexpr std::string_view stray_unit = "-"; ///< where lines are filed whose sender belongs to no unit, or is gone
-inline constexpr std::size_t max_line = 48 * 1024;
+inline constexpr std::size_t default_line_max = 48 * 1024; ///< journald's LineMax=
+inline constexpr std::size_t largest_line = 112 * 1024;    ///< what log_line_max may ask for
 
 /// Beyond this much, further fields of a line are left out.
 inline constexpr std::size_t max_fields = 256 * 1024;

@@ -12,19 +12,21 @@ namespace monoinit::log {
 namespace {
 
 constexpr std::uint64_t layout_magic = 0x6d6f6e6f696c6f67U; // "monoilog"
-constexpr std::uint32_t layout_version = 2; // changes with every structure in shared_memory.hpp, flight.cpp, recent_store.cpp
+constexpr std::uint32_t layout_version = 3; // changes with every structure in shared_memory.hpp, flight.cpp, recent_store.cpp
 
 constexpr std::size_t rounded(std::size_t size) { return (size + page_size - 1) / page_size * page_size; }
 
-constexpr std::size_t chunk_at = page_size;
-constexpr std::size_t ring_at = chunk_at + chunk_size;
-constexpr std::size_t slots_at = ring_at + ring_size;
-constexpr std::size_t blocks_at = slots_at + rounded(sizeof(CarrySlot) * carry_slots);
+constexpr std::size_t chunks_at = header_size;
+constexpr std::size_t ring_at = chunks_at + flight_parts * chunk_size;
+constexpr std::size_t error_ring_at = ring_at + ring_size;
+constexpr std::size_t slots_at = error_ring_at + ring_size;
+constexpr std::size_t blocks_at = slots_at + rounded(sizeof(CarrySlot) * (carry_slots[0] + carry_slots[1]));
 constexpr std::size_t store_ring_at = blocks_at + sizeof(Block) * block_count;
 constexpr std::size_t file_size = store_ring_at + store_ring_size;
 // In memory the double views of the rings stand where nothing of the file does: after everything else.
 constexpr std::size_t ring_view_at = file_size;
-constexpr std::size_t store_ring_view_at = ring_view_at + 2 * ring_size;
+constexpr std::size_t error_ring_view_at = ring_view_at + 2 * ring_size;
+constexpr std::size_t store_ring_view_at = error_ring_view_at + 2 * ring_size;
 constexpr std::size_t mapped_size = store_ring_view_at + 2 * store_ring_size;
 
 /// A memfd of the right size and content, or one made here.
@@ -63,11 +65,13 @@ base::Result<SharedMemory> SharedMemory::map(int fd) {
     memory.base_ = base;
     char* start = static_cast<char*>(base);
     if (!map_at(start, file_size, file.get(), 0) || !map_twice(start + ring_view_at, ring_size, file.get(), ring_at) ||
+        !map_twice(start + error_ring_view_at, ring_size, file.get(), error_ring_at) ||
         !map_twice(start + store_ring_view_at, store_ring_size, file.get(), store_ring_at))
         return base::fail_errno(errno, "mapping memory for log lines");
     memory.header_ = reinterpret_cast<SharedHeader*>(start);
-    memory.chunk_ = start + chunk_at;
+    memory.chunks_ = start + chunks_at;
     memory.ring_ = start + ring_view_at;
+    memory.error_ring_ = start + error_ring_view_at;
     memory.store_ring_ = start + store_ring_view_at;
     memory.slots_ = reinterpret_cast<CarrySlot*>(start + slots_at);
     memory.blocks_ = reinterpret_cast<Block*>(start + blocks_at);
@@ -84,7 +88,7 @@ base::Result<SharedMemory> SharedMemory::map(int fd) {
 }
 
 SharedMemory::SharedMemory(SharedMemory&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), header_(other.header_), chunk_(other.chunk_), ring_(other.ring_),
+    : base_(std::exchange(other.base_, nullptr)), header_(other.header_), chunks_(other.chunks_), ring_(other.ring_), error_ring_(other.error_ring_),
       store_ring_(other.store_ring_), slots_(other.slots_), blocks_(other.blocks_) {}
 
 SharedMemory::~SharedMemory() {

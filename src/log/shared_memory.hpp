@@ -3,7 +3,7 @@
 // any two instructions; its successor reads here what was in flight. Everything is found through these structures, never
 // through pointers; commits are single 64-bit stores. Pages that were never touched cost nothing.
 //
-//   [Header] [chunk: what one read() brought] [out ring: whole lines for stdout] [carry slots: unfinished lines]
+//   [Header] [chunks: what one read() brought] [out rings: whole lines for stdout and stderr] [carry slots: unfinished lines]
 //   [blocks: recent lines] [store ring: records for the store]
 // Tested by tests/unit/log/flight_test.cpp, recent_store_test.cpp, logger_test.cpp.
 
@@ -21,7 +21,9 @@ inline constexpr std::size_t page_size = 4096;
 inline constexpr std::size_t chunk_size = 64 * 1024;
 inline constexpr std::size_t ring_size = 256 * 1024;
 inline constexpr std::size_t store_ring_size = 1UL << 20;
-inline constexpr std::size_t carry_slots = 1024;
+/// Streams that wait for stdout and those that do not are read apart, each part into memory of its own.
+inline constexpr std::size_t flight_parts = 2;
+inline constexpr std::size_t carry_slots[flight_parts] = {1024, 256};
 inline constexpr std::size_t block_size = 4096;
 inline constexpr std::size_t block_count = 2048;
 inline constexpr std::size_t max_stream_info = 2048; ///< encoded StreamInfo
@@ -35,7 +37,25 @@ struct CarrySlot {
     Word word;   ///< size and chunk sequence: see flight.cpp
     std::uint32_t info_size;
     std::array<char, max_stream_info> info; ///< encoded StreamInfo, should the stream never come back
-    std::array<char, max_line> text;
+    std::array<char, largest_line> text;
+};
+
+/// What the reading side of one part is at: see flight.cpp.
+struct FlightArea {
+    Word flight;
+    Word stream;
+    Word slots_touched;
+    std::uint64_t wall_us, mono_us;
+    std::uint32_t info_size;
+    std::array<char, max_stream_info> info;
+};
+
+/// Of one ring: bytes ever put in, ever taken out. What different threads write lies in different lines of the cache.
+struct OutletWords {
+    alignas(64) Word head;
+    alignas(64) Word tail;
+    Word spool; ///< what the writer thread is at: see stdout_writer.cpp
+    Word lost;  ///< lines that could not be written
 };
 
 struct SharedHeader {
@@ -44,23 +64,15 @@ struct SharedHeader {
     std::uint32_t reserved;
     Word next_cursor;      ///< of the store
     Word blocks_touched;   ///< how many blocks were ever used: the rest is not looked at
-    Word slots_touched;
-    // Bytes ever put in, ever taken out. What different threads write lies in different lines of the cache.
-    alignas(64) Word ring_head;
-    alignas(64) Word ring_tail;
-    Word spool;            ///< what the writer thread is at: see stdout_writer.cpp
-    Word lines_lost;       ///< could not be written to stdout
+    OutletWords output, errors; ///< of stdout, and of stderr where its lines go there
     alignas(64) Word store_head; ///< of the store ring
     alignas(64) Word store_tail;
     Word store_written;    ///< cursor of the newest line that is in a store file
     alignas(64) Word boot_high, boot_low; ///< the container's start, as _BOOT_ID= has it; 0 = not drawn yet
-    Word flight;           ///< what the reading side is at: see flight.cpp
-    Word flight_stream;
-    std::uint64_t flight_wall_us, flight_mono_us;
-    std::uint32_t flight_info_size;
-    std::array<char, max_stream_info> flight_info;
+    std::array<FlightArea, flight_parts> flights;
 };
-static_assert(sizeof(SharedHeader) <= page_size);
+inline constexpr std::size_t header_size = 2 * page_size;
+static_assert(sizeof(SharedHeader) <= header_size);
 
 struct Block {
     std::array<char, block_size> bytes;
@@ -77,10 +89,11 @@ class SharedMemory {
     ~SharedMemory();
 
     SharedHeader& header() const { return *header_; }
-    char* chunk() const { return chunk_; }
+    char* chunk(std::size_t part) const { return chunks_ + part * chunk_size; }
     char* ring() const { return ring_; } ///< 2 * ring_size readable and writable
+    char* error_ring() const { return error_ring_; } ///< likewise
     char* store_ring() const { return store_ring_; } ///< 2 * store_ring_size
-    CarrySlot& slot(std::size_t index) const { return slots_[index]; }
+    CarrySlot& slot(std::size_t part, std::size_t index) const { return slots_[(part == 0 ? 0 : carry_slots[0]) + index]; }
     Block& block(std::size_t index) const { return blocks_[index]; }
 
   private:
@@ -88,8 +101,9 @@ class SharedMemory {
 
     void* base_ = nullptr;
     SharedHeader* header_ = nullptr;
-    char* chunk_ = nullptr;
+    char* chunks_ = nullptr;
     char* ring_ = nullptr;
+    char* error_ring_ = nullptr;
     char* store_ring_ = nullptr;
     CarrySlot* slots_ = nullptr;
     Block* blocks_ = nullptr;

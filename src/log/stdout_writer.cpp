@@ -50,8 +50,8 @@ std::string_view whole_lines(std::string_view lines, std::size_t limit) {
     return lines.substr(0, static_cast<std::size_t>(static_cast<const char*>(last) - lines.data()) + 1);
 }
 
-StdoutWriter::StdoutWriter(SharedMemory& memory, OutRing& ring, Fds fds)
-    : ring_(ring), spool_(memory.header().spool), lost_(memory.header().lines_lost), fds_(fds),
+StdoutWriter::StdoutWriter(OutletWords& words, OutRing& ring, Fds fds)
+    : ring_(ring), spool_(words.spool), lost_(words.lost), fds_(fds),
       direct_(fds.spool_read < 0 || fds.spool_write < 0), direct_limit_(limit_for(fds.output)),
       event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), wake_(eventfd(0, EFD_CLOEXEC)) {
     if (!direct_)

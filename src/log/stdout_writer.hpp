@@ -22,7 +22,8 @@ class StdoutWriter {
         int spool_read = -1, spool_write = -1; ///< -1: no spool, direct
     };
 
-    StdoutWriter(SharedMemory& memory, OutRing& ring, Fds fds);
+    /// `words`: of the ring's outlet.
+    StdoutWriter(OutletWords& words, OutRing& ring, Fds fds);
     StdoutWriter(const StdoutWriter&) = delete;
     StdoutWriter& operator=(const StdoutWriter&) = delete;
 

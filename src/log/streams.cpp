@@ -4,9 +4,8 @@
 
 #include "log/stored_record.hpp"
 
-#include "base/fmt.hpp"
-#include "base/time.hpp"
 #include "sys/clock.hpp"
+#include "sys/socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,8 +24,9 @@ Stamp stamp_now() {
 
 } // namespace
 
-Streams::Streams(SharedMemory& memory, Multiplexer& multiplexer, std::function<void(StreamId)> ended)
-    : flight_(memory), multiplexer_(multiplexer), ended_(std::move(ended)), epoll_(epoll_create1(EPOLL_CLOEXEC)),
+Streams::Streams(SharedMemory& memory, std::size_t part, Urgency urgency, Multiplexer& multiplexer, UnitPolicies& policies,
+                 std::function<void(StreamId)> ended)
+    : flight_(memory, part), urgency_(urgency), multiplexer_(multiplexer), policies_(policies), ended_(std::move(ended)), epoll_(epoll_create1(EPOLL_CLOEXEC)),
       sink_([this](const FlightLine& line) { return take(line); }), stuck_(flight_.pending()) {}
 
 bool Streams::knows(StreamId stream) const {
@@ -45,49 +45,37 @@ base::Result<void> Streams::add(StreamId stream, StreamInfo info, sys::UniqueFd 
     return {};
 }
 
+std::pair<std::size_t, std::size_t> Streams::connections(std::uint32_t uid) const {
+    std::pair<std::size_t, std::size_t> count{};
+    for (const auto& [id, source] : sources_)
+        if (source.info.kind == StreamKind::Connection) {
+            count.first++;
+            count.second += source.info.uid == uid ? 1 : 0;
+        }
+    return count;
+}
+
 Streams::Source& Streams::adopt(StreamId stream, StreamInfo info) {
     Source& source = sources_[stream];
     source.info = std::move(info);
     source.encoded = encode_stream_info(source.info);
-    if (source.info.rate_burst != 0)
-        source.limit = &limits_.try_emplace(source.info.unit, source.info.rate_interval_us, source.info.rate_burst).first->second;
-    source.fields.clear();
-    for (std::string_view rest = source.info.extra_fields; !rest.empty();) {
-        const std::string_view field = rest.substr(0, rest.find('\0'));
-        if (const std::size_t equals = field.find('='); equals != std::string_view::npos)
-            append_field(source.fields, field.substr(0, equals), field.substr(equals + 1));
-        rest.remove_prefix(std::min(field.size() + 1, rest.size()));
-    }
+    UnitPolicy* const former = source.policy;
+    source.policy = &policies_.adopt(source.info);
+    if (former != nullptr)
+        policies_.release(*former);
     source.identifier = source.info.identifier.empty() ? short_unit_name(source.info.unit) : source.info.identifier;
-    set_filter(source);
+    source.fields.clear();
+    if (source.info.kind == StreamKind::Connection)
+        append_field(source.fields, "_UID", std::to_string(source.info.uid));
+    source.fields += source.policy->fields;
     refresh(source);
     return source;
 }
 
-void Streams::set_filter(Source& source) {
-    source.kept.clear();
-    source.left_out.clear();
-    for (std::string_view rest = source.info.filter_patterns; !rest.empty();) {
-        const std::string_view text = rest.substr(0, rest.find('\0'));
-        const bool without = text.starts_with('~');
-        if (auto pattern = Pattern::compile(std::string(text.substr(without ? 1 : 0)), false)) {
-            (without ? source.left_out : source.kept).push_back(std::move(*pattern));
-        } else {
-            const Stamp stamp = stamp_now();
-            multiplexer_.own_line(4, source.info.unit, fmt::format("{}: LogFilterPatterns: {}", short_unit_name(source.info.unit), pattern.error().what), stamp.wall_us, stamp.mono_us);
-        }
-        rest.remove_prefix(std::min(text.size() + 1, rest.size()));
-    }
-}
-
-bool Streams::passes(const Source& source, std::string_view text) {
-    const auto matches = [&](const Pattern& pattern) { return pattern.matches(text); };
-    return (source.kept.empty() || std::ranges::any_of(source.kept, matches)) && std::ranges::none_of(source.left_out, matches);
-}
-
 void Streams::refresh(Source& source) const {
-    source.prefix = multiplexer_.prefix_for(source.info.unit);
-    source.muted = multiplexer_.is_muted(source.info.unit);
+    const StreamInfo& info = source.info;
+    source.prefix = info.kind == StreamKind::Connection ? multiplexer_.prefix_for(info.unit, source.identifier, info.pid) : multiplexer_.prefix_for(info.unit);
+    source.muted = multiplexer_.is_muted(info.unit);
 }
 
 void Streams::refresh() {
@@ -95,40 +83,34 @@ void Streams::refresh() {
         refresh(source);
 }
 
-void Streams::say_dropped(Source& source, std::uint64_t dropped, Stamp stamp) {
-    if (dropped != 0)
-        multiplexer_.own_line(4, source.info.unit, fmt::format("{}: {} lines dropped: more than LogRateLimitBurst={} in {}", short_unit_name(source.info.unit),
-                                                               dropped, source.info.rate_burst, base::human_time_span(base::Duration(source.info.rate_interval_us))),
-                              stamp.wall_us, stamp.mono_us);
-}
-
 bool Streams::take(const FlightLine& line) {
     Source& source = *current_;
-    if (source.limit != nullptr && !source.continued) {
-        say_dropped(source, source.limit->take_dropped(line.stamp.mono_us), line.stamp);
-        source.dropping = !source.limit->allow(line.stamp.mono_us);
-    }
-    if (source.dropping) {
-        source.continued = line.continues;
-        return true;
-    }
     Record record;
     record.wall_us = line.stamp.wall_us;
     record.mono_us = line.stamp.mono_us;
-    record.priority = source.info.default_priority;
     record.unit = source.info.unit;
     record.identifier = source.identifier;
     record.facility = source.info.facility;
+    record.pid = source.info.pid;
     record.fields = source.fields;
     record.text = line.text;
     record.continues = line.continues;
     record.continued = source.continued;
-    if (source.info.level_prefix && !source.continued)
-        record.priority = take_level_prefix(record.text).value_or(record.priority);
-    const Destination destination{source.prefix, source.info.to_console && !source.muted, source.info.to_store};
-    const bool wanted = record.priority <= source.info.level_max && passes(source, record.text);
-    if (wanted && !multiplexer_.offer(record, destination, Urgency::MayWait))
+    if (!source.continued) {
+        source.priority = source.info.default_priority;
+        if (source.info.level_prefix)
+            source.priority = take_level_prefix(record.text).value_or(source.priority);
+        record.priority = source.priority;
+        source.dropping = !policies_.admits(*source.policy, record);
+    }
+    record.priority = source.priority;
+    const Destination destination{source.prefix, !source.muted && source.policy->shows(record.priority), source.info.to_store,
+                                  source.info.kind == StreamKind::Error};
+    if (!source.dropping && !multiplexer_.offer(record, destination, urgency_)) {
+        if (!source.continued)
+            source.policy->limit.take_back(); // it comes again
         return false;
+    }
     source.continued = line.continues;
     return true;
 }
@@ -150,14 +132,31 @@ bool Streams::run() {
 bool Streams::read_once(StreamId stream, Source& source) {
     current_ = &source;
     const std::span<char> room = flight_.begin(stream, source.encoded, stamp_now());
-    const ssize_t size = read(source.fd.get(), room.data(), room.size());
-    const int error = errno;
-    flight_.arrived(size > 0 ? static_cast<std::size_t>(size) : 0);
+    bool ended = false;
+    const std::size_t size = receive(source, room, ended);
+    flight_.arrived(size);
     if (size > 0)
         return flight_.advance(sink_);
-    if (size < 0 && (error == EAGAIN || error == EINTR))
-        return true;
-    return end(stream, source);
+    return ended ? end(stream, source) : true;
+}
+
+/// Reads what there is. `ended`: no more will come.
+std::size_t Streams::receive(Source& source, std::span<char> room, bool& ended) {
+    if (source.info.kind != StreamKind::Connection) {
+        const ssize_t size = read(source.fd.get(), room.data(), room.size());
+        ended = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+        return size > 0 ? static_cast<std::size_t>(size) : 0;
+    }
+    auto received = sys::receive_message(source.fd.get(), room); // descriptors that come along must not be closed here
+    if (!received) {
+        const int error = received.error().errnum; // ECONNRESET is said once, ahead of what is there
+        ended = received.error().code != base::Errc::Busy && error != EINTR && error != ECONNRESET;
+        return 0;
+    }
+    if (!received->descriptors.empty())
+        (void)sys::close_elsewhere(std::move(received->descriptors));
+    ended = received->bytes.empty();
+    return received->bytes.size();
 }
 
 bool Streams::end(StreamId stream, Source& source) {
@@ -165,8 +164,8 @@ bool Streams::end(StreamId stream, Source& source) {
     source.at_end = true;
     if (!flight_.finish(stream, stamp_now(), sink_))
         return false;
-    if (source.limit != nullptr)
-        say_dropped(source, source.limit->take_dropped(), stamp_now());
+    policies_.finish(*source.policy);
+    policies_.release(*source.policy);
     (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source.fd.get(), nullptr);
     sources_.erase(stream);
     open_--;

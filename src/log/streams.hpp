@@ -5,8 +5,7 @@
 
 #include "log/flight.hpp"
 #include "log/multiplexer.hpp"
-#include "log/rate_limit.hpp"
-#include "log/selection.hpp"
+#include "log/unit_policies.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <functional>
@@ -18,12 +17,15 @@ namespace monoinit::log {
 
 class Streams {
   public:
-    Streams(SharedMemory& memory, Multiplexer& multiplexer, std::function<void(StreamId)> ended);
+    /// `part`: of the memory; `urgency`: whether the streams wait for room.
+    Streams(SharedMemory& memory, std::size_t part, Urgency urgency, Multiplexer& multiplexer, UnitPolicies& policies, std::function<void(StreamId)> ended);
 
     /// A stream handed over by PID 1; a known one is left as it is.
     base::Result<void> add(StreamId stream, StreamInfo info, sys::UniqueFd read_end);
     bool knows(StreamId stream) const;
     std::size_t open() const { return open_; }
+    /// Of StreamKind::Connection: all, and those of one uid.
+    std::pair<std::size_t, std::size_t> connections(std::uint32_t uid) const;
 
     int fd() const { return epoll_.get(); } ///< readable when a pipe is
     /// One turn over the pipes that have something. False: stdout has no room; resume() when it may have.
@@ -36,16 +38,17 @@ class Streams {
     bool finish_all();
     /// Prefixes and mutes have changed.
     void refresh();
+    void set_line_max(std::size_t size) { flight_.set_line_max(size); }
 
   private:
     struct Source {
         StreamInfo info;
         std::string encoded, prefix, identifier, fields;
         sys::UniqueFd fd;
-        std::vector<Pattern> kept, left_out; ///< LogFilterPatterns=
+        UnitPolicy* policy = nullptr; ///< of its unit; adopted
         bool muted = false;
-        RateLimit* limit = nullptr; ///< of its unit, in limits_; nothing: none
-        bool dropping = false;  ///< the line before was dropped: so are its other parts
+        std::uint8_t priority = 6; ///< of the line under way
+        bool dropping = false;  ///< ... which does not go on: nor do its other parts
         bool continued = false; ///< the line before was cut: no prefix to be parsed
         bool at_end = false;    ///< end of file seen; its last line waits for room
     };
@@ -55,16 +58,15 @@ class Streams {
     bool read_once(StreamId stream, Source& source);
     bool end(StreamId stream, Source& source);
     bool take(const FlightLine& line);
-    void set_filter(Source& source);
-    static bool passes(const Source& source, std::string_view text);
-    void say_dropped(Source& source, std::uint64_t dropped, Stamp stamp);
+    std::size_t receive(Source& source, std::span<char> room, bool& ended);
 
     Flight flight_;
+    Urgency urgency_;
     Multiplexer& multiplexer_;
+    UnitPolicies& policies_;
     std::function<void(StreamId)> ended_;
     sys::UniqueFd epoll_;
     std::map<StreamId, Source> sources_;
-    std::map<std::string, RateLimit, std::less<>> limits_; ///< by unit: its streams share one
     std::size_t open_ = 0;
     Flight::Sink sink_;
     Source* current_ = nullptr; ///< whose lines sink_ gets

@@ -135,6 +135,15 @@ log::Config log_config(const config::InitConfig& config, const std::string& runt
     case config::LogFormat::Plain: made.format = log::Format::Plain; break;
     case config::LogFormat::Export: made.format = log::Format::Export; break;
     }
+    static_assert(static_cast<int>(log::TimeForm::Iso) == static_cast<int>(config::LogTime::Iso) && static_cast<int>(log::TimeForm::Monotonic) == static_cast<int>(config::LogTime::Monotonic));
+    made.time = static_cast<log::TimeForm>(config.log_time);
+    made.line_max = static_cast<std::uint32_t>(config.log_line_max);
+    made.errors_apart = config.log_stderr == config::LogErrors::Stderr;
+    made.to_stdout = config.log_stdout >= 0;
+    made.stdout_level = static_cast<std::uint8_t>(std::max(config.log_stdout, 0));
+    made.waits = config.log_when_full == config::LogWhenFull::Wait;
+    made.rate_burst = config.log_rate_limit_burst;
+    made.rate_interval_us = static_cast<std::uint64_t>(std::max<std::int64_t>(config.log_rate_limit_interval.count(), 0));
     switch (config.log_color) {
     case config::Color::Auto: made.color = log::ColorMode::Auto; break;
     case config::Color::Always: made.color = log::ColorMode::Always; break;

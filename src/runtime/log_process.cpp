@@ -24,6 +24,7 @@ namespace {
 constexpr base::Duration retry_after = std::chrono::milliseconds(50);
 constexpr base::Duration quick = std::chrono::seconds(1); ///< a logger that lived shorter than this died at once
 constexpr base::Duration restart_pause = std::chrono::seconds(1);
+constexpr std::size_t most_connections = 256; ///< each costs a descriptor here and one in the logger
 constexpr int last_turns = 64; ///< a dead logger's packets end; this holds also if somebody else had its end of the link
 
 /// What every logger inherits: where it is kept here, in the checkpoint, and in the logger's options.
@@ -71,7 +72,9 @@ log::LoggerLink::Events LogProcess::events() {
         checkpoint_.forget(found->second);
         checkpoint_.erase(log_stream_record + static_cast<std::uint32_t>(found->second));
         stream_fds_.erase(found);
+        connections_.erase(stream.value);
     };
+    events.connected = [this](log::StreamInfo info, sys::UniqueFd fd) { adopt(std::move(info), std::move(fd)); };
     events.configured = [this] {
         if (configured_)
             std::exchange(configured_, nullptr)();
@@ -207,38 +210,70 @@ base::Result<sys::UniqueFd> LogProcess::add_stream(const unit::UnitConfig& confi
         if (const auto account = accounts.user(exec.user))
             // So that the service may open /dev/stderr again under its own uid. Not root: it is ours anyway.
             (void)::fchown(pipe.write.get(), account->uid, account->gid);
+    hold(describe(config, kind), std::move(pipe.read));
+    return std::move(pipe.write);
+}
+
+/// What the unit says of its lines, and of what it does not say, what the configuration does.
+log::StreamInfo LogProcess::describe(const unit::UnitConfig& config, log::StreamKind kind) const {
+    const unit::ExecSection& exec = *config.exec;
+    const unit::LogSection& lines = *exec.log;
+    const log::Config& defaults = link_.config();
     log::StreamInfo info;
     info.unit = config.name;
     info.identifier = exec.syslog_identifier;
     info.default_priority = static_cast<std::uint8_t>(exec.syslog_level);
     info.level_prefix = exec.syslog_level_prefix;
-    info.level_max = static_cast<std::uint8_t>(exec.log_level_max);
+    info.level_max = static_cast<std::uint8_t>(lines.level_max);
     info.facility = static_cast<std::uint8_t>(exec.syslog_facility >> 3);
-    if (exec.log_rate_limit_burst || exec.log_rate_limit_interval) { // what is not set is journald's
-        info.rate_burst = exec.log_rate_limit_burst.value_or(10000);
-        info.rate_interval_us = static_cast<std::uint64_t>(exec.log_rate_limit_interval.value_or(std::chrono::seconds(30)).count());
+    info.kind = kind;
+    info.to_console = lines.stdout_level ? *lines.stdout_level != unit::LogSection::no_level : defaults.to_stdout;
+    info.stdout_level = lines.stdout_level && info.to_console ? static_cast<std::uint8_t>(*lines.stdout_level) : defaults.stdout_level;
+    info.waits = lines.when_full ? *lines.when_full == unit::LogWhenFull::Wait : defaults.waits;
+    info.rate_burst = defaults.rate_burst;
+    info.rate_interval_us = defaults.rate_interval_us;
+    if (lines.rate_limit_burst || lines.rate_limit_interval) { // what is not set is journald's
+        info.rate_burst = lines.rate_limit_burst.value_or(10000);
+        info.rate_interval_us = static_cast<std::uint64_t>(lines.rate_limit_interval.value_or(std::chrono::seconds(30)).count());
     }
-    for (const std::string& field : exec.log_extra_fields)
+    for (const std::string& field : lines.extra_fields)
         if (info.extra_fields.size() + field.size() < log::max_extra_fields)
             (info.extra_fields += field) += '\0';
-    for (const std::string& pattern : exec.log_filter_patterns)
+    for (const std::string& pattern : lines.filter_patterns)
         if (info.filter_patterns.size() + pattern.size() < log::max_filter_patterns)
             (info.filter_patterns += pattern) += '\0';
-    info.kind = kind;
-    const int fd = pipe.read.get();
+    return info;
+}
+
+log::StreamId LogProcess::hold(log::StreamInfo info, sys::UniqueFd read_end) {
+    const int fd = read_end.get();
     const std::string described = log::encode_stream_info(info);
-    const log::StreamId stream = link_.add_stream(std::move(info), std::move(pipe.read));
+    const log::StreamId stream = link_.add_stream(std::move(info), std::move(read_end));
     stream_fds_[stream.value] = fd;
     checkpoint_.keep({FdKind::LogStream, fd, stream.value, 0, 0});
     checkpoint_.write(log_stream_record + static_cast<std::uint32_t>(fd), described);
     checkpoint_.write(log_counter_record, fmt::format("{}", stream.value + 1));
     pump();
-    return std::move(pipe.write);
+    return stream;
+}
+
+/// A connection of the journal's stream protocol: held like a pipe, so that it outlives its logger.
+void LogProcess::adopt(log::StreamInfo info, sys::UniqueFd connection) {
+    if (connections_.size() >= most_connections) {
+        std::vector<sys::UniqueFd> refused;
+        refused.push_back(std::move(connection));
+        (void)sys::close_elsewhere(std::move(refused));
+        return;
+    }
+    info.kind = log::StreamKind::Connection;
+    connections_.insert(hold(std::move(info), std::move(connection)).value);
 }
 
 base::Result<LogProcess::Streams> LogProcess::open_streams(const unit::UnitConfig& config, exec::OutputNeeds needs,
                                                            const exec::AccountLookup& accounts) {
     Streams streams;
+    if (link_.config().errors_apart && needs.shared)
+        needs = {.output = true, .error = true, .shared = false};
     if (needs.output || needs.shared)
         streams.output = TRY(add_stream(config, needs.shared ? log::StreamKind::Both : log::StreamKind::Output, accounts));
     if (needs.error && !needs.shared)
@@ -306,6 +341,8 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
                 state.streams.push_back({log::StreamId{entry.id}, std::move(*info), entry.fd, false});
                 state.next_stream = std::max(state.next_stream, entry.id + 1);
                 stream_fds_[entry.id] = entry.fd;
+                if (state.streams.back().info.kind == log::StreamKind::Connection)
+                    connections_.insert(entry.id);
             }
         }
     }

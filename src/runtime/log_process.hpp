@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace monoinit::runtime {
 
@@ -55,6 +56,9 @@ class LogProcess {
     void save_settings();
     void on_ready(std::uint32_t events);
     base::Result<sys::UniqueFd> add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts);
+    log::StreamInfo describe(const unit::UnitConfig& config, log::StreamKind kind) const;
+    log::StreamId hold(log::StreamInfo info, sys::UniqueFd read_end);
+    void adopt(log::StreamInfo info, sys::UniqueFd connection);
 
     sys::EpollLoop& loop_;
     Checkpoint& checkpoint_;
@@ -66,6 +70,7 @@ class LogProcess {
     log::LoggerFds fds_;
     log::LoggerLink link_;
     std::unordered_map<std::uint64_t, int> stream_fds_; ///< by stream: what the checkpoint keeps for it
+    std::unordered_set<std::uint64_t> connections_;     ///< those of them that are no unit's pipes
     std::function<void()> configured_, drained_;
 };
 

@@ -155,6 +155,23 @@ Result<void> PreserveMode::parse(ParseContext& context, Value value, Preserve& f
     return Enum<preserve_names>::parse(context, value, field);
 }
 
+Result<void> StdoutLevel::parse(ParseContext& context, Value value, int& field) {
+    constexpr int least = 7;
+    if (const auto number = parse_integer(value, 0, least)) {
+        field = static_cast<int>(*number);
+        return {};
+    }
+    if (const auto yes = parse_bool(value)) {
+        field = *yes ? least : LogSection::no_level;
+        return {};
+    }
+    return Enum<syslog_level_names>::parse(context, value, field);
+}
+
+std::string StdoutLevel::show(int field) {
+    return field == LogSection::no_level ? Bool::show(false) : Enum<syslog_level_names>::show(field);
+}
+
 // ---- lists ------------------------------------------------------------------------------------------------------------
 
 Result<void> Words::parse(ParseContext& context, Value value, Strings& field) {

@@ -176,6 +176,13 @@ template <const auto& Names, int Most, int Step = 1> struct NumberedEnum : Enum<
     }
 };
 
+/// X-LogStdout=: yes, no or a syslog level, whose numbers are accepted too.
+struct StdoutLevel {
+    static constexpr base::Literal type = "yes, no or a level";
+    static Result<void> parse(ParseContext& context, Value value, int& field);
+    static std::string show(int field);
+};
+
 /// Booleans or words: RuntimeDirectoryPreserve=.
 struct PreserveMode {
     static constexpr base::Literal type = "yes, no or restart";

@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/signals.hpp"
 #include "base/time.hpp"
+#include "unit/log_section.hpp"
 #include "unit/resource_section.hpp"
 #include "unit/shared.hpp"
 #include "unit/socket_section.hpp"
@@ -218,10 +219,7 @@ struct ExecSection {
     int syslog_facility = 3 << 3; ///< LOG_DAEMON
     int syslog_level = 6;         ///< LOG_INFO
     bool syslog_level_prefix = true;
-    int log_level_max = 7;
-    std::vector<std::string> log_extra_fields, log_filter_patterns;
-    std::optional<Duration> log_rate_limit_interval;
-    std::optional<std::uint32_t> log_rate_limit_burst;
+    Shared<LogSection> log;
     Shared<SchedulingSection> scheduling;
     Shared<CredentialSection> credentials;
     std::vector<Place> places; ///< of everything above, in file order: a step that fails names file and line

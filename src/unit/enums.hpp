@@ -73,6 +73,7 @@ inline constexpr auto cpu_policy_names = enum_names<int>({{0, "other"}, {3, "bat
 inline constexpr auto io_class_names = enum_names<int>({{0, "none"}, {1, "realtime"}, {2, "best-effort"}, {3, "idle"}});
 inline constexpr auto syslog_level_names = enum_names<int>({
     {0, "emerg"}, {1, "alert"}, {2, "crit"}, {3, "err"}, {4, "warning"}, {5, "notice"}, {6, "info"}, {7, "debug"}});
+inline constexpr auto log_when_full_names = enum_names<LogWhenFull>({{LogWhenFull::Wait, "wait"}, {LogWhenFull::Drop, "drop"}});
 /// syslog(3) facilities, already shifted.
 inline constexpr auto syslog_facility_names = enum_names<int>({
     {0 << 3, "kern"}, {1 << 3, "user"}, {2 << 3, "mail"}, {3 << 3, "daemon"}, {4 << 3, "auth"}, {5 << 3, "syslog"}, {6 << 3, "lpr"},

@@ -18,6 +18,9 @@ template <class Codec, auto Member> constexpr Directive scheduling(Text name, Te
 template <class Codec, auto Member> constexpr Directive credential(Text name, Text example, Text doc, std::uint16_t since = 0) {
     return field<Codec, &UnitConfig::exec, &ExecSection::credentials, Member>(Group::Exec, name, "", example, doc, since);
 }
+template <class Codec, auto Member> constexpr Directive log(Text name, Text dflt, Text example, Text doc, std::uint16_t since = 0) {
+    return field<Codec, &UnitConfig::exec, &ExecSection::log, Member>(Group::Exec, name, dflt, example, doc, since);
+}
 template <int Resource> constexpr Directive limit(Text name, Text example, Text doc) {
     return exec<codec::Limit<Resource>, &ExecSection::limits>(name, "the container's", example, doc);
 }
@@ -110,11 +113,13 @@ inline constexpr auto exec_rows = std::to_array<Directive>({
     exec<codec::NumberedEnum<syslog_facility_names, 23, 8>, &ExecSection::syslog_facility>("SyslogFacility", "daemon", "local0", "Syslog facility."),
     exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::syslog_level>("SyslogLevel", "info", "notice", "Level of lines without a prefix."),
     exec<codec::Bool, &ExecSection::syslog_level_prefix>("SyslogLevelPrefix", "yes", "no", "Whether lines may begin with their level, such as <3>."),
-    exec<codec::NumberedEnum<syslog_level_names, 7>, &ExecSection::log_level_max>("LogLevelMax", "debug", "warning", "Drop lines less important than this."),
-    exec<codec::JournalFields, &ExecSection::log_extra_fields>("LogExtraFields", "", "TEAM=web", "Fields added to journal entries; at most 400 bytes in all."),
-    exec<codec::Optional<codec::TimeSpan>, &ExecSection::log_rate_limit_interval>("LogRateLimitIntervalSec", "", "30s", "Time in which LogRateLimitBurst= lines may come; no limit where neither is set."),
-    exec<codec::Optional<codec::Unsigned>, &ExecSection::log_rate_limit_burst>("LogRateLimitBurst", "", "1000", "Lines per LogRateLimitIntervalSec=; what is beyond is dropped, and counted."),
-    field<codec::FilterPatterns, &UnitConfig::exec, &ExecSection::log_filter_patterns>(Group::Exec, "LogFilterPatterns", "", "~^debug", "Regular expression of the lines that are kept, or with ~ of those that are not; at most 1000 bytes in all.", 253),
+    log<codec::NumberedEnum<syslog_level_names, 7>, &LogSection::level_max>("LogLevelMax", "debug", "warning", "Drop lines less important than this."),
+    log<codec::JournalFields, &LogSection::extra_fields>("LogExtraFields", "", "TEAM=web", "Fields added to journal entries; at most 400 bytes in all."),
+    log<codec::Optional<codec::TimeSpan>, &LogSection::rate_limit_interval>("LogRateLimitIntervalSec", "", "30s", "Time in which LogRateLimitBurst= lines may come; log_rate_limit_… of monoinit.toml where neither is set."),
+    log<codec::Optional<codec::Unsigned>, &LogSection::rate_limit_burst>("LogRateLimitBurst", "", "1000", "Lines per LogRateLimitIntervalSec=; what is beyond is dropped, and counted."),
+    log<codec::FilterPatterns, &LogSection::filter_patterns>("LogFilterPatterns", "", "~^debug", "Regular expression of the lines that are kept, or with ~ of those that are not; at most 1000 bytes in all.", 253),
+    log<codec::Optional<codec::StdoutLevel>, &LogSection::stdout_level>("X-LogStdout", "as log_stdout says", "warning", "Which of its lines go to the container's stdout: yes, no, or a level, and what is more important. The store has them all."),
+    log<codec::Optional<codec::Enum<log_when_full_names>>, &LogSection::when_full>("X-LogWhenFull", "as log_when_full says", "drop", "When stdout stands still: wait, as on a pipe, or drop: go on, and the lines that stdout has no room for are counted and kept in the store."),
     exec_ignored("LogNamespace", "A journal of its own.", "there is one log; initctl logs UNIT shows each unit's own lines"),
     exec_ignored("BindLogSockets", "Journal sockets inside the service's root.", no_mounts, 257),
 

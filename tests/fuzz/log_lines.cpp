@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(std::string_view data, std::size_t piece) {
 }
 
 void check_line(const std::string& line) {
-    require(line.size() <= max_line && line.find_first_of("\r\n") == std::string::npos);
+    require(line.size() <= default_line_max && line.find_first_of("\r\n") == std::string::npos);
     Record record;
     record.unit = line;
     record.text = line;
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
     const std::size_t whole = chunk_size, piece = std::size_t{data[0]} + 1;
     const auto lines = lines_of(bytes, piece);
-    if (size < max_line) // longer lines are cut where reads end
+    if (size < default_line_max) // longer lines are cut where reads end
         require(lines == lines_of(bytes, whole));
     for (const std::string& line : lines)
         check_line(line);

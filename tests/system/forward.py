@@ -62,7 +62,7 @@ def story_a_peer_that_is_away_holds_nobody_up_and_is_found_again():
         box.wait_log(r"\[monoinit\] log_forward: nonsense: file:PATH,")
         box.initctl("start", "web", check=True)
         box.wait_log(r"\[web\] two bad")
-        box.wait_log(r"\[monoinit\] log_forward: \d+ lines did not reach their targets")
+        box.wait_log(r"\[monoinit\] log_forward: \d+ lines did not reach file:/proc/nowhere")
         late = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         late.bind(path)
         late.settimeout(0.2)
@@ -75,6 +75,28 @@ def story_a_peer_that_is_away_holds_nobody_up_and_is_found_again():
                 return None
 
         until("a line", heard)
+
+
+def story_a_target_that_stands_still_holds_up_no_other_and_no_end():
+    """A TCP peer that takes nothing, a FIFO that nobody reads: the file beside them has every line, and the container ends in time."""
+    peer = socket.create_server(("127.0.0.1", 0))
+    flood = "[Service]\nType=oneshot\nExecStart=/usr/bin/python3 -c \"[print(i, 'x' * 1000) for i in range(300)]\"\n"
+    rounds = 25 # more than what a connection and a FIFO take in
+    with Box({"web.service": flood}) as box:
+        os.mkfifo(box.path("fifo"))
+        fifo = os.open(box.path("fifo"), os.O_RDWR)
+        box.args = [f"--log-forward=tcp:127.0.0.1:{peer.getsockname()[1]},file:{box.path('fifo')},file:{box.path('all.json')}"]
+        box.boot()
+        connection, _ = peer.accept()
+        for i in range(rounds):
+            box.initctl("start", "web", check=True)
+            until("all of its lines", lambda i=i: open(box.path("all.json"), encoding="utf-8").read().count("xxx\"") == 300 * (i + 1))
+        box.wait_log(r"log_forward: \d+ lines did not reach file:\S+/fifo")
+        equal(box.stop(), 0)
+        took = re.search(r"all stopped in ([0-9.]+) s", box.log())
+        check(took and float(took[1]) < 3, box.log()[-500:])
+        connection.close()
+        os.close(fifo)
 
 
 def story_the_real_rsyslog_sees_everything():

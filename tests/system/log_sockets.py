@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What comes in beside the pipes: /dev/log, the journal's datagrams and its streams, by the clients that everybody uses."""
 import ctypes.util
+import json
 import os
 import re
 
@@ -83,6 +84,10 @@ time.sleep(1000)
         box.boot()
         box.initctl("start", "app", check=True)
         box.wait_log(r"\[app\] native\[\d+\]: two\n\[app\] native\[\d+\]: lines\n")
+        entry = [each for each in map(json.loads, box.initctl("logs", "app", "-o", "json").stdout.splitlines()) if each["SYSLOG_IDENTIFIER"] == "native"]
+        equal([each["MESSAGE"] for each in entry], ["two\nlines"], "one entry in the store")
+        text = box.initctl("-u", "app", "-t", "native", "-o", "short", name="journalctl").stdout
+        check(re.search(r"^(.* native\[\d+\]: )two\n( +)lines\n$", text), text)
         box.wait_log(r"\[app\] python3\[\d+\]: printed")
         check('"PRIORITY":"3"' in box.initctl("logs", "app", "--json").stdout, "priorities are kept")
         box.inside("touch", "/run/go", check=True)
@@ -115,6 +120,64 @@ time.sleep(1000)
         box.initctl("start", "app", check=True)
         box.wait_log(r"\[app\] batch\[\d+\]: first\n\[app\] batch\[\d+\]: second\n\[app\] batch\[\d+\]: unfinished\n")
         check('"PRIORITY":"3"' in box.initctl("logs", "app", "--json").stdout, "the prefix sets the priority")
+
+
+def story_a_journal_stream_outlives_the_logger_and_pid_1s_image():
+    with boot({}) as box:
+        sender = script(box, "sender.py", """import os, socket, time
+def wait(name):
+    while not os.path.exists("/run/" + name): time.sleep(0.005)
+streams = []
+for i in range(3):
+    s = socket.socket(socket.AF_UNIX); s.connect("/run/systemd/journal/stdout")
+    s.sendall(b"cat%d\\n\\n6\\n0\\n0\\n0\\n0\\nfirst\\nunfin" % i); streams.append(s)
+wait("1")
+for s in streams: s.sendall(b"ished\\nwhile away\\n")
+wait("2")
+for s in streams: s.sendall(b"after reexec\\n")
+wait("3")
+for s in streams: s.sendall(b"last"); s.close()
+time.sleep(1000)
+""")
+        box.write("app.service", service(f"/usr/bin/python3 {sender}"))
+        box.boot()
+        box.initctl("start", "app", check=True)
+
+        def all_say(text):
+            for i in range(3):
+                box.wait_log(rf"^\[app\] cat{i}\[\d+\]: {text}$")
+
+        all_say("first")
+        logger = box.find("monoinit: log")[0]
+        box.inside("kill", "-STOP", str(logger), check=True)
+        box.inside("touch", "/run/1", check=True)
+        box.inside("kill", "-KILL", str(logger), check=True)
+        all_say("unfinished")
+        all_say("while away")
+        box.initctl("daemon-reexec", check=True)
+        box.wait_log(r"took over")
+        box.inside("kill", "-KILL", str(box.find("monoinit: log")[0]), check=True)
+        box.inside("touch", "/run/2", check=True)
+        all_say("after reexec")
+        box.inside("touch", "/run/3", check=True)
+        all_say("last")
+        until("PID 1 has let go", lambda: len([fd for fd in os.listdir(f"/proc/{box.init}/fd")]) < 200)
+
+
+def story_strangers_connections_are_limited_and_cost_nobody_else():
+    with boot({}) as box:
+        box.boot()
+        box.inside("python3", "-c", """import socket, os
+os.setuid(65534)
+held = []
+for i in range(200):
+    s = socket.socket(socket.AF_UNIX); s.connect("/run/systemd/journal/stdout"); held.append(s)
+    try: s.sendall(b"x\\n\\n6\\n0\\n0\\n0\\n0\\n" if i % 2 else b"half\\n")
+    except OSError: pass
+""", check=True)
+        box.inside("python3", "-c", "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/systemd/journal/stdout'); "
+                   "s.sendall(b'me\\n\\n6\\n0\\n0\\n0\\n0\\nalive\\n')", check=True)
+        box.wait_log(r"me\[\d+\]: alive")
 
 
 def story_the_sockets_outlive_the_logger_and_pid_1s_image():

@@ -92,3 +92,13 @@ TEST_CASE("names of forms") {
     CHECK(journal_form("with-unit") == JournalForm::WithUnit);
     CHECK_FALSE(journal_form("shortish"));
 }
+
+TEST_CASE("a text of several lines stands below itself") {
+    log::Record record = sample();
+    record.text = "two\nlines\x1b";
+    CHECK(printed(JournalForm::Own, record) == "11:32:11 [web] two\n               lines\\x1b\n");
+    CHECK(printed(JournalForm::Short, record) == "Nov 26 11:32:11 box node[57]: two\n" + std::string(30, ' ') + "lines\\x1b\n");
+    CHECK(printed(JournalForm::Cat, record) == "two\nlines\\x1b\n");
+    CHECK(printed(JournalForm::Json, record).find("two\\nlines") != std::string::npos);
+    CHECK(printed(JournalForm::Verbose, record).find("    MESSAGE=two\n            lines\\x1b\n") != std::string::npos);
+}

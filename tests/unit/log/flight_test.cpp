@@ -148,7 +148,7 @@ TEST_CASE("more unfinished lines than there are slots") {
     Fixture test;
     auto memory = SharedMemory::map(test.file.get());
     Flight flight(*memory);
-    const std::size_t count = carry_slots + 5;
+    const std::size_t count = carry_slots[0] + 5;
     for (std::uint64_t i = 1; i <= count; i++) {
         const auto room = flight.begin(StreamId{i}, test.encoded, {});
         std::copy_n("part", 4, room.begin());

@@ -27,7 +27,7 @@ std::vector<std::string> split(std::string_view data, std::size_t piece) {
             chunk.remove_prefix(cut->consumed);
         }
         carried.append(chunk);
-        REQUIRE(carried.size() <= max_line);
+        REQUIRE(carried.size() <= default_line_max);
     }
     if (!strip_cr(carried).empty())
         lines.emplace_back(strip_cr(carried));
@@ -59,22 +59,22 @@ TEST_CASE("what follows a carriage return is a line of its own") {
 }
 
 TEST_CASE("long lines are cut, between characters") {
-    const auto lines = split(std::string(max_line * 2 + 10, 'x') + "\nnext\n", 65536);
+    const auto lines = split(std::string(default_line_max * 2 + 10, 'x') + "\nnext\n", 65536);
     REQUIRE(lines.size() == 4);
-    CHECK(lines[0].size() == max_line);
-    CHECK(lines[1].size() == max_line);
+    CHECK(lines[0].size() == default_line_max);
+    CHECK(lines[1].size() == default_line_max);
     CHECK(lines[2].size() == 10);
     CHECK(lines[3] == "next");
 
     std::string umlauts = "x";
-    for (std::size_t i = 0; i < max_line; i++)
+    for (std::size_t i = 0; i < default_line_max; i++)
         umlauts += "ä";
     for (const std::string& line : split(umlauts, 65536)) {
-        CHECK(line.size() <= max_line);
+        CHECK(line.size() <= default_line_max);
         CHECK((static_cast<unsigned char>(line.front()) & 0xC0) != 0x80);
     }
-    CHECK(split(std::string(max_line, 'y') + "\n", 1000) == Lines{std::string(max_line, 'y')});
-    CHECK(split(std::string(5 * max_line, '\r') + "end\n", 4096).back() == "end");
+    CHECK(split(std::string(default_line_max, 'y') + "\n", 1000) == Lines{std::string(default_line_max, 'y')});
+    CHECK(split(std::string(5 * default_line_max, '\r') + "end\n", 4096).back() == "end");
 }
 
 TEST_CASE("how the bytes are cut up makes no difference") {

@@ -98,7 +98,7 @@ TEST_CASE("escapes that swell a line do not break the bounds") {
         config.color = ColorMode::Never;
         config.format = terminal ? Format::Short : Format::Json;
         test.multiplexer.configure(config);
-        CHECK(test.offer(std::string(max_line, '\x01')));
+        CHECK(test.offer(std::string(default_line_max, '\x01')));
         const std::string text = test.written();
         std::size_t longest = 0, lines = 0, seen = 0;
         for (std::size_t at = 0; at < text.size(); lines++) {
@@ -111,7 +111,7 @@ TEST_CASE("escapes that swell a line do not break the bounds") {
             seen++;
         CHECK(longest < 60 * 1024);
         CHECK(lines > 2);
-        CHECK((seen == max_line || test.multiplexer.skipped() > 0));
+        CHECK((seen == default_line_max || test.multiplexer.skipped() > 0));
         CHECK(test.stored() == 1);
     }
 }
@@ -122,4 +122,41 @@ TEST_CASE("whole lines of a limited size") {
     CHECK(whole_lines("a\nb\nc", 100) == "a\nb\n");
     CHECK(whole_lines("long line\nb\n", 4) == "long line\n");
     CHECK(whole_lines("rest", 2) == "rest");
+}
+
+TEST_CASE("a message of several lines is one entry in the store, and every line of it has the prefix on stdout") {
+    Fixture test;
+    Record record;
+    record.unit = "web.service";
+    record.transport = Transport::Journal;
+    record.text = "one\n[db] two\r\n\nthree\rfour";
+    const auto offered = [&] { return test.multiplexer.offer(record, {"[web] app[7]: "}, Urgency::MustNotWait); };
+    CHECK(offered());
+    CHECK(test.written() == "[web] app[7]: one\n[web] app[7]: [db] two\n[web] app[7]: \n[web] app[7]: three\n[web] app[7]: four\n");
+    CHECK(test.stored() == 1);
+    Config config;
+    config.format = Format::Plain;
+    test.multiplexer.configure(config);
+    CHECK(offered());
+    CHECK(test.written() == "one\n[db] two\n\nthree\nfour\n");
+    config.format = Format::Json;
+    test.multiplexer.configure(config);
+    CHECK(offered());
+    const std::string json = test.written();
+    CHECK(std::count(json.begin(), json.end(), '\n') == 1);
+    CHECK(json.find("two\\r\\n\\nthree\\rfour\"") != std::string::npos);
+}
+
+TEST_CASE("lines of stderr go to a ring of their own where there is one") {
+    Fixture test;
+    OutRing errors(test.memory->error_ring(), ring_size, test.memory->header().errors.head, test.memory->header().errors.tail);
+    Record record;
+    record.text = "bad";
+    const Destination destination{.prefix = "[web] ", .error = true};
+    CHECK(test.multiplexer.offer(record, destination, Urgency::MayWait));
+    CHECK(test.written() == "[web] bad\n");
+    test.multiplexer.set_errors(&errors);
+    CHECK(test.multiplexer.offer(record, destination, Urgency::MayWait));
+    CHECK(test.written().empty());
+    CHECK(errors.contents() == "[web] bad\n");
 }

@@ -98,7 +98,7 @@ TEST_CASE("more units than blocks") {
 TEST_CASE("lines longer than a block come back whole") {
     Fixture test;
     RecentStore store(*test.memory);
-    const std::string big(max_line, 'b');
+    const std::string big(default_line_max, 'b');
     add(store, "a.service", "before");
     add(store, "a.service", big);
     add(store, "a.service", std::string(4096, 'c'));

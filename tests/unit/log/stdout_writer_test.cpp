@@ -34,7 +34,7 @@ pid_t start_writer(const Fixture& test, int output, int count, bool with_spool =
     signal(SIGPIPE, SIG_IGN);
     auto memory = SharedMemory::map(test.file.get());
     OutRing ring(*memory);
-    StdoutWriter writer(*memory, ring, with_spool ? test.fds(output) : StdoutWriter::Fds{output});
+    StdoutWriter writer(memory->header().output, ring, with_spool ? test.fds(output) : StdoutWriter::Fds{output});
     if (!writer.start())
         _exit(1);
     // next_cursor serves as the number of the next line: head first, then the number (a line may come twice)
@@ -109,12 +109,12 @@ TEST_CASE("closed and full: goes on and counts") {
     sys::Pipe out = sys::make_pipe_pair().value();
     out.read.reset();
     CHECK(reap(start_writer(test, out.write.get(), 5000)) == 3);
-    CHECK(SharedMemory::map(test.file.get())->header().lines_lost == 5000);
+    CHECK(SharedMemory::map(test.file.get())->header().output.lost == 5000);
 
     Fixture full;
     const sys::UniqueFd device(open("/dev/full", O_WRONLY | O_CLOEXEC));
     CHECK(reap(start_writer(full, device.get(), 5000)) == 3);
-    CHECK(SharedMemory::map(full.file.get())->header().lines_lost == 5000);
+    CHECK(SharedMemory::map(full.file.get())->header().output.lost == 5000);
 }
 
 TEST_CASE("a nonblocking stdout loses nothing") {
