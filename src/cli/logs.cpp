@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <csignal>
+#include <deque>
 #include <poll.h>
 #include <set>
 #include <sys/inotify.h>
@@ -275,16 +276,29 @@ class Journal {
         log::Query query;
         query.filter.units = query_.selection.units;
         query.follow = options_.follow;
-        const bool simple = query_.selection.alternatives.empty() && !query_.selection.grep;
+        log::Selection of_units; // what the logger itself can select by
+        of_units.units = query_.selection.units;
+        const bool simple = log::same_lines(query_.selection, of_units);
         query.last = simple && !query_.from_start ? query_.count : std::nullopt;
         JournalPrinter printer(style_);
+        std::deque<Kept> last;
+        const bool only_last = query_.count && !simple && !options_.follow;
         const auto done = log::read_logs(socket, query, [&](const log::Record& record) {
-            if (log::selects(query_.selection, record, {}))
-                printer.print(context_.out, record, {});
+            if (!log::selects(query_.selection, record, {}))
+                return true;
+            if (only_last) {
+                last.push_back(keep(record, {}));
+                if (last.size() > *query_.count)
+                    last.pop_front();
+                return true;
+            }
+            printer.print(context_.out, record, {});
             if (options_.follow || context_.out.size() > flush_at)
                 context_.flush();
             return true;
         }, trust(socket, &context_));
+        for (const Kept& kept : last)
+            print(printer, kept);
         return done ? 0 : fail(done.error().what);
     }
 

@@ -75,6 +75,8 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
         return false;
     const bool console = destination.console && console_;
     OutRing& ring = destination.error && errors_ != nullptr ? *errors_ : ring_;
+    if (destination.store && files_ != nullptr && record.transport != Transport::Stdout) // a datagram: there is nobody to wait with it
+        files_->make_room(stored_size(record));
     bool fits = console;
     if (console) {
         // The common case needs no copy in between.

@@ -8,82 +8,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <fnmatch.h>
-#include <regex.h>
 
 namespace monoinit::log {
 namespace {
-
-constexpr std::size_t longest_pattern = 4096;
 
 bool matches_any(const std::vector<std::string>& patterns, std::string_view name) {
     return std::ranges::any_of(patterns, [&](const std::string& pattern) {
         return pattern.find_first_of("*?[") == std::string::npos ? pattern == name
                                                                  : ::fnmatch(pattern.c_str(), std::string(name).c_str(), 0) == 0;
     });
-}
-
-/// What people write in PCRE and POSIX does not know.
-base::Result<std::string> in_posix(std::string_view text) {
-    std::string posix;
-    bool in_set = false;
-    for (std::size_t i = 0; i < text.size(); i++) {
-        const char c = text[i];
-        if (c == '\\' && i + 1 < text.size()) {
-            const char next = text[++i];
-            if (next == 'd')
-                posix += in_set ? "0-9" : "[0-9]";
-            else if (next == 'D')
-                posix += "[^0-9]";
-            else
-                (posix += '\\') += next;
-            continue;
-        }
-        if (c == '(' && i + 1 < text.size() && text[i + 1] == '?' && !in_set) {
-            if (i + 2 >= text.size() || text[i + 2] != ':')
-                return base::fail(base::Errc::Unsupported, "a pattern may not hold (?…) but (?:…)");
-            i += 2;
-        }
-        if (c == '[')
-            in_set = true;
-        else if (c == ']')
-            in_set = false;
-        posix += c;
-    }
-    return posix;
-}
-
-constexpr std::string_view special = "\\^$.[]|()*+?{}";
-
-/// The longest run of plain characters that no alternative or count can make optional.
-std::string longest_literal(std::string_view text) {
-    if (text.find('|') != std::string_view::npos || text.find('(') != std::string_view::npos)
-        return {};
-    std::string best, run;
-    bool in_set = false;
-    for (std::size_t i = 0; i < text.size(); i++) {
-        const char c = text[i];
-        if (in_set) {
-            in_set = c != ']';
-            continue;
-        }
-        if (special.find(c) == std::string_view::npos) {
-            run += c;
-            continue;
-        }
-        if ((c == '*' || c == '?' || c == '{') && !run.empty())
-            run.pop_back(); // there may be none of it
-        if (run.size() > best.size())
-            best = run;
-        run.clear();
-        if (c == '\\')
-            i++;
-        in_set = c == '[';
-        if (c == '{')
-            i = std::min(text.find('}', i), text.size() - 1);
-    }
-    return run.size() > best.size() ? run : best;
 }
 
 bool disjunct_matches(const std::vector<FieldMatch>& matches, const Record& record, const BootId& boot) {
@@ -101,53 +35,13 @@ bool disjunct_matches(const std::vector<FieldMatch>& matches, const Record& reco
 
 } // namespace
 
-// ---- patterns --------------------------------------------------------------------------------------------------------
-
-struct Pattern::Compiled {
-    regex_t regex;
-    Compiled() = default;
-    Compiled(const Compiled&) = delete;
-    Compiled& operator=(const Compiled&) = delete;
-    ~Compiled() { ::regfree(&regex); }
-};
-
-bool has_capitals(std::string_view text) {
-    return std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
-base::Result<Pattern> Pattern::compile(const std::string& text, bool ignore_case) {
-    if (text.size() > longest_pattern)
-        return base::fail(base::Errc::TooLarge, "the pattern is too long");
-    Pattern pattern;
-    if (!ignore_case && text.find_first_of(special) == std::string::npos) {
-        pattern.literal_ = text;
-        return pattern;
-    }
-    const std::string posix = TRY(in_posix(text));
-    regex_t regex;
-    if (const int error = ::regcomp(&regex, posix.c_str(), REG_EXTENDED | REG_NOSUB | (ignore_case ? REG_ICASE : 0)); error != 0) {
-        char reason[128];
-        ::regerror(error, &regex, reason, sizeof reason);
-        return base::fail(base::Errc::Invalid, fmt::format("bad pattern {}: {}", base::printable(text, 80), reason));
-    }
-    auto compiled = std::make_shared<Compiled>();
-    compiled->regex = regex;
-    pattern.compiled_ = std::move(compiled);
-    if (!ignore_case)
-        pattern.literal_ = longest_literal(text);
-    return pattern;
-}
-
-bool Pattern::matches(std::string_view text) const {
-    if (!literal_.empty() && ::memmem(text.data(), text.size(), literal_.data(), literal_.size()) == nullptr)
-        return false;
-    if (!compiled_)
-        return true;
-    regmatch_t range{0, static_cast<regoff_t>(text.size())};
-    return ::regexec(&compiled_->regex, text.data(), 1, &range, REG_STARTEND) == 0;
-}
-
 // ---- lines -----------------------------------------------------------------------------------------------------------
+
+bool same_lines(const Selection& a, const Selection& b) {
+    return a.units == b.units && a.identifiers == b.identifiers && a.not_identifiers == b.not_identifiers && a.min_priority == b.min_priority &&
+           a.max_priority == b.max_priority && a.facilities == b.facilities && a.since_us == b.since_us && a.until_us == b.until_us &&
+           a.alternatives.empty() && b.alternatives.empty() && !a.grep && !b.grep && a.own == b.own;
+}
 
 bool selects_unit(const Selection& selection, std::string_view unit) { return selection.units.empty() || matches_any(selection.units, unit); }
 

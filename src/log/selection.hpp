@@ -2,32 +2,15 @@
 // Which stored lines a reader wants: journalctl(1)'s options as data. Tested by tests/unit/log/selection_test.cpp.
 
 #include "base/result.hpp"
+#include "log/pattern.hpp"
 #include "log/store_file.hpp"
 
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace monoinit::log {
-
-/// A regular expression: POSIX extended, with \d \w \s \b besides. Where it demands some fixed text, whole blocks without
-/// it are passed over.
-class Pattern {
-  public:
-    static base::Result<Pattern> compile(const std::string& text, bool ignore_case);
-    bool matches(std::string_view text) const;
-    /// Text that every match holds; empty: none is known.
-    std::string_view literal() const { return literal_; }
-
-  private:
-    struct Compiled;
-    std::shared_ptr<const Compiled> compiled_; ///< nothing: literal_ is all of it
-    std::string literal_;
-};
-/// journalctl's rule: a pattern without capitals ignores case.
-bool has_capitals(std::string_view text);
 
 struct FieldMatch {
     std::string name, value;
@@ -54,6 +37,8 @@ struct Selection {
     std::optional<Position> after;
 };
 
+/// Whether two selections, but for `boot` and `after`, want the same.
+bool same_lines(const Selection& a, const Selection& b);
 bool selects_unit(const Selection& selection, std::string_view unit);
 /// Units, priorities and times may be judged by the block already; this judges everything but `after`.
 bool selects(const Selection& selection, const Record& record, const BootId& boot);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t smallest_file = 64 << 10;
 constexpr std::uint64_t smallest_use = 2 * smallest_file;
+constexpr std::size_t large_block = sealed_block / 2; ///< of records
 constexpr std::size_t written_at_once = 1 << 20; ///< of a file that is being finished
 constexpr int tries_to_make_room = 4;
 constexpr std::uint64_t disk_block = 512;
@@ -126,6 +127,7 @@ void StoreDirectory::settle_limits() {
 }
 
 base::Result<void> StoreDirectory::begin_file() {
+    thin_out(limits_.max_file);
     vacuum(limits_, limits_.max_file);
     number_ = next_number_++;
     file_.reset(::openat(directory_.get(), store_file_name(number_, open_suffix).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
@@ -148,9 +150,17 @@ base::Result<void> StoreDirectory::write_block(std::string_view records, Summary
         contents_ = {};
         summary = summarize(records, records.size(), contents_.numbers); // the numbers of units are the file's
     }
+    const std::uint64_t begin = size_;
+    if (records.size() >= large_block) { // as it will stand in the finished file: written once
+        packed_.clear();
+        append_block(packed_, records, summary, limits_.compress);
+        TRY(write_all(file_.get(), packed_));
+        size_ += packed_.size();
+        contents_.add_whole(begin, size_, std::move(summary));
+        return {};
+    }
     const BlockHead head = finished_head(summary, records);
     TRY(write_both(file_.get(), {reinterpret_cast<const char*>(&head), sizeof head}, records));
-    const std::uint64_t begin = size_;
     size_ += sizeof head + records.size();
     contents_.add(begin, size_, std::move(summary));
     return {};
@@ -185,13 +195,15 @@ void StoreDirectory::rotate() {
 }
 
 void StoreDirectory::Contents::add(std::uint64_t begin, std::uint64_t end, Summary summary) {
-    if (runs.empty() || runs.back().summary.head.raw_size + summary.head.raw_size > sealed_block)
-        runs.push_back({begin, end, std::move(summary)});
+    if (runs.empty() || runs.back().whole || runs.back().summary.head.raw_size + summary.head.raw_size > sealed_block)
+        runs.push_back({begin, end, false, std::move(summary)});
     else {
         runs.back().end = end;
         runs.back().summary.add(summary);
     }
 }
+
+void StoreDirectory::Contents::add_whole(std::uint64_t begin, std::uint64_t end, Summary summary) { runs.push_back({begin, end, true, std::move(summary)}); }
 
 /// Of a file that somebody else has written.
 StoreDirectory::Contents StoreDirectory::contents_of(std::string_view file) {
@@ -203,7 +215,11 @@ StoreDirectory::Contents StoreDirectory::contents_of(std::string_view file) {
         if (!records)
             break;
         const std::uint64_t begin = std::exchange(offset, offset + sizeof(BlockHead) + block->stored_size);
-        contents.add(begin, offset, summarize(*records, records->size(), contents.numbers));
+        Summary summary = summarize(*records, records->size(), contents.numbers);
+        if (records->size() >= large_block)
+            contents.add_whole(begin, offset, std::move(summary));
+        else
+            contents.add(begin, offset, std::move(summary));
     }
     return contents;
 }
@@ -236,6 +252,11 @@ bool StoreDirectory::finish(std::uint64_t number, const Contents* contents) {
         builder.out().clear();
     };
     for (const Run& run : contents->runs) {
+        if (run.whole) {
+            builder.add_whole(file.substr(run.begin, run.end - run.begin), run.summary);
+            flush(written_at_once);
+            continue;
+        }
         std::string_view records = file.substr(run.begin + sizeof(BlockHead), run.end - run.begin - sizeof(BlockHead));
         if (records.size() != run.summary.head.raw_size) { // of several blocks
             together.clear();
@@ -261,11 +282,107 @@ bool StoreDirectory::finish(std::uint64_t number, const Contents* contents) {
     return true;
 }
 
+/// The first that makes room, which a file that was thinned out does not.
 bool StoreDirectory::remove_oldest() {
-    for (const StoreFileInfo& file : list_store_files(directory_.get()))
-        if (!file_ || file.number != number_)
-            return ::unlinkat(directory_.get(), store_file_name(file.number, file.open ? open_suffix : finished_suffix).c_str(), 0) == 0;
-    return false;
+    std::vector<StoreFileInfo> files = list_store_files(directory_.get());
+    std::erase_if(files, [this](const StoreFileInfo& file) { return file_ && file.number == number_; });
+    if (files.empty())
+        return false;
+    const auto worth = std::ranges::find_if(files, [this](const StoreFileInfo& file) { return file.bytes >= limits_.max_file / 4; });
+    return remove(worth != files.end() ? *worth : files.front());
+}
+
+bool StoreDirectory::remove(const StoreFileInfo& file) {
+    return ::unlinkat(directory_.get(), store_file_name(file.number, file.open ? open_suffix : finished_suffix).c_str(), 0) == 0;
+}
+
+/// How much less the files should have, for another one of `extra` bytes to have room.
+std::uint64_t StoreDirectory::excess(const std::vector<StoreFileInfo>& files, std::uint64_t extra) const {
+    std::uint64_t used = extra;
+    for (const StoreFileInfo& file : files)
+        used += file.bytes;
+    struct statvfs info {};
+    const std::uint64_t needed = limits_.keep_free != 0 ? limits_.keep_free + extra : 0;
+    const std::uint64_t available = ::fstatvfs(directory_.get(), &info) == 0 ? info.f_frsize * info.f_bavail : needed;
+    return std::max(used - std::min(used, limits_.max_use), needed - std::min(needed, available));
+}
+
+/// Makes room for a file of `extra` bytes, oldest files first, and leaves of each what its quiet units said last.
+void StoreDirectory::thin_out(std::uint64_t extra) {
+    std::vector<StoreFileInfo> files = list_store_files(directory_.get());
+    std::uint64_t left = excess(files, extra);
+    if (left == 0)
+        return;
+    std::erase_if(files, [](const StoreFileInfo& file) { return file.open; });
+    struct Contained {
+        BootId boot{};
+        UnitBytes bytes;
+    };
+    std::vector<Contained> contained(files.size());
+    UnitBytes newer;
+    for (std::size_t i = 0; i < files.size(); i++)
+        if (const auto map = StoreMap::map(directory_.get(), store_file_name(files[i].number, finished_suffix))) {
+            contained[i] = {read_file_head(map->bytes()).value_or(FileHead{}).boot, unit_bytes_of(map->bytes())};
+            for (const auto& [unit, bytes] : contained[i].bytes)
+                newer[unit] += bytes;
+        }
+    const std::uint64_t share = unit_share(limits_, newer.size());
+    const StoreFileInfo* before = nullptr; // what is left of the one before, if this one may take it in
+    for (std::size_t i = 0; i < files.size() && left > 0; i++) {
+        if (before != nullptr && contained[i].boot != contained[i - 1].boot)
+            before = nullptr;
+        for (const auto& [unit, bytes] : contained[i].bytes)
+            newer[unit] -= bytes;
+        UnitBytes& bytes = contained[i].bytes;
+        if (before != nullptr)
+            for (const auto& [unit, size] : contained[i - 1].bytes)
+                bytes[unit] += size;
+        const UnitBytes drop = bytes_to_drop(bytes, newer, share);
+        if (std::ranges::any_of(drop, [](const auto& each) { return each.second > 0; })) {
+            const std::uint64_t had = files[i].bytes + (before != nullptr ? before->bytes : 0);
+            files[i].bytes = thin(before, files[i], drop);
+            left -= std::min(left, had - std::min(had, files[i].bytes));
+            for (auto& [unit, size] : bytes)
+                size -= drop.find(unit)->second;
+        } else if (before != nullptr) { // all of both stays, as two files
+            for (const auto& [unit, size] : contained[i - 1].bytes)
+                bytes[unit] -= size;
+        }
+        before = files[i].bytes > 0 ? &files[i] : nullptr;
+    }
+}
+
+/// What is left of `file`, and of the one before it, as one file in its place. Returns the bytes it has on the disk, 0 when it is gone.
+std::uint64_t StoreDirectory::thin(const StoreFileInfo* before, const StoreFileInfo& file, const UnitBytes& drop) {
+    const std::string name = store_file_name(file.number, finished_suffix), fresh = store_file_name(file.number, fresh_suffix);
+    const auto map = StoreMap::map(directory_.get(), name);
+    const auto former = StoreMap::map(directory_.get(), store_file_name(before != nullptr ? before->number : file.number, finished_suffix));
+    const auto head = map ? read_file_head(map->bytes()) : std::nullopt;
+    std::vector<std::string_view> parts;
+    if (before != nullptr && former)
+        parts.push_back(former->bytes());
+    if (head)
+        parts.push_back(map->bytes());
+    const sys::UniqueFd out(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    struct stat info {};
+    bool good = head && out;
+    if (good) {
+        FileBuilder builder(head->boot, head->number, head->created_wall_us, limits_.compress);
+        good = thin_files(parts, drop, builder, [&](std::string& piece) {
+            const bool written = write_all(out.get(), piece).has_value();
+            piece.clear();
+            return written;
+        });
+    }
+    const timespec times[2] = {{0, UTIME_OMIT}, {static_cast<time_t>(file.changed.count() / 1'000'000), 0}}; // its age is that of its lines
+    good = good && ::futimens(out.get(), times) == 0 && ::renameat(directory_.get(), fresh.c_str(), directory_.get(), name.c_str()) == 0;
+    if (!good) {
+        (void)::unlinkat(directory_.get(), fresh.c_str(), 0);
+        (void)remove(file);
+    }
+    if (before != nullptr)
+        (void)remove(*before);
+    return good && ::fstat(out.get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_blocks) * disk_block : 0;
 }
 
 void StoreDirectory::vacuum(const StoreLimits& limits, std::uint64_t extra) {
@@ -285,7 +402,7 @@ void StoreDirectory::vacuum(const StoreLimits& limits, std::uint64_t extra) {
         const bool large = limits.max_use != 0 && used > limits.max_use;
         if (!short_of_space && !old && !many && !large)
             break;
-        if (::unlinkat(directory_.get(), store_file_name(file.number, file.open ? open_suffix : finished_suffix).c_str(), 0) != 0)
+        if (!remove(file))
             break;
         used -= file.bytes;
         left--;

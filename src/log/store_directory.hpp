@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "log/store_file.hpp"
 #include "log/store_settings.hpp"
+#include "log/store_thinning.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace monoinit::log {
@@ -34,8 +35,8 @@ class StoreDirectory {
     base::Result<Appended> append(std::string_view records, std::size_t limit);
     /// Finishes the open file; the next append() begins another.
     void rotate();
-    /// Removes finished files, oldest first, until the limits hold, with another file of `extra` bytes where that is not 0.
-    void vacuum(const StoreLimits& limits, std::uint64_t extra = 0);
+    /// Removes finished files, oldest first, until the limits hold.
+    void vacuum(const StoreLimits& limits) { vacuum(limits, 0); }
     /// Rotates and vacuums for age alone. To be called now and then.
     void tend();
 
@@ -45,18 +46,26 @@ class StoreDirectory {
     /// Blocks in the open file that will be one in the finished file.
     struct Run {
         std::uint64_t begin = 0, end = 0; ///< offsets
+        bool whole = false; ///< one large block, which is taken over as it is
         Summary summary;
     };
     struct Contents {
         UnitNumbers numbers;
         std::vector<Run> runs;
         void add(std::uint64_t begin, std::uint64_t end, Summary summary);
+        void add_whole(std::uint64_t begin, std::uint64_t end, Summary summary);
     };
 
     base::Result<void> begin_file();
     base::Result<void> write_block(std::string_view records, Summary& summary);
     static Contents contents_of(std::string_view file);
     bool finish(std::uint64_t number, const Contents* contents);
+    /// With another file of `extra` bytes.
+    void vacuum(const StoreLimits& limits, std::uint64_t extra);
+    std::uint64_t excess(const std::vector<StoreFileInfo>& files, std::uint64_t extra) const;
+    void thin_out(std::uint64_t extra);
+    std::uint64_t thin(const StoreFileInfo* before, const StoreFileInfo& file, const UnitBytes& drop);
+    bool remove(const StoreFileInfo& file);
     bool remove_oldest();
     void settle_limits();
 
@@ -65,6 +74,7 @@ class StoreDirectory {
     BootId boot_;
     sys::UniqueFd directory_, file_;
     std::uint64_t number_ = 0, next_number_ = 1;
+    std::string packed_; ///< a block on its way, kept so that its memory is
     std::uint64_t size_ = 0; ///< of the open file
     base::Duration begun_{};
     Contents contents_; ///< of the open file

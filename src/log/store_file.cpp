@@ -128,6 +128,21 @@ std::uint16_t UnitNumbers::of(std::string_view unit) {
     return last_number_;
 }
 
+namespace {
+
+/// Where the unit stands in the summary; it does afterwards.
+std::size_t place_of(std::uint16_t unit, Summary& summary) {
+    const auto found = std::find(summary.units.begin(), summary.units.end(), unit);
+    const auto place = static_cast<std::size_t>(found - summary.units.begin());
+    if (found == summary.units.end()) {
+        summary.units.push_back(unit);
+        summary.unit_bytes.push_back(0);
+    }
+    return place;
+}
+
+} // namespace
+
 void Summary::add(const Summary& next) {
     if (head.count == 0) {
         *this = next;
@@ -139,9 +154,8 @@ void Summary::add(const Summary& next) {
     head.min_wall_us = std::min(head.min_wall_us, next.head.min_wall_us);
     head.max_wall_us = std::max(head.max_wall_us, next.head.max_wall_us);
     head.priorities |= next.head.priorities;
-    for (const std::uint16_t unit : next.units)
-        if (std::find(units.begin(), units.end(), unit) == units.end())
-            units.push_back(unit);
+    for (std::size_t i = 0; i < next.units.size(); i++)
+        unit_bytes[place_of(next.units[i], *this)] += next.unit_bytes[i];
 }
 
 Summary summarize(std::string_view records, std::size_t limit, UnitNumbers& numbers) {
@@ -150,7 +164,7 @@ Summary summarize(std::string_view records, std::size_t limit, UnitNumbers& numb
     head.magic = block_magic;
     const char* at = records.data();
     const char* const end = at + records.size();
-    std::uint16_t last = 0;
+    std::size_t place = 0;
     while (at < end && (head.count == 0 || static_cast<std::size_t>(at - records.data()) < limit)) {
         StoredHead record;
         if (static_cast<std::size_t>(end - at) < sizeof record)
@@ -159,9 +173,9 @@ Summary summarize(std::string_view records, std::size_t limit, UnitNumbers& numb
         if (record.size < sizeof record + record.unit_size || record.size > static_cast<std::size_t>(end - at))
             break;
         const std::uint16_t unit = numbers.of({at + sizeof record, record.unit_size});
-        if (summary.units.empty() || (unit != last && std::find(summary.units.begin(), summary.units.end(), unit) == summary.units.end()))
-            summary.units.push_back(unit);
-        last = unit;
+        if (summary.units.empty() || unit != summary.units[place])
+            place = place_of(unit, summary);
+        summary.unit_bytes[place] += record.size;
         if (head.count++ == 0) {
             head.first_cursor = record.cursor;
             head.min_wall_us = head.max_wall_us = record.wall_us;
@@ -226,6 +240,9 @@ void append_index(std::string& out, const FileIndex& index, std::uint64_t offset
         packed.append(bytes_of(block.head));
         pack.text(std::string_view(reinterpret_cast<const char*>(block.units.data()), block.units.size() * sizeof(std::uint16_t)));
     }
+    pack.number(static_cast<std::uint32_t>(index.unit_bytes.size()));
+    for (const std::uint64_t bytes : index.unit_bytes)
+        pack.number(bytes);
     const FileTail tail{offset, static_cast<std::uint32_t>(packed.size()), 0, checksum_of(packed), tail_magic};
     out.append(packed).append(bytes_of(tail));
 }
@@ -253,6 +270,9 @@ std::optional<FileIndex> read_index(std::string_view file) {
         block.units.resize(units.size() / sizeof(std::uint16_t));
         std::memcpy(block.units.data(), units.data(), block.units.size() * sizeof(std::uint16_t));
     }
+    if (in.more()) // files of an earlier version end here
+        for (auto units = in.number<std::uint32_t>(); units > 0 && !in.failed(); units--)
+            index.unit_bytes.push_back(in.number<std::uint64_t>());
     return in.failed() ? std::nullopt : std::optional(std::move(index));
 }
 
@@ -266,11 +286,29 @@ FileBuilder::FileBuilder(const BootId& boot, std::uint64_t number, std::uint64_t
 void FileBuilder::add(std::string_view records, const Summary& summary) {
     const std::size_t before = out_.size();
     append_block(out_, records, summary, compress_);
+    BlockHead head;
+    std::memcpy(&head, out_.data() + before, sizeof head);
+    note(head, summary, out_.size() - before);
+}
+
+void FileBuilder::add_whole(std::string_view block, const Summary& summary) {
+    BlockHead head;
+    std::memcpy(&head, block.data(), sizeof head);
+    out_.append(block);
+    note(head, summary, block.size());
+}
+
+void FileBuilder::note(const BlockHead& head, const Summary& summary, std::size_t size) {
     IndexEntry& entry = index_.blocks.emplace_back();
     entry.offset = offset_;
-    std::memcpy(&entry.head, out_.data() + before, sizeof entry.head);
+    entry.head = head;
     entry.units = summary.units;
-    offset_ += out_.size() - before;
+    for (std::size_t i = 0; i < summary.units.size(); i++) {
+        if (index_.unit_bytes.size() <= summary.units[i])
+            index_.unit_bytes.resize(summary.units[i] + 1U);
+        index_.unit_bytes[summary.units[i]] += summary.unit_bytes[i];
+    }
+    offset_ += size;
 }
 
 void FileBuilder::finish(std::vector<std::string> units) {

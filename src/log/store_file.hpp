@@ -1,14 +1,15 @@
 #pragma once
 // The files of the log store. All numbers are in host byte order (little-endian on every platform we build for).
 //
-//   NNNNNNNNNNNNNNNN.open   [FileHead] [block] [block] …            being written: a block is what one write() brought
+//   NNNNNNNNNNNNNNNN.open   [FileHead] [block] [block] …            being written: a block is what one write() brought, compressed if it is large
 //   NNNNNNNNNNNNNNNN.log    [FileHead] [block] … [index] [FileTail]  finished: large blocks, perhaps compressed by LZ4
 //
 // The number (hexadecimal) counts up and gives the order. A block is a BlockHead and its payload: records as stored_record.hpp has them,
 // one after the other. Files are only appended to and never changed; a finished one is written beside, as NNNN.new, and then renamed over
 // nothing, after which the open one is removed: so where both exist, the finished one counts. A reader stops in an open
 // file at the first block that is not whole: that is where the writer was killed, or is writing now.
-// The index is an accelerator: names of all units in the file, and for each block its place, its head, and the units in it.
+// The index is an accelerator: names of all units in the file, for each block its place, its head, and the units in it, and how many bytes
+// each unit's records have.
 // Tested by tests/unit/log/store_file_test.cpp.
 
 #include "base/result.hpp"
@@ -62,6 +63,7 @@ struct IndexEntry {
 };
 struct FileIndex {
     std::vector<std::string> units;
+    std::vector<std::uint64_t> unit_bytes; ///< of their records, by the same numbers; empty: not known
     std::vector<IndexEntry> blocks;
 };
 
@@ -85,6 +87,7 @@ class UnitNumbers {
 struct Summary {
     BlockHead head{};
     std::vector<std::uint16_t> units;
+    std::vector<std::uint64_t> unit_bytes; ///< of their records, in the same order
 
     void add(const Summary& next);
 };
@@ -111,11 +114,15 @@ class FileBuilder {
   public:
     FileBuilder(const BootId& boot, std::uint64_t number, std::uint64_t wall_us, bool compress);
     void add(std::string_view records, const Summary& summary);
+    /// A block as it stands in another file, its head included.
+    void add_whole(std::string_view block, const Summary& summary);
     void finish(std::vector<std::string> units);
 
     std::string& out() { return out_; }
 
   private:
+    void note(const BlockHead& head, const Summary& summary, std::size_t size);
+
     bool compress_;
     std::string out_;
     std::uint64_t offset_ = 0; ///< of the file, where out_ ends

@@ -14,8 +14,9 @@
 namespace monoinit::log {
 namespace {
 
-constexpr std::size_t block_limit = 256 * 1024; ///< of records, in an open file
+constexpr std::size_t block_limit = sealed_block; ///< of records, in an open file
 constexpr std::size_t stack_size = 128 * 1024;
+constexpr int wait_ms = 5, most_waits = 4; ///< for a disk that is slower than datagrams come
 constexpr int gather_ms = 4;      ///< few lines: more may come
 constexpr int retry_ms = 500;     ///< after an error
 constexpr int tend_ms = 60'000;
@@ -62,6 +63,16 @@ bool StoreWriter::has_room(std::size_t size) const {
 
 bool StoreWriter::may_append(std::size_t size) const {
     return !on_ || never_wait_ || last_error() != 0 || size > largest_record || has_room(size);
+}
+
+void StoreWriter::make_room(std::size_t size) {
+    for (int tries = 0; tries < most_waits && !may_append(size); tries++) {
+        tell_me();
+        (void)eventfd_write(wake_.get(), 1);
+        pollfd waiting{event_.get(), POLLIN, 0};
+        (void)::poll(&waiting, 1, wait_ms);
+        drain_event();
+    }
 }
 
 void StoreWriter::append(const Record& record) {

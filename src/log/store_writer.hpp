@@ -27,6 +27,8 @@ class StoreWriter {
     bool on() const { return on_; }
     /// Whether a record of this size has a place now, or need not wait for one (the disk stands still or is full).
     bool may_append(std::size_t size) const;
+    /// Waits a moment for room for a record that cannot wait with its sender, unless the disk stands still or is full.
+    void make_room(std::size_t size);
     /// Never waits. What has no room is counted.
     void append(const Record& record);
     /// After lines were appended.

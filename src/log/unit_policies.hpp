@@ -6,7 +6,7 @@
 #include "log/multiplexer.hpp"
 #include "log/protocol.hpp"
 #include "log/rate_limit.hpp"
-#include "log/selection.hpp"
+#include "log/pattern.hpp"
 
 #include <map>
 #include <string>

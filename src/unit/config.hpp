@@ -367,7 +367,7 @@ struct UnitConfig {
     std::string name; ///< "code-server.service"
     UnitType type = UnitType::Service;
     LoadState load_state = LoadState::Stub;
-    bool builtin = false;        ///< embedded, or masked by the list of machine units
+    bool builtin = false;        ///< embedded (but for a socket that listens), or masked by the list of machine units
     bool machine_masked = false; ///< on the list of units of the machine
     std::string load_error;      ///< why, for NotFound/BadSetting/Error/Masked
     std::vector<std::string> names;   ///< all names (aliases), `name` first

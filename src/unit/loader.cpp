@@ -76,6 +76,7 @@ void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
         unit.builtin = true;
         unit.files.emplace_back();
         parse_unit_text(environment, unit, located.embedded->text);
+        unit.builtin = unit.type != UnitType::Socket || unit.socket->listen.empty(); // one that listens is like any other
         return;
     }
     unit.files.push_back(located.path);

@@ -74,7 +74,7 @@ binary() {
         cmp -s "$MONOINIT_BINARY" "$root/build/release/monoinit" || install "$MONOINIT_BINARY" "$root/build/release/monoinit"
         return 0
     fi
-    need_packages g++ cmake ninja-build libfmt-dev liblz4-dev libtomlplusplus-dev nlohmann-json3-dev
+    need_packages g++ cmake ninja-build libfmt-dev liblz4-dev libpcre2-dev libtomlplusplus-dev nlohmann-json3-dev
     (cd "$root" && cmake --preset release && cmake --build --preset release) >"$scratch/build.log" 2>&1 ||
         { tail -20 "$scratch/build.log" >&2; die "the binary does not build"; }
 }

@@ -118,13 +118,13 @@ def story_a_full_disk_costs_old_logs_and_no_service():
     # A tmpfs of 300 kB: the store may take more than there is.
     with Box({"noise.service": "[Service]\nExecStart=/bin/sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i of a service that says much; done; echo done; exec sleep 1000'\n"},
              setup="mkdir /run/small; mount -t tmpfs -o size=300k tmpfs /run/small") as box:
-        box.args = ["--log-dir=/run/small/logs", "--log-max=100M", "--log-keep-free=1", "--logs=store"]
+        box.args = ["--log-dir=/run/small/logs", "--log-max=100M", "--log-keep-free=1", "--log-compress=no", "--logs=store"]
         box.boot(wait=False)
         until("monoinit", lambda: box.initctl("is-active", "multi-user.target").stdout == "active\n")
         box.initctl("start", "noise", check=True)
         until("the end", lambda: texts(box, "-n", "1", "-t", "noise") == ["done"] or None)
         lines = texts(box, "-t", "noise")
-        check(2000 < len(lines) < 20001, f"{len(lines)} lines are kept")
+        check(1000 < len(lines) < 20001, f"{len(lines)} lines are kept")
         equal(lines[-2], "line 20000 of a service that says much")
         box.inside("sh", "-c", "dd if=/dev/zero of=/run/small/zeros bs=1k count=300 2>/dev/null; true")
         box.initctl("restart", "noise", check=True)
@@ -163,7 +163,7 @@ def story_storage_none_answers_from_memory():
         box.args = ["--log-storage=none"]
         box.boot()
         box.wait_log(r"\[web\] three")
-        equal(texts(box, "-u", "web", "-n", "1"), ["three"])
+        equal(texts(box, "-u", "web", "-t", "web", "-n", "1"), ["three"])
         equal(texts(box, "-g", "bad"), ["two bad"])
         for needs in (["-b", "-1"], ["--list-boots"], ["-r"], ["-F", "MESSAGE"], ["--show-cursor"]):
             done = journal(box, *needs)

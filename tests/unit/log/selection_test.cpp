@@ -61,7 +61,25 @@ TEST_CASE("patterns") {
     CHECK(Pattern::compile("x*long text", false).value().literal() == "long text");
     CHECK(Pattern::compile("one|two", false).value().literal().empty());
     CHECK_FALSE(Pattern::compile("(", false));
-    CHECK_FALSE(Pattern::compile("(?=x)", false));
+    CHECK(Pattern::compile("[\\]x]y", false).value().literal() == "y");
+    CHECK(Pattern::compile("[]x[:alpha:]z]y", false).value().literal() == "y");
+    CHECK(Pattern::compile("gr\u00fc?n", false).value().literal() == "gr");
+    CHECK(Pattern::compile("a\\x41bc", false).value().literal().empty());
+    CHECK(Pattern::compile("took \\d+ms", false).value().literal() == "took ");
+    if (!has_perl_patterns()) {
+        CHECK_FALSE(Pattern::compile("(?=x)", false));
+        return;
+    }
+    CHECK(matches("(?i)error", "An ERROR"));
+    CHECK(matches("<.+?>", "<a><b>"));
+    CHECK(matches("\\b(?!un)known\\b", "is known"));
+    CHECK_FALSE(matches("(?<!un)known", "unknown"));
+    CHECK(matches("(a)\\1", "aa"));
+    CHECK(matches("^gr.n$", "gr\u00fcn"));
+    CHECK(matches("GR\u00dcN", "gr\u00fcn", true));
+    CHECK(matches("x\\d", "\xff\xfe x1"));
+    CHECK(matches("\\x41", "A"));
+    CHECK_FALSE(matches("(a+)+(b+)+(c+)+$", std::string(60, 'a') + std::string(60, 'b') + std::string(60, 'c') + "!")); // and soon
     CHECK_FALSE(Pattern::compile(std::string(5000, 'x'), false));
     CHECK(has_capitals("Ab"));
     CHECK_FALSE(has_capitals("ab1"));

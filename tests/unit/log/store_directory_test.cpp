@@ -5,8 +5,9 @@
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <algorithm>
 #include <fstream>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace monoinit;
@@ -101,6 +102,56 @@ TEST_CASE("files end at their size, and old ones go") {
         directory.vacuum(age);
         CHECK(place.names().empty());
     }
+}
+
+TEST_CASE("a noisy unit does not push out a quiet one's last lines") {
+    Place place;
+    StoreLimits limits = small();
+    limits.max_use = 256 << 10;
+    limits.compress = false;
+    StoreDirectory directory(place.path, limits, boot_number(1));
+    const auto quiet = [&](std::uint64_t cursor) { place.put(directory, cursor, cursor + 1, cursor % 2 == 0 ? "even.service" : "odd.service"); };
+    std::uint64_t cursor = 1;
+    for (int round = 0; round < 10; round++) {
+        quiet(cursor++);
+        quiet(cursor++);
+        place.put(directory, cursor, cursor + 3000);
+        cursor += 3000;
+    }
+    auto reader = place.reader();
+    Selection only;
+    only.units = {"even.service", "odd.service"};
+    const auto kept = texts(reader, only);
+    CHECK(kept.size() == 20); // all that they have said
+    CHECK(std::ranges::is_sorted(kept, {}, [](const std::string& text) { return std::stoul(text.substr(5)); }));
+    CHECK(texts(reader, only, true) == std::vector<std::string>(kept.rbegin(), kept.rend()));
+    std::uint64_t bytes = 0;
+    for (const auto& file : reader.files()) {
+        bytes += file.bytes;
+        CHECK(reader.verify(file.name));
+    }
+    CHECK(bytes <= limits.max_use);
+    CHECK(place.names().size() < 10);
+    only.units = {"web.service"};
+    CHECK(texts(reader, only, true, 1) == std::vector<std::string>{"line " + std::to_string(cursor - 1)});
+}
+
+TEST_CASE("what is left of files of different boots stays apart") {
+    Place place;
+    StoreLimits limits = small();
+    limits.max_use = 256 << 10;
+    std::uint64_t cursor = 1;
+    for (std::uint8_t boot = 1; boot < 4; boot++) {
+        StoreDirectory directory(place.path, limits, boot_number(boot));
+        place.put(directory, cursor, cursor + 1, "quiet.service");
+        place.put(directory, cursor + 1, cursor + 6000);
+        cursor += 6000;
+    }
+    auto reader = place.reader();
+    CHECK(reader.boots().size() == 3);
+    Selection only;
+    only.units = {"quiet.service"};
+    CHECK(texts(reader, only).size() == 3);
 }
 
 TEST_CASE("what a killed writer left is finished by the next one, up to what is torn") {
