@@ -1,9 +1,11 @@
 // Who are we? The name we were called by, or an internal verb, decides; without either we are the init.
 #include "cli/programs.hpp"
 #include "config/options.hpp"
+#include "exec/conditions.hpp"
 #include "log/logger.hpp"
 #include "runtime/crash.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/place.hpp"
 #include "sys/process_title.hpp"
 
 #include <cstdio>
@@ -20,6 +22,15 @@ int complain(const std::string& what) {
 
 /// cli/ may not know the state machines.
 std::string states(std::string_view) { return supervise::states_dot(); }
+
+bool holds(const unit::Condition& condition) {
+    exec::ConditionContext context;
+    context.environment = runtime::environment_strings(environ);
+    const sys::Place place = sys::look_around();
+    context.host_name = place.host_name;
+    context.machine_id = place.machine_id;
+    return exec::evaluate(condition, context);
+}
 
 int init_main(int argc, char** argv) {
     if (::getpid() == 1)
@@ -44,7 +55,7 @@ int init_main(int argc, char** argv) {
 int main(int argc, char** argv) {
     runtime::unblock_fault_signals(); // the image before may have died in its fault handler
     sys::remember_title_area(argc, argv);
-    const cli::Hooks hooks{states};
+    const cli::Hooks hooks{states, holds, exec::condition_name};
     if (argc > 1 && argv[1] == log::logger_verb)
         return log::logger_main(argc, argv);
     if (const cli::Program* program = cli::find_program(argc > 0 ? argv[0] : ""))

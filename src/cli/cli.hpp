@@ -4,12 +4,19 @@
 #include <string>
 #include <string_view>
 
+namespace monoinit::unit {
+struct Condition;
+}
+
 namespace monoinit::cli {
 
 /// What main() lends the tools from modules that cli/ may not include.
 struct Hooks {
     /// The states of a unit type and their legal edges, as text or (format "dot") as a graph.
     std::string (*states)(std::string_view format) = nullptr;
+    /// Whether a Condition…= or Assert…= holds, negation applied; and what it is called.
+    bool (*holds)(const unit::Condition& condition) = nullptr;
+    std::string (*condition_name)(const unit::Condition& condition) = nullptr;
 };
 
 int initctl_main(int argc, char** argv, const Hooks& hooks = {});
@@ -22,6 +29,7 @@ int cat_main(int argc, char** argv, const Hooks& hooks);         // tool_cat.cpp
 int detect_virt_main(int argc, char** argv, const Hooks& hooks); // tool_detect_virt.cpp
 int path_main(int argc, char** argv, const Hooks& hooks);        // tool_path.cpp
 int id128_main(int argc, char** argv, const Hooks& hooks);       // tool_id128.cpp
+int analyze_main(int argc, char** argv, const Hooks& hooks);     // analyze.cpp
 int run_main(int argc, char** argv, const Hooks& hooks);         // systemd_run.cpp
 int halt_main(int argc, char** argv, const Hooks& hooks);        // tool_power.cpp: halt, poweroff, reboot
 int shutdown_main(int argc, char** argv, const Hooks& hooks);

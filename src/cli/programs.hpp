@@ -29,7 +29,7 @@ inline constexpr auto programs = std::to_array<Program>({
     {"monoctl",             Place::Beside, initctl_main},
     {"systemctl",           Place::Bin,    systemctl_main},
     {"journalctl",          Place::Bin,    journalctl_main},
-    {"systemd-analyze",     Place::Bin,    initctl_main},
+    {"systemd-analyze",     Place::Bin,    analyze_main},
     {"systemd-cat",         Place::Bin,    cat_main},
     {"systemd-detect-virt", Place::Bin,    detect_virt_main},
     {"systemd-escape",      Place::Bin,    escape_main},

@@ -1,6 +1,7 @@
 // Conditions on the machine: read from /proc, /sys and os-release, which do not block. What a container cannot have
 // (firmware, most security modules) is false. Tested by tests/unit/exec.
 #include "base/strings.hpp"
+#include "base/version.hpp"
 #include "exec/condition_tests.hpp"
 #include "exec/credential_files.hpp"
 #include "exec/environment.hpp"
@@ -113,7 +114,7 @@ bool version_matches(std::string_view expression, const std::string& actual) {
     const Comparison comparison = take_operator(expression);
     if (comparison == Comparison::Glob || comparison == Comparison::NotGlob || comparison == Comparison::None)
         return base::glob_match(expression, actual) != (comparison == Comparison::NotGlob);
-    return holds(compare_versions(actual, expression), comparison);
+    return holds(base::compare_versions(actual, expression), comparison);
 }
 
 /// ">=5.4 <6": all must hold. An operator may stand apart from its version.
@@ -382,50 +383,6 @@ bool cpu_pressure(const std::string& parameter, const ConditionContext&) {
 
 bool io_pressure(const std::string& parameter, const ConditionContext&) {
     return pressure_at_most(parameter, "/proc/pressure/io", "full");
-}
-
-int compare_versions(std::string_view a, std::string_view b) {
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    const auto skip = [&](std::string_view& text) { // what only separates
-        while (!text.empty() && !is_digit(text[0]) && !is_letter(text[0]) && text[0] != '~')
-            text.remove_prefix(1);
-    };
-    const auto take = [](std::string_view& text, auto belongs) {
-        std::size_t size = 0;
-        while (size < text.size() && belongs(text[size]))
-            size++;
-        const std::string_view part = text.substr(0, size);
-        text.remove_prefix(size);
-        return part;
-    };
-    for (;;) {
-        skip(a);
-        skip(b);
-        const bool tilde_a = a.starts_with('~'), tilde_b = b.starts_with('~');
-        if (tilde_a || tilde_b) { // a pre-release comes before everything, the end included
-            if (tilde_a != tilde_b)
-                return tilde_a ? -1 : 1;
-            a.remove_prefix(1);
-            b.remove_prefix(1);
-            continue;
-        }
-        if (a.empty() || b.empty())
-            return a.empty() && b.empty() ? 0 : a.empty() ? -1 : 1;
-        if (is_digit(a[0]) || is_digit(b[0])) {
-            std::string_view x = take(a, is_digit), y = take(b, is_digit);
-            if (x.empty() || y.empty())
-                return x.empty() ? -1 : 1; // a number is newer than letters
-            x.remove_prefix(std::min(x.find_first_not_of('0'), x.size() - 1));
-            y.remove_prefix(std::min(y.find_first_not_of('0'), y.size() - 1));
-            if (x.size() != y.size())
-                return x.size() < y.size() ? -1 : 1;
-            if (const int order = x.compare(y); order != 0)
-                return order;
-        } else if (const int order = take(a, is_letter).compare(take(b, is_letter)); order != 0) {
-            return order;
-        }
-    }
 }
 
 } // namespace monoinit::exec

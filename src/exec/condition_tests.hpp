@@ -50,7 +50,4 @@ bool io_pressure(const std::string&, const ConditionContext&);
 /// The answer without leaving the root file system, so without blocking; nothing when that cannot be told.
 std::optional<bool> test_path_locally(unit::ConditionKind kind, const std::string& path);
 
-/// <0, 0, >0: versions as systemd compares them (numbers by value, "~" before everything).
-int compare_versions(std::string_view a, std::string_view b);
-
 } // namespace monoinit::exec

@@ -111,6 +111,40 @@ run|--no-such
 run|--socket-property=ListenStream=1|-P|true
 run|--pipe|--scope|true
 run|-u
+analyze|timespan|5min|1h3s|foo
+analyze|timespan
+analyze|timespan|infinity|0|1.5d|1year 0.000001s|100ms
+analyze|timestamp|foo
+analyze|timestamp|2012-11-23 11:12:13 UTC
+analyze|exit-status|0|1|2|64|200|243|255
+analyze|exit-status|0|203|EXEC|63|USAGE
+analyze|exit-status|foo
+analyze|exit-status|256
+analyze|capability
+analyze|capability|CAP_CHOWN|3|cap_bpf
+analyze|capability|foo
+analyze|condition
+analyze|condition|ConditionPathExists=/etc|ConditionUser=!root|AssertPathExists=/nope
+analyze|condition|ConditionPathExists=!/nope
+analyze|condition|foo
+analyze|condition|ConditionFoo=1
+analyze|compare-versions|1|2
+analyze|compare-versions|2|1
+analyze|compare-versions|1|1
+analyze|compare-versions|1~rc1|<|1
+analyze|compare-versions|1|lt|2
+analyze|compare-versions|1|gt|2
+analyze|compare-versions|1|ge|1
+analyze|compare-versions|1|ne|1
+analyze|compare-versions|1|eq|01
+analyze|compare-versions|1|foo|2
+analyze|compare-versions|1
+analyze|calendar
+analyze|calendar|daily|--base-time=2026-11-26 07:22 UTC|--iterations=0
+analyze|cat-config|no/such.conf
+analyze|cat-config
+analyze|nonsense
+analyze|--nonsense
 id128
 id128|foo
 id128|new|x
