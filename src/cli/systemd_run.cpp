@@ -203,6 +203,13 @@ unit::TriggerSpec trigger_of(const Wish& wish, const std::string& stem, const st
     return trigger;
 }
 
+/// --setenv=NAME of a variable that we have not is nothing, as there.
+std::vector<std::string> environment_of(const ToolLine& line) {
+    std::vector<std::string> words = line.all("setenv");
+    std::erase_if(words, [](const std::string& word) { return word.find('=') == std::string::npos && ::getenv(word.c_str()) == nullptr; });
+    return std::move(assignments(words)).value_or(std::vector<std::string>());
+}
+
 int execute(const std::vector<std::string>& command, const std::string& program) {
     std::vector<std::string> words = command;
     std::vector<char*> argv;
@@ -219,10 +226,7 @@ int run_scope(const Context& context, const Wish& wish, const std::string& stem,
     if (const auto nice = line.last("nice"))
         if (errno = 0; ::nice(static_cast<int>(*unit::parse_integer(*nice, -20, 19))) == -1 && errno != 0)
             return complain("Failed to set nice level: {}", std::strerror(errno));
-    const auto environment = assignments(line.all("setenv"));
-    if (!environment)
-        return complain("{}", environment.error().what);
-    for (const std::string& assignment : *environment)
+    for (const std::string& assignment : environment_of(line))
         ::setenv(assignment.substr(0, assignment.find('=')).c_str(), assignment.substr(assignment.find('=') + 1).c_str(), 1);
     const auto user = line.has("uid") ? sys::find_user(*line.last("uid")) : std::nullopt;
     if (line.has("uid") && !user)
@@ -287,10 +291,7 @@ int run_main(int argc, char** argv, const Hooks&) {
     fill_service(wish, spec);
     if (spec.user.empty())
         spec.user = own_user(context);
-    auto environment = assignments(line.all("setenv"));
-    if (!environment)
-        return complain("{}", environment.error().what);
-    spec.environment = std::move(*environment);
+    spec.environment = environment_of(line);
     if (wish.triggered()) {
         const std::string given = line.last("unit").value_or("");
         const std::string service = command.empty() && unit::is_valid_name(given) && unit::type_of(given) != unit::UnitType::Timer &&

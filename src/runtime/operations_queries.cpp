@@ -60,6 +60,8 @@ control::UnitFacts Operations::facts(const std::string& unit) {
 control::ManagerInfo Operations::info() { return runtime_.info(); }
 
 std::vector<control::UnitSummary> Operations::list(const control::ListRequest& request) {
+    if (!put_.empty())
+        sweep_transient_units();
     const ViewContext view = runtime_.view();
     std::vector<control::UnitSummary> summaries;
     for (const base::UnitId id : runtime_.engine().units()) {

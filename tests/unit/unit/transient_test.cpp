@@ -32,6 +32,40 @@ TEST_CASE("a command becomes the text of a service") {
     }
 }
 
+TEST_CASE("what starts a service becomes the text of its unit") {
+    const auto with = [](TriggerSpec trigger) {
+        const auto text = transient_trigger(Environment{}, trigger);
+        return text ? *text : "refused: " + text.error().what;
+    };
+    TriggerSpec timer{.name = "backup.timer", .description = "every night, 100%", .properties = {"OnActiveSec=5min", "Unit=other.service", "WantedBy=timers.target", "After=x.service"}};
+    const std::string text = with(timer);
+    for (const char* line : {"[Unit]\nDescription=every night, 100%%\nAfter=x.service\n", "[Timer]\nOnActiveSec=5min\nUnit=other.service\n", "[Install]\nWantedBy=timers.target\n"}) {
+        CAPTURE(line, text);
+        CHECK(text.find(line) != std::string::npos);
+    }
+    timer.literal = true;
+    timer.properties = {"OnActiveSec=1", "Documentation=man:%n(1)"};
+    CHECK(with(timer).find("Documentation=man:%%n(1)\n") != std::string::npos);
+    timer.properties = {"OnActiveUSec=1s"}; // as the bus calls it
+    CHECK(with(timer).find("OnActiveSec=1s\n") != std::string::npos);
+    CHECK(with({.name = "a.socket", .properties = {"ListenStream=/run/a"}}).find("[Socket]\nListenStream=/run/a\n") != std::string::npos);
+    CHECK(with({.name = "a.timer", .properties = {"OnActiveSec=soon"}}).starts_with("refused: "));
+    CHECK(with({.name = "a.timer", .properties = {"ListenStream=1"}}).find("there is no directive ListenStream=") != std::string::npos);
+    for (const char* name : {"a.service", "a.target", "a@.timer", "../a.timer", ""})
+        CHECK(with({.name = name, .properties = {"OnActiveSec=1"}}).find("not a valid name") != std::string::npos);
+}
+
+TEST_CASE("variables are the service's where that is asked for") {
+    TransientSpec wanted = spec();
+    wanted.command = {"/bin/echo", "${A}", "$$B", "100%"};
+    wanted.expand_variables = true;
+    wanted.maker = "systemd-run";
+    const auto text = transient_unit(Environment{}, wanted);
+    REQUIRE(text);
+    CHECK(text->find("ExecStart=/bin/echo ${A} $$B 100%%\n") != std::string::npos);
+    CHECK(text->starts_with("# Made by systemd-run.\n"));
+}
+
 TEST_CASE("arguments arrive as they are") {
     TransientSpec wanted = spec();
     wanted.command = {"/bin/echo", "%n", "$HOME", "a b", "\"quoted\"", "", ";", "#", "back\\slash", "日本"};
@@ -83,6 +117,10 @@ TEST_CASE("what a user without further rights may put into a service") {
         REQUIRE(text);
         CHECK(beyond_own_rights(*text) == word);
     }
+    CHECK_FALSE(beyond_own_rights("[Service]\nStandardInput=fd:stdin\nStandardError = fd:terminal\n"));
+    CHECK(beyond_own_rights("[Service]\nStandardInput=tty\n") == "StandardInput=");
+    CHECK(beyond_own_rights("[Unit]\nStandardInput=fd:stdin\n") == "StandardInput=");
+    CHECK(beyond_own_rights("[Timer]\nOnActiveSec=1\n") == "section [Timer]");
     CHECK(beyond_own_rights("[Service]\nEnvironment=A \\\nEnvironmentFile=/x\n") == "a line that goes on in the next");
     CHECK(beyond_own_rights("  [ Service ]\n") == "section [ Service ]");
     CHECK(beyond_own_rights("ExecStart=/bin/sh\n") == "ExecStart=");
