@@ -27,6 +27,8 @@ int analyze_compare_versions(Analysis&);
 int analyze_unit_paths(Analysis&);
 int analyze_unit_files(Analysis&);
 int analyze_cat_config(Analysis&);
+// analyze_security.cpp
+int analyze_security(Analysis&);
 // analyze_boot.cpp: how the start went
 int analyze_time(Analysis&);
 int analyze_blame(Analysis&);

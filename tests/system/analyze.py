@@ -61,6 +61,13 @@ def story_without_an_init():
         wrong = ours("verify", box.path("units", "web.service"))
         check(wrong.returncode == 1 and "Restrat" in wrong.stdout + wrong.stderr, wrong)
         equal(ours("verify", box.path("units", "none.service")).returncode, 1)
+        box.write("safe.service", "[Service]\nExecStart=true\nUser=nobody\nNoNewPrivileges=yes\nUMask=0077\nPrivateTmp=yes\n")
+        os.environ["SYSTEMD_UNIT_PATH"] = box.path("units")
+        said = ours("security", "safe").stdout
+        check(re.search(r"→ Overall exposure level for safe.service: 0\.\d PERFECT\n", said) and "PrivateTmp=" in said, said)
+        check("good.service" in ours("security").stdout and "UNSAFE" in ours("security").stdout, ours("security").stdout)
+        equal([ours("security", "--threshold=50", name).returncode for name in ("safe", "good", "none")], [0, 1, 1])
+        del os.environ["SYSTEMD_UNIT_PATH"]
         for name, text in (("etc/x/a.conf", "A=1\n"), ("usr/lib/x/a.conf.d/20-b.conf", "B=1\n"), ("etc/x/a.conf.d/10-c.conf", "C=1"), ("etc/x/a.conf.d/20-b.conf", "B=2\n"), ("run/x/a.conf.d/README", "no\n")):
             path = box.path("root", name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
