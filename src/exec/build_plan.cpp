@@ -99,6 +99,8 @@ class Builder {
         p.index = context_.index;
         p.command = command_;
         p.fallback_path = find_variable(manager_.environment, "PATH").value_or("");
+        if (unit_.type == unit::UnitType::Mount)
+            p.mount = *unit_.mount;
         p.environment_files = exec_.environment_files;
         p.unset_environment = exec_.unset_environment;
         if (!streams_are_socket()) // then that one is passed as the stream alone

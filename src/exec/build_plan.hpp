@@ -47,6 +47,7 @@ struct ManagerContext {
     std::string start_directory;             ///< for CMD: where we were started (WORKDIR of the image)
     mode_t own_umask = 0022;                 ///< for CMD
     AccountLookup accounts;
+    bool may_mount = false;                  ///< CAP_SYS_ADMIN
     std::string group_root, group_controllers; ///< sys::Cgroup; empty = cgroups are not used
     unit::Capacity capacity;
 };

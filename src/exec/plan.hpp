@@ -97,6 +97,7 @@ struct Plan {
     // the command
     unit::Command command;     ///< variables not yet put in
     std::string fallback_path; ///< the container's PATH, tried after the unit's
+    std::optional<unit::MountSection> mount; ///< of a mount unit: without mount(8) its work is done by ourselves
     std::optional<HealthProbe> probe; ///< in the command's place: our own code, in a fork of the guard
 
     // environment

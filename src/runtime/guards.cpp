@@ -3,6 +3,7 @@
 
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
+#include "exec/mount_command.hpp"
 #include "exec/spawn.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
@@ -24,6 +25,12 @@ constexpr std::size_t history_limit = 8; // commands remembered a unit
 constexpr std::string_view directive_names[unit::exec_lists] = {
     "ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost",
 };
+
+std::string_view directive_name(unit::UnitType type, unit::ExecList list) {
+    if (type == unit::UnitType::Mount)
+        return list == unit::ExecList::Start ? "ExecMount" : list == unit::ExecList::Stop ? "ExecUnmount" : "ExecRemount";
+    return directive_names[static_cast<std::size_t>(list)];
+}
 
 std::string hex(const std::array<std::uint8_t, 16>& bytes) {
     std::string text;
@@ -156,7 +163,7 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     while (ran.size() >= history_limit)
         ran.pop_front();
     control::ExecRecord record;
-    record.directive = directive_names[static_cast<std::size_t>(spawn.list)];
+    record.directive = directive_name(links_.status(unit).config->type, spawn.list);
     record.command = base::join(command.argv, " ");
     record.started = sys::moment_now();
     ran.push_back({id, invocation, std::move(record)});
@@ -181,6 +188,8 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
         fail_spawn(unit, spawn.guard, {.exit_status = 1, .text = "the command is no longer in the unit file"});
         return;
     }
+    if (config.type == unit::UnitType::Mount && !links_.manager.may_mount)
+        return fail_spawn(unit, spawn.guard, {.exit_status = 1, .errnum = EPERM, .text = exec::mount_outside(*config.mount), .resources = true});
     const unit::Command& command = commands[spawn.index];
     exec::CommandContext context = command_context(unit, spawn);
     add_sockets(unit, *config.exec, context);

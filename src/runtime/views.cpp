@@ -64,6 +64,8 @@ std::string note_for(const engine::UnitStatus& status) {
         return "skipped: " + status.condition_failed;
     if (service == nullptr && status.active == supervise::ActiveState::Failed && status.socket != nullptr)
         return status.socket->last_failure;
+    if (status.mount != nullptr && status.active == supervise::ActiveState::Failed)
+        return status.mount->last_failure;
     if (service == nullptr)
         return status.why;
     if (!service->last_failure.empty() &&
@@ -117,7 +119,7 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     std::vector<std::string> notices;
     for (const unit::Degraded& used : config.degraded) {
         const unit::Directive& row = unit::directives()[used.row];
-        if (unit::acts_here(row, context.limits_act))
+        if (unit::acts_here(row, context.allowed))
             continue;
         notices.push_back(fmt::format("{}= is {}: {}", row.name.view(),
                                       row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note.view()));
