@@ -92,6 +92,8 @@ bool Engine::Impl::may_not_stop(const Unit& unit, std::string& why) const {
         why = unit.config->name + " was mounted by whoever started the container (a volume), so it is not unmounted here";
     else if (unit.config->type == UnitType::Device)
         why = unit.config->name + " is a device: it is there or not, and cannot be stopped";
+    else if (unit.config->name == "-.slice" || unit.config->name == "system.slice")
+        why = unit.config->name + " holds everything that has no slice of its own, and cannot be stopped";
     return !why.empty();
 }
 

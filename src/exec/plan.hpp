@@ -74,8 +74,11 @@ inline constexpr std::size_t group_path_limit = 640;
 struct GroupPlan {
     std::string root;              ///< empty = none
     std::string controllers;       ///< "+memory +pids"
-    std::vector<std::string> path; ///< below the root, the unit's directory last
-    std::vector<unit::CgroupSetting> settings;
+    struct Level {
+        std::string name; ///< of the directory
+        std::vector<unit::CgroupSetting> settings;
+    };
+    std::vector<Level> levels; ///< below the root: slices, then the unit
     bool delegate = false;
 };
 

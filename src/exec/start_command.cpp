@@ -2,6 +2,7 @@
 // the child's plain pointers, so that the vfork child has nothing to compute. Tested by tests/unit/exec/guard_test.cpp.
 #include "exec/guard.hpp"
 
+#include "base/fmt.hpp"
 #include "exec/build_plan.hpp"
 #include "exec/command_group.hpp"
 #include "exec/credential_files.hpp"
@@ -237,7 +238,7 @@ StartOutcome execute(const Plan& plan, Prepared& prepared) {
     if (pid < 0)
         return StartOutcome{0, {Stage::Fork, errno}, {}, {}};
     if (failure.stage == Stage::None)
-        return StartOutcome{pid, {}, {}, {}};
+        return StartOutcome{pid, failure, {}, {}};
     while (sys::wait_for(pid, nullptr, 0, nullptr) < 0 && errno == EINTR) {
     }
     return StartOutcome{0, failure, explain(plan, prepared, failure), {}};
@@ -311,6 +312,10 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
     prepared.spec.group_procs = group.procs.get();
     StartOutcome outcome = execute_any(plan, prepared);
     outcome.group = kept_group(plan, group);
+    if (outcome.pid != 0)
+        outcome.detail = outcome.failure.group_error == 0
+                             ? group.complaint
+                             : fmt::format("its limits do not act, since it could not enter its cgroup: {}", ::strerrordesc_np(outcome.failure.group_error));
     return outcome;
 }
 

@@ -262,6 +262,7 @@ void Runtime::set_up_place() {
         return user ? std::optional(account_of(*user)) : std::nullopt;
     };
     manager_.accounts.group = [](std::string_view name) -> std::optional<gid_t> { return sys::find_group(name); };
+    manager_.unit_named = [this](std::string_view name) { return engine_->status(engine_->find(name)).config; };
     place_ = sys::look_around();
     manager_.may_mount = sys::may_mount();
     set_up_cgroups();

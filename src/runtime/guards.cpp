@@ -5,6 +5,7 @@
 #include "base/strings.hpp"
 #include "exec/mount_command.hpp"
 #include "exec/spawn.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscalls.hpp"
@@ -58,6 +59,7 @@ Guards::Guards(Links links)
     : links_(std::move(links)),
       lost_([this](int pid) { return by_pid_.contains(pid) || links_.log.pid() == pid; },
             [this](base::GuardId guard, base::UnitId unit) {
+                remove_group(guard, unit);
                 links_.feed(engine::GuardEvent{unit, supervise::TreeEmpty{guard}});
             }) {}
 
@@ -177,6 +179,16 @@ void Guards::note_degraded(base::UnitId unit, const std::string& name, std::vect
     known = std::move(notices);
     for (const std::string& text : known)
         links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(name), text));
+}
+
+/// Which limit does not act on what has just started; empty: all do.
+void Guards::note_limits(base::UnitId unit, const std::string& text) {
+    std::string& known = limits_[unit];
+    if (known == text)
+        return;
+    known = text;
+    if (!text.empty())
+        links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(links_.status(unit).config->name), text));
 }
 
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
@@ -304,7 +316,9 @@ void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted
     result.pid = report.pid;
     result.exit_status = report.exit_status;
     result.errnum = report.error;
-    result.text = report.text;
+    if (report.ok)
+        note_limits(guard.unit, report.text);
+    result.text = report.ok ? std::string() : report.text;
     const base::UnitId unit = guard.unit;
     // Steps that have no status of systemd's fail for want of something of the system's, as systemd has it.
     constexpr int first_status = 200;
@@ -399,6 +413,16 @@ void Guards::gone(base::GuardId id) {
     lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
 }
 
+/// A killed guard leaves its command's cgroup behind. Nothing is in it any more, so that nothing has to be waited for.
+void Guards::remove_group(base::GuardId guard, base::UnitId unit) const {
+    const auto config = links_.status(unit).config;
+    const std::string& root = links_.manager.group_root;
+    if (root.empty() || config == nullptr)
+        return;
+    std::string path = fmt::format("{}/{}/{}", root, base::join(unit::cgroup_path(*config), "/"), guard.value);
+    sys::remove_cgroup(path.data(), root.size());
+}
+
 bool Guards::child_exited(int pid, int wait_status) {
     (void)wait_status; // how a guard ended is told by what it reported, or did not
     if (const auto found = by_pid_.find(pid); found != by_pid_.end()) {
@@ -476,6 +500,7 @@ void Guards::resynchronise() {
 void Guards::forget(base::UnitId unit) {
     history_.erase(unit);
     notices_.erase(unit);
+    limits_.erase(unit);
     credentials_.erase(unit);
 }
 
@@ -497,7 +522,10 @@ std::vector<control::ExecRecord> Guards::history_of(base::UnitId unit) const {
 
 std::vector<std::string> Guards::notices_of(base::UnitId unit) const {
     const auto found = notices_.find(unit);
-    return found == notices_.end() ? std::vector<std::string>{} : found->second;
+    std::vector<std::string> all = found == notices_.end() ? std::vector<std::string>{} : found->second;
+    if (const auto limit = limits_.find(unit); limit != limits_.end() && !limit->second.empty())
+        all.push_back(limit->second);
+    return all;
 }
 
 base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {

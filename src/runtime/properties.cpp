@@ -4,6 +4,7 @@
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/views.hpp"
+#include "unit/cgroup_settings.hpp"
 #include "unit/directives.hpp"
 
 #include <unordered_set>
@@ -171,6 +172,8 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     add_timer(list, context, status);
     add_socket(list, context, status);
     add_mount(list, context, status);
+    if (const std::string slice = unit::slice_of(*status.config); !slice.empty())
+        list.add("Slice", slice);
     add_usage(list, context, status);
     std::string last_kind;
     std::string units;
@@ -193,6 +196,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
                                          : status.config->type == unit::UnitType::Mount   ? "Mount"
                                          : status.config->type == unit::UnitType::Timer   ? "Timer"
                                          : status.config->type == unit::UnitType::Socket  ? "Socket"
+                                         : status.config->type == unit::UnitType::Slice   ? "Slice"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

@@ -82,6 +82,7 @@ void Runtime::resume() {
     stopping_ = facts.stopping;
     stop_deadline_ = facts.stop_deadline;
     exit_status_ = facts.exit_status;
+    manager_.phase = ready_after_ && !stopping_ ? unit::Phase::Ordinary : unit::Phase::Startup;
     unit_ends_ = facts.unit_ends;
     asked_to_end_ = facts.asked_to_end;
 

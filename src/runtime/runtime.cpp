@@ -293,6 +293,7 @@ void Runtime::reload_units() {
     std::vector<std::string> roots = loaded_names_;
     roots.push_back(boot_target_name());
     const auto configs = loader_->load_closure(roots);
+    const Limits before = limits();
     reported_.clear();
     engine_->sync(configs, true, sys::moment_now());
     save_dirty();
@@ -302,6 +303,7 @@ void Runtime::reload_units() {
     note_names(configs);
     save_facts();
     log_->say(6, {}, fmt::format("reloaded {} units", loaded_names_.size()));
+    change_limits(before);
     feed(engine::Tick{}); // new settings may have new deadlines
 }
 
@@ -339,6 +341,7 @@ void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, 
 
 void Runtime::begin_stopping(base::Duration budget) {
     stopping_ = true;
+    enter_phase(unit::Phase::Startup);
     stop_deadline_ = budget == base::infinity ? base::never : sys::now() + budget;
     save_facts();
     outer_.stopping();
@@ -399,6 +402,7 @@ void Runtime::on_boot_finished(const engine::BootFinished& finished) {
     ready_after_ = sys::now() - invocation_.started.mono;
     told_outside_ = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
     log_->say(6, {}, fmt::format("ready in {} s: {}", base::decimal(static_cast<std::uint64_t>(ready_after_->count()), 1'000'000, 2), told_outside_));
+    enter_phase(unit::Phase::Ordinary);
     save_facts();
     start_command();
 }

@@ -139,6 +139,10 @@ class Runtime {
     void check_conditions(base::UnitId unit);
     void load_new(const std::vector<engine::ConfigPtr>& configs);
     unit::Allowed allowed() const { return {!manager_.group_controllers.empty(), manager_.may_mount}; }
+    using Limits = base::StringMap<std::vector<unit::CgroupSetting>>;
+    Limits limits() const; // limits.cpp
+    void change_limits(const Limits& before);
+    void enter_phase(unit::Phase phase);
     void read_mounts(); // mounts.cpp
     void watch_mounts();
     void load_mount_units();

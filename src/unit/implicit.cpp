@@ -1,7 +1,8 @@
-// See implicit.hpp. Dependencies on slices are left out: they order nothing here. Tested by tests/unit/unit/loader_test.cpp.
+// See implicit.hpp. Tested by tests/unit/unit/loader_test.cpp.
 
 #include "unit/implicit.hpp"
 
+#include "unit/cgroup_settings.hpp"
 #include "unit/mounts.hpp"
 #include "unit/name.hpp"
 
@@ -103,6 +104,16 @@ void resolve_mount_dependencies(const UnitIndex& index, UnitConfig& unit) {
     require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->root_directory);
     if (!unit.exec->working_directory_optional)
         require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->working_directory);
+}
+
+/// What is in a slice is stopped with it. system.slice and the root are always there and are never stopped, so that nobody has to
+/// name them.
+void add_slice_dependencies(UnitConfig& unit) {
+    const std::string slice = slice_of(unit);
+    if (slice.empty() || slice == "-.slice" || slice == "system.slice")
+        return;
+    add(unit, Origin::Implicit, Kind::Requires, slice);
+    add(unit, Origin::Implicit, Kind::After, slice);
 }
 
 void add_service_dependencies(const UnitIndex& index, UnitConfig& unit) {
@@ -231,6 +242,7 @@ void check_settings(UnitConfig& unit) {
 
 void add_dependencies(const UnitIndex& index, UnitConfig& unit) {
     resolve_mount_dependencies(index, unit);
+    add_slice_dependencies(unit);
     if (unit.type == UnitType::Service)
         add_service_dependencies(index, unit);
     else if (unit.type == UnitType::Mount)
