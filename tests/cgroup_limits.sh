@@ -1,5 +1,6 @@
 #!/bin/bash
-# Limits that only cgroup v2 with its controllers can keep, on a kernel of our own in qemu: MemoryMax=, TasksMax=, CPUQuota=.
+# Limits that only cgroup v2 with its controllers can keep, on a kernel of our own in qemu: MemoryMax=, TasksMax=, CPUQuota=, limits of
+# IO and of slices, and what daemon-reload and the end of the boot change.
 # usage: cgroup_limits.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
 set -eu -o pipefail
 monoinit=$(realpath "$1")
@@ -15,7 +16,7 @@ mkdir -p "$root"/{bin,proc,sys,dev,run,tmp,etc/systemd/system/multi-user.target.
 cp "$monoinit" "$root/bin/monoinit"
 ln -s monoinit "$root/bin/initctl"
 cp /bin/busybox "$root/bin/busybox"
-for tool in sh mount sleep cat echo grep; do ln -s busybox "$root/bin/$tool"; done
+for tool in sh mount sleep cat echo grep [; do ln -s busybox "$root/bin/$tool"; done
 unit() {
     cat >"$root/etc/systemd/system/$1.service"
     ln -s "../$1.service" "$root/etc/systemd/system/multi-user.target.wants/"
@@ -32,7 +33,43 @@ TasksMax=5
 CPUQuota=50%
 ExecStart=/bin/sh -c 'sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done"; exec sleep 1000'
 EOF
+cat >"$root/etc/systemd/system/batch.slice" <<'EOF'
+[Slice]
+MemoryMax=24M
+CPUWeight=50
+StartupCPUWeight=500
+EOF
+unit inside <<'EOF'
+[Service]
+Slice=batch.slice
+ExecStart=/bin/sh -c 'x=0123456789abcdef; while :; do x=$$x$$x; done'
+EOF
+unit stays <<'EOF'
+[Service]
+Slice=batch.slice
+ExecStart=/bin/sleep 1000
+EOF
+cat >"$root/etc/systemd/system/disk.service" <<'EOF'
+[Unit]
+BindsTo=dev-nvme0n1.device
+After=dev-nvme0n1.device
+[Service]
+IOReadBandwidthMax=/dev/nvme0n1 1M
+IOWriteIOPSMax=/dev/nvme0n1 100
+ExecStart=/bin/sleep 1000
+EOF
 cat >"$root/check.sh" <<'EOF'
+until initctl show -p ActiveState --value inside.service | grep -q failed; do sleep 0.2; done
+batch=/sys/fs/cgroup/batch.slice
+echo "slice: $(cat $batch/memory.max) $(cat $batch/cpu.weight)"
+until [ -e /dev/nvme0n1 ]; do sleep 0.2; done
+initctl start disk
+echo "disk: $(cat /sys/fs/cgroup/system.slice/disk.service/io.max)"
+echo '[Slice]' >/etc/systemd/system/batch.slice
+echo 'MemoryHigh=20M' >>/etc/systemd/system/batch.slice
+initctl daemon-reload
+until grep -q 20971520 $batch/memory.high; do sleep 0.1; done
+echo "reloaded: $(cat $batch/memory.max) $(cat $batch/cpu.weight)"
 until initctl show -p ActiveState --value hog.service | grep -q failed; do sleep 0.2; done
 echo "hog: $(initctl show -p Result --value hog.service)"
 group=/sys/fs/cgroup/system.slice/many.service
@@ -52,9 +89,11 @@ exec /bin/monoinit --logs=stdout -- /bin/sh /check.sh
 EOF
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs"
-timeout 120 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
+truncate -s 8M "$work/disk"
+timeout 120 qemu-system-x86_64 -accel tcg -m 512 -nographic -drive "file=$work/disk,if=none,id=disk,format=raw" -device nvme,drive=disk,serial=1 -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$work/out" || true
-for line in 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]'; do
+for line in 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]' 'slice: 25165824 50' \
+    'disk: [0-9]*:0 rbps=1000000 wbps=max riops=max wiops=100' 'reloaded: max 100'; do
     if ! grep -q "$line" "$work/out"; then
         echo "FAIL: no line \"$line\""
         exit 1

@@ -50,6 +50,7 @@ class Examination {
         capabilities();
         limits();
         devices();
+        file_systems();
         stop();
         habits();
         return std::move(found_);
@@ -174,6 +175,15 @@ class Examination {
         else
             ok("/dev/shm", *around_.shm_size == 0 ? "there" : mebibytes(*around_.shm_size));
         ok("terminal", around_.terminal.empty() ? "none: CMD has no job control" : around_.terminal, around_.terminal.empty() ? "docker run -it, where one is wanted" : "");
+    }
+
+    void file_systems() {
+        if (around_.fstab.empty() || !contained_)
+            return;
+        std::string points = around_.fstab.front();
+        for (std::size_t i = 1; i < around_.fstab.size(); i++)
+            points += ", " + around_.fstab[i];
+        note("fstab", "/etc/fstab is not read; not mounted: " + base::printable(points, 200), "volumes of the run command, or .mount units");
     }
 
     void stop() {

@@ -204,6 +204,8 @@ std::string render_status(const StatusView& view) {
     if (!unit.status_text.empty())
         sheet.line("Status", "\"" + base::printable(unit.status_text) + "\"");
     resources(sheet, view);
+    if (const std::string inside = names_of(unit, {"Contains"}, false); !inside.empty())
+        sheet.line("Contains", inside);
     const std::string needs = names_of(unit, {"Requires", "Wants", "BindsTo", "Requisite"}, true);
     const std::string needed_by = names_of(unit, {"RequiredBy", "WantedBy", "BoundBy", "RequisiteOf", "UpheldBy"}, false);
     if (const std::string triggers = names_of(unit, {"TriggeredBy"}, false); !triggers.empty())

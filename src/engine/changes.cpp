@@ -44,7 +44,8 @@ void Engine::Impl::take_change(const Change& change) {
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)
         return;
-    if (stopping_.on && is_down(activity(change.after)) && !change.will_restart)
+    const bool stays = unit.mount && is_up(activity(change.after)) && !unit.job; // it is in use, and could not be unmounted
+    if (stopping_.on && (is_down(activity(change.after)) || stays) && !change.will_restart)
         note_down(unit);
     if (unasked)
         retroactive(unit, change);

@@ -1,6 +1,6 @@
 // Runtime state as bytes and back, so that a crash of PID 1 costs nothing: each unit with its machine and its job, and a
 // small record of globals. After a restore the first event makes jobs consistent with the states of their units, since
-// answers that were on their way (conditions, mounts) are lost. Tested by tests/unit/engine and by
+// answers that were on their way (conditions, the mount table) are lost. Tested by tests/unit/engine and by
 // the simulation, which crashes at every kind of moment.
 
 #include "engine/codec.hpp"
@@ -147,6 +147,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     save_health(unit, io);
     save_timer(unit, io);
     save_socket(unit, io);
+    save_mount(unit, io);
     return io.take();
 }
 
@@ -187,9 +188,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     const std::optional<supervise::HealthMonitor::Data> health = read_health(io, fields.health_failure);
     const std::optional<supervise::Timer::Data> timer = read_timer(io);
     std::optional<supervise::Socket::Data> socket_data = read_socket(io);
+    std::optional<supervise::Mount::Data> mount_data = read_mount(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
-        (socket_data && unit->config->type != unit::UnitType::Socket) || (job && (!job->id || jobs_.unit_of(job->id))))
+        (socket_data && unit->config->type != unit::UnitType::Socket) ||
+        (mount_data && unit->config->type != unit::UnitType::Mount) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -218,6 +221,14 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
             last_guard_ = std::max(last_guard_, guard.value);
         unit->active = supervise::active_state(socket_data->state);
         socket(*unit).restore(std::move(*socket_data));
+    }
+    if (mount_data) {
+        for (const GuardId guard : mount_data->guards)
+            last_guard_ = std::max(last_guard_, guard.value);
+        unit->active = supervise::active_state(mount_data->state);
+        if (mount_data->given)
+            given_.insert(unit->config->name);
+        mount(*unit).restore(std::move(*mount_data));
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
@@ -264,8 +275,8 @@ void Engine::Impl::resume() {
 
     units_.each([&](Unit& unit) {
         unit.checks_pending = 0;
-        if (unit.active == ActiveState::Activating && unit.config->type == unit::UnitType::Mount) // a mount: the answer was lost
-            effects_.emplace_back(CheckMount{unit.id});
+        if (unit.mount && unit.mount->data().ended) // the answer was lost
+            effects_.emplace_back(UnitAction{unit.id, supervise::ReadMounts{}});
         if (unit.service && unit.service->waits_for_idle())
             idle_.insert(unit.id);
         refresh_health(unit);

@@ -15,6 +15,8 @@ std::vector<Effect> Engine::Impl::handle(const Event& event, Moment now) {
     fresh_graph();
     if (std::exchange(timers_stale_, false))
         units_.each([this](Unit& unit) { refresh_timer(unit); });
+    if (std::exchange(mounts_stale_, false) && !mounted_.empty())
+        units_.each([this](Unit& unit) { look_at_table(unit); });
     if (std::exchange(restored_, false))
         resume();
     std::visit([this](const auto& each) { on(each); }, event);
@@ -89,6 +91,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
         earliest = std::min(earliest, unit.health->deadline());
     if (unit.socket)
         earliest = std::min(earliest, unit.socket->deadline());
+    if (unit.mount)
+        earliest = std::min(earliest, unit.mount->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -157,6 +161,11 @@ void Engine::Impl::on(const Tick&) {
             unit->socket->on_deadline(now_, actions);
             follow_socket(*unit, std::move(actions));
         }
+        if (unit->mount && unit->mount->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->mount->on_deadline(now_, actions);
+            follow_mount(*unit, std::move(actions));
+        }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
         if (unit->health && unit->health->deadline() <= now())
@@ -189,6 +198,11 @@ void Engine::Impl::on(const GuardEvent& event) {
         std::vector<Action> actions;
         std::visit([&](const auto& each) { owner->socket->on(each, now_, actions); }, event.what);
         return follow_socket(*owner, std::move(actions));
+    }
+    if (Unit* owner = units_.get(event.unit); owner != nullptr && owner->mount) {
+        std::vector<Action> actions;
+        std::visit([&](const auto& each) { owner->mount->on(each, now_, actions); }, event.what);
+        return follow_mount(*owner, std::move(actions));
     }
     Unit* unit = with_service(event.unit);
     if (unit == nullptr)
@@ -241,20 +255,6 @@ void Engine::Impl::on(const ConditionsChecked& event) {
     }
 }
 
-void Engine::Impl::on(const MountState& event) {
-    Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || unit->config->type != unit::UnitType::Mount || unit->active != ActiveState::Activating)
-        return;
-    touch(*unit);
-    if (event.mounted)
-        return change(*unit, ActiveState::Active);
-    const std::string where = unit->config->mount->where;
-    unit->failure = event.error.empty() ? where + " is not mounted; mounting needs CAP_SYS_ADMIN: make " + where + " a volume"
-                                        : event.error;
-    log(supervise::Severity::Error, unit->id, brief(*unit) + ": failed: " + unit->failure);
-    change(*unit, ActiveState::Failed);
-}
-
 // ---- what people ask of one unit, beside jobs ---------------------------------------------------------------------
 
 void Engine::Impl::on(const JobRequest& event) {
@@ -280,6 +280,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.service->reset_failed(now_, actions);
         else if (unit.socket)
             unit.socket->reset_failed(now_, actions);
+        else if (unit.mount)
+            unit.mount->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)
@@ -294,12 +296,16 @@ void Engine::Impl::on(const ResetFailed& event) {
 
 void Engine::Impl::on(const KillUnit& event) {
     Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || (!unit->service && !unit->socket) || event.who < 0 || event.who > 2)
+    if (unit == nullptr || (!unit->service && !unit->socket && !unit->mount) || event.who < 0 || event.who > 2)
         return;
     touch(*unit);
     std::vector<Action> actions;
     if (unit->socket) {
         unit->socket->kill(event.signal, actions);
+        return apply(*unit, std::move(actions));
+    }
+    if (unit->mount) {
+        unit->mount->kill(event.signal, actions);
         return apply(*unit, std::move(actions));
     }
     unit->service->kill(static_cast<supervise::Service::KillWho>(event.who), event.signal, actions);

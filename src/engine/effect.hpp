@@ -14,7 +14,8 @@ struct HealthAction { UnitId unit; std::variant<supervise::RunCheck, supervise::
 /// For subscribers and the outer notify socket.
 struct HealthChanged { UnitId unit; supervise::Health before, after; };
 struct CheckConditions { UnitId unit; };
-struct CheckMount { UnitId unit; };
+/// Whether the path of a device unit is there.
+struct CheckDevice { UnitId unit; };
 /// The stamp file of a Persistent= timer: read it (a StampRead answers), or set it to this time.
 struct ReadStamp { UnitId unit; };
 struct WriteStamp { UnitId unit; base::Duration wall{}; };
@@ -47,7 +48,7 @@ struct ShutdownBegan { base::Duration budget{}; int exit_status = 0; };
 /// Everything is stopped (or killed): leave with this status.
 struct Exit { int status = 0; };
 
-using Effect = std::variant<UnitAction, CheckConditions, CheckMount, Log, UnitChanged, RequestReply, JobFinished,
+using Effect = std::variant<UnitAction, CheckConditions, CheckDevice, Log, UnitChanged, RequestReply, JobFinished,
                             BootFinished, ShutdownBegan, Exit, HealthAction, HealthChanged, ReadStamp, WriteStamp, CloseConnection>;
 
 } // namespace monoinit::engine

@@ -20,7 +20,7 @@ std::string_view sub_state(const Unit& unit) {
     case UnitType::Service:
         return supervise::name(unit.service ? unit.service->data().state : supervise::ServiceState::Dead);
     case UnitType::Mount:
-        return up ? "mounted" : unit.active == ActiveState::Activating ? "mounting" : "dead";
+        return unit.mount ? supervise::name(unit.mount->data().state) : up ? "mounted" : "dead";
     case UnitType::Socket:
         if (unit.socket)
             return supervise::name(unit.socket->data().state);
@@ -128,6 +128,7 @@ UnitStatus Engine::status(UnitId id) const {
             status.next_elapse = unit->timer->next(impl_->now_);
     }
     status.socket = unit->socket ? &unit->socket->data() : nullptr;
+    status.mount = unit->mount ? &unit->mount->data() : nullptr;
     status.accepted_by = unit->accepted_by;
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);

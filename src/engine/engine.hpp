@@ -3,6 +3,7 @@
 // Tested by tests/unit/engine (stories with a fake clock) and tests/sim (deterministic simulation).
 
 #include "engine/effect.hpp"
+#include "supervise/mount.hpp"
 #include "supervise/service.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
@@ -34,6 +35,7 @@ struct UnitStatus {
     const supervise::Timer::Data* timer = nullptr; ///< null unless a timer that was started
     base::Moment next_elapse;                      ///< of a timer that waits
     const supervise::Socket::Data* socket = nullptr; ///< null unless a socket that was started
+    const supervise::Mount::Data* mount = nullptr;   ///< null unless a mount
     UnitId accepted_by;                            ///< of a service that one connection was accepted for: the socket unit
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it

@@ -1,6 +1,7 @@
 #pragma once
 // Everything that can happen to the engine, as data. handle(event, now) -> effects.
 
+#include "base/string_map.hpp"
 #include "base/time_zone.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
@@ -41,7 +42,10 @@ struct GuardEvent {
 };
 struct PidFileEvent { UnitId unit; supervise::PidFileRead what; };
 struct NotifyEvent { UnitId unit; supervise::Notified what; };
-struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///< answer to CheckMount
+/// What is mounted now, by the names of the units: at the beginning (`given`), whenever it has changed, and as the answer to ReadMounts.
+struct MountsRead { base::StringSet mounted; bool given = false; };
+/// Answer to CheckDevice, and whenever it was looked at.
+struct DeviceSeen { UnitId unit; bool present = false; };
 /// How a step of a health check went, or that its guard is gone.
 struct HealthEvent { UnitId unit; std::variant<supervise::CheckResult, supervise::CheckGone> what; };
 /// Answer to ReadStamp: when a Persistent= timer last elapsed, 0 = never.
@@ -69,6 +73,6 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountState, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

@@ -34,7 +34,8 @@ struct Engine::Impl final : graph::World {
     void on(const GuardEvent& event);
     void on(const PidFileEvent& event);
     void on(const NotifyEvent& event);
-    void on(const MountState& event);
+    void on(const MountsRead& event);
+    void on(const DeviceSeen& event);
     void on(const HealthEvent& event);
     void on(const StampRead& event);
     void on(const SocketsOpened& event);
@@ -53,6 +54,7 @@ struct Engine::Impl final : graph::World {
     // sync.cpp: what is loaded
     void sync(const std::vector<ConfigPtr>& units, bool complete, Moment now);
     bool timers_stale_ = false; ///< configurations are new: with the next event timers look when they elapse
+    bool mounts_stale_ = false; ///< and mounts whether they are there
     void drop_unlisted(const std::unordered_set<UnitId>& seen);
     void fresh_graph();           ///< rebuilds it if units changed
     void forget_if_gone(Unit& unit);
@@ -83,7 +85,6 @@ struct Engine::Impl final : graph::World {
     bool ask_conditions(Unit& unit);
     bool bound_units_up(Unit& unit);
     void start_service(Unit& unit);
-    void start_mount(Unit& unit);
     supervise::Service& service(Unit& unit);
     void apply(Unit& unit, std::vector<supervise::Action> actions);
     void change(Unit& unit, ActiveState after, bool reload_failed = false, bool will_restart = false);
@@ -149,6 +150,16 @@ struct Engine::Impl final : graph::World {
     void save_socket(const Unit& unit, Writer& io) const;
     static std::optional<supervise::Socket::Data> read_socket(Reader& io);
 
+    // mounts.cpp: mount units follow the mount table; devices and automounts follow what is there
+    supervise::Mount& mount(Unit& unit);
+    void start_mount(Unit& unit);
+    void follow_mount(Unit& unit, std::vector<supervise::Action> actions);
+    void look_at_table(Unit& unit);
+    bool is_mounted(const Unit& unit) const; ///< of a mount unit, or the mount unit of an automount
+    bool may_not_stop(const Unit& unit, std::string& why) const;
+    void save_mount(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Mount::Data> read_mount(Reader& io);
+
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);
     void container_follows(const Unit& unit, const Change& change, bool asked);
@@ -191,6 +202,7 @@ struct Engine::Impl final : graph::World {
     Instant deadline_of(const Unit& unit) const;
     bool will_restart(const Unit& unit) const;
     static bool supported(const Unit& unit);
+    static std::string why_unsupported(const Unit& unit);
     GuardId next_guard() { return GuardId{++last_guard_}; }
 
     EngineOptions options_;
@@ -208,6 +220,8 @@ struct Engine::Impl final : graph::World {
     std::deque<Change> changes_;
     std::deque<UnitId> steady_;
     std::set<std::pair<Instant, UnitId>> timers_;
+    base::StringSet mounted_; ///< names of units, as of the last look
+    base::StringSet given_;   ///< those that are there since before us
     std::set<UnitId> idle_; ///< Type=idle commands that wait for quiet
     std::vector<UnitId> touched_, dirty_;
 

@@ -53,6 +53,9 @@ Engine::Impl::Outcome Engine::Impl::refused_by_hand(const Unit& unit, JobType ty
         return {RefusalReason::Manual,
                 unit.config->name + " may be stopped only with the unit it belongs to (RefuseManualStop=yes)",
                 {}};
+    std::string why;
+    if (stops && may_not_stop(unit, why))
+        return {RefusalReason::Manual, std::move(why), {}};
     return {};
 }
 

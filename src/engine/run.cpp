@@ -1,5 +1,4 @@
-// Jobs act on units. Services have a machine (supervise/); other units are simply up or down, but for mounts, which are
-// looked at. Whatever a machine wants done becomes an effect here, or a state change to be worked off.
+// Jobs act on units. Services, sockets, timers and mounts have a machine (supervise/); other units are simply up or down. Whatever a machine wants done becomes an effect here, or a state change to be worked off.
 // Tested by tests/unit/engine and tests/sim.
 
 #include "engine/impl.hpp"
@@ -54,6 +53,7 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Socket:
         return true;
     case UnitType::Device:
+        return true;
     case UnitType::Automount:
     case UnitType::Swap:
     case UnitType::Path:
@@ -63,14 +63,22 @@ bool Engine::Impl::supported(const Unit& unit) {
     return false;
 }
 
+std::string Engine::Impl::why_unsupported(const Unit& unit) {
+    if (unit.config->type == UnitType::Automount)
+        return "containers have no autofs; a .mount unit mounts at the start, and a volume is there from the beginning";
+    if (unit.config->type == UnitType::Swap)
+        return "swap belongs to the machine; how much a container may use is up to its run command (--memory-swap)";
+    return std::string(unit::suffix(unit.config->type)) + " units are not started by this version";
+}
+
 void Engine::Impl::run_start(Unit& unit) {
     if (graph::is_up(static_cast<graph::Activity>(unit.active)))
         return finish(unit, JobResult::Done);
     if (const auto unusable = graph::refusal_of(unit.config->load_state); unusable != graph::RefusalReason::None)
         return finish(unit, JobResult::Invalid, graph::describe_unloadable(facts(unit.id)));
-    if (!supported(unit))
-        return finish(unit, JobResult::Unsupported,
-                      std::string(unit::suffix(unit.config->type)) + " units are not started by this version");
+    const bool mounted_already = unit.config->type == UnitType::Automount && is_mounted(unit);
+    if (!supported(unit) && !mounted_already)
+        return finish(unit, JobResult::Unsupported, why_unsupported(unit));
     if (waits_for_health(unit))
         return;
     if (unit.active != ActiveState::Activating && ask_conditions(unit))
@@ -92,9 +100,10 @@ void Engine::Impl::run_start(Unit& unit) {
         if (!unit.config->builtin)
             return start_socket(unit);
         break;
+    case UnitType::Device:
+        return effects_.emplace_back(CheckDevice{unit.id}), void();
     case UnitType::Target:
     case UnitType::Slice:
-    case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
     case UnitType::Path:
@@ -174,14 +183,6 @@ void Engine::Impl::start_service(Unit& unit) {
     }
 }
 
-void Engine::Impl::start_mount(Unit& unit) {
-    if (unit.active == ActiveState::Activating)
-        return;
-    unit.invocation = ++last_invocation_;
-    change(unit, ActiveState::Activating);
-    effects_.emplace_back(CheckMount{unit.id});
-}
-
 // ---- stop, reload, verify -----------------------------------------------------------------------------------------
 
 void Engine::Impl::run_stop(Unit& unit) {
@@ -194,8 +195,15 @@ void Engine::Impl::run_stop(Unit& unit) {
         unit.socket->stop(now_, actions);
         return follow_socket(unit, std::move(actions));
     }
+    if (unit.mount) {
+        std::vector<Action> actions;
+        if (unit.mount->stop(now_, actions))
+            return follow_mount(unit, std::move(actions));
+        log(Severity::Info, unit.id, brief(unit) + ": stays mounted: it was there before monoinit");
+        return finish(unit, JobResult::Done);
+    }
     if (!unit.service)
-        return change(unit, ActiveState::Inactive); // a mount stays: it is not ours
+        return change(unit, ActiveState::Inactive);
     std::vector<Action> actions;
     unit.service->stop(now_, actions, unit.job->type == JobType::Restart);
     apply(unit, std::move(actions));
@@ -204,6 +212,11 @@ void Engine::Impl::run_stop(Unit& unit) {
 void Engine::Impl::run_reload(Unit& unit) {
     if (unit.active == ActiveState::Reloading || unit.active == ActiveState::Activating)
         return jobs_.set_state(unit, JobState::Waiting);
+    if (unit.active == ActiveState::Active && unit.mount && unit.mount->data().state == supervise::MountState::Mounted) {
+        std::vector<Action> actions;
+        unit.mount->reload(now_, actions);
+        return follow_mount(unit, std::move(actions));
+    }
     if (unit.active != ActiveState::Active || !unit.service || !unit.service->can_reload())
         return finish(unit, JobResult::Invalid, "it is not running, so there is nothing to reload");
     std::vector<Action> actions;

@@ -132,14 +132,18 @@ void Engine::Impl::share_out_budget() {
         if (Unit& unit = *units_.get(place.unit); unit.service) {
             unit.service->set_stop_deadline(now() + place.by);
             touch(unit);
+        } else if (unit.mount) {
+            unit.mount->set_stop_deadline(now() + place.by);
         }
 }
 
 void Engine::Impl::add_to(StopOrder& order, const Unit& unit) {
-    order.add(unit.id, unit.service != nullptr, unit.config->service->timeout_stop);
+    order.add(unit.id, unit.service != nullptr || unit.mount != nullptr, unit.config->service->timeout_stop);
 }
 
 bool Engine::Impl::has_to_stop(const Unit& unit) {
+    if (unit.mount)
+        return unit.mount->has_to_stop();
     const ActiveState actual = unit.service ? supervise::active_state(unit.service->data().state) : unit.active;
     return !graph::is_down(static_cast<graph::Activity>(actual)) || !graph::is_down(static_cast<graph::Activity>(unit.active));
 }
@@ -182,6 +186,10 @@ void Engine::Impl::kill_all() {
         std::vector<supervise::Action> actions;
         if (unit.socket) {
             unit.socket->kill(SIGKILL, actions);
+            apply(unit, std::move(actions));
+        }
+        if (unit.mount) {
+            unit.mount->kill(SIGKILL, actions);
             apply(unit, std::move(actions));
         }
         if (!unit.service)

@@ -21,7 +21,7 @@ namespace {
 
 bool is_busy(const Unit& unit) {
     return unit.active != ActiveState::Inactive || unit.job != nullptr ||
-           (unit.service && !unit.service->data().guards.empty());
+           (unit.service && !unit.service->data().guards.empty()) || (unit.mount && !unit.mount->data().guards.empty());
 }
 
 /// The settings of before, for as long as the unit is busy, with what is to be said of it now.
@@ -71,11 +71,13 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->timer->replace_config(unit->config);
         if (unit->socket)
             unit->socket->replace_config(unit->config);
+        if (unit->mount)
+            unit->mount->replace_config(unit->config);
         refresh_health(*unit);
     }
     if (complete)
         drop_unlisted(seen);
-    timers_stale_ = true;
+    timers_stale_ = mounts_stale_ = true;
 }
 
 /// Units that no file describes any more: forgotten, or kept as they are until nothing of them runs.
@@ -142,9 +144,8 @@ graph::UnitFacts Engine::Impl::facts(UnitId id) const {
     facts.load = config.load_state;
     facts.load_error = config.load_error;
     facts.activity = static_cast<graph::Activity>(unit->active);
-    facts.can_reload = config.type == unit::UnitType::Service &&
-                       (!config.service->list(unit::ExecList::Reload).empty() ||
-                        config.service->type == unit::ServiceType::NotifyReload);
+    const bool reloads = config.type == unit::UnitType::Service || config.type == unit::UnitType::Mount;
+    facts.can_reload = reloads && (!config.service->list(unit::ExecList::Reload).empty() || config.service->type == unit::ServiceType::NotifyReload);
     facts.allow_isolate = config.unit.allow_isolate;
     facts.ignore_on_isolate = config.unit.ignore_on_isolate || config.type == unit::UnitType::Slice ||
                               config.type == unit::UnitType::Mount || config.type == unit::UnitType::Scope ||

@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
+#include "supervise/mount.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
@@ -57,6 +58,7 @@ struct Unit {
     std::unique_ptr<supervise::HealthMonitor> health; ///< made when first needed, null without a check
     std::unique_ptr<supervise::Timer> timer; ///< made when first needed
     std::unique_ptr<supervise::Socket> socket; ///< made when first needed
+    std::unique_ptr<supervise::Mount> mount; ///< made when the table is first looked at
     UnitId accepted_by; ///< of a service that one connection was accepted for: the socket unit
     std::string peer;   ///< and where it came from
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again

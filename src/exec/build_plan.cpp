@@ -99,6 +99,8 @@ class Builder {
         p.index = context_.index;
         p.command = command_;
         p.fallback_path = find_variable(manager_.environment, "PATH").value_or("");
+        if (unit_.type == unit::UnitType::Mount)
+            p.mount = *unit_.mount;
         p.environment_files = exec_.environment_files;
         p.unset_environment = exec_.unset_environment;
         if (!streams_are_socket()) // then that one is passed as the stream alone
@@ -265,15 +267,23 @@ class Builder {
         plan().secrets.root = manager_.credentials_root;
     }
 
+    std::vector<unit::CgroupSetting> settings_of(const unit::UnitConfig& unit) const {
+        return unit::cgroup_settings(unit, manager_.capacity, manager_.phase);
+    }
+
     void place_group() {
         if (manager_.group_root.empty())
             return;
-        GroupPlan group{manager_.group_root, manager_.group_controllers, unit::cgroup_path(unit_),
-                        unit::cgroup_settings(unit_, manager_.capacity), unit_.resources->delegate};
+        GroupPlan group{manager_.group_root, manager_.group_controllers, {}, unit_.resources->delegate};
+        for (const std::string& slice : unit::slices_down_to(unit::slice_of(unit_))) {
+            const auto config = manager_.unit_named ? manager_.unit_named(slice) : nullptr;
+            group.levels.push_back({unit::cgroup_name(slice), config ? settings_of(*config) : std::vector<unit::CgroupSetting>()});
+        }
+        group.levels.push_back({unit::cgroup_name(unit_.name), settings_of(unit_)});
         constexpr std::size_t id_room = 16;
         std::size_t size = group.root.size() + id_room;
-        for (const std::string& name : group.path)
-            size += name.size() + 1;
+        for (const GroupPlan::Level& level : group.levels)
+            size += level.name.size() + 1;
         if (size < group_path_limit)
             plan().group = std::move(group);
         else

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,8 +48,12 @@ struct ManagerContext {
     std::string start_directory;             ///< for CMD: where we were started (WORKDIR of the image)
     mode_t own_umask = 0022;                 ///< for CMD
     AccountLookup accounts;
+    bool may_mount = false;                  ///< CAP_SYS_ADMIN
     std::string group_root, group_controllers; ///< sys::Cgroup; empty = cgroups are not used
     unit::Capacity capacity;
+    unit::Phase phase = unit::Phase::Startup;
+    /// A loaded unit by its name; null if there is none. For the limits of slices.
+    std::function<std::shared_ptr<const unit::UnitConfig>(std::string_view)> unit_named;
 };
 
 /// How a service ended; empty = not set.

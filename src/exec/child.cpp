@@ -52,10 +52,11 @@ void place_descriptors(const ChildSpec& spec) {
     sys::close_from(3 + static_cast<unsigned>(spec.listen_count));
 }
 
-/// Before its descriptor is closed and while we may. Where the kernel refuses, the command runs without its limits.
+/// Before its descriptor is closed and while we may. Where the kernel refuses, the command runs without its limits,
+/// which its guard says.
 void enter_group(const ChildSpec& spec) {
-    if (spec.group_procs >= 0)
-        (void)!::write(spec.group_procs, "0", 1);
+    if (spec.group_procs >= 0 && ::write(spec.group_procs, "0", 1) != 1)
+        failure_slot->group_error = errno;
 }
 
 void take_terminal(const ChildSpec& spec) {

@@ -77,6 +77,7 @@ struct ChildFailure {
     Stage stage = Stage::None;
     int error = 0;
     int resource = 0; ///< of Stage::Limits: RLIMIT_*
+    int group_error = 0; ///< it could not enter its cgroup, and goes on outside
 };
 
 struct ChildArguments {

@@ -57,8 +57,10 @@ StartResultMessage result_of(const Plan& plan, const StartOutcome& outcome) {
     StartResultMessage result;
     result.header.guard = plan.guard.value;
     result.pid = outcome.pid;
-    if (outcome.pid != 0)
+    if (outcome.pid != 0) {
+        copy_text(result.detail, outcome.detail);
         return result;
+    }
     const Stage stage = outcome.failure.stage;
     result.stage = static_cast<std::uint8_t>(stage);
     result.error = outcome.failure.error;

@@ -26,7 +26,7 @@ struct GuardGroup {
 struct StartOutcome {
     pid_t pid = 0; ///< 0 = failed
     ChildFailure failure;
-    std::string detail; ///< for people; empty: made from the failure
+    std::string detail; ///< for people; of a failure, made from it if empty; else what is missing of what was asked for
     GuardGroup group;
 };
 

@@ -32,7 +32,7 @@ struct GuardStarted {
     Stage stage = Stage::None;
     int error = 0;
     int exit_status = 0;
-    std::string text;
+    std::string text; ///< why not; or, though it runs, what does not act
 };
 struct GuardExit {
     std::uint32_t sequence = 0; ///< for acknowledge()

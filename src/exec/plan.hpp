@@ -74,8 +74,11 @@ inline constexpr std::size_t group_path_limit = 640;
 struct GroupPlan {
     std::string root;              ///< empty = none
     std::string controllers;       ///< "+memory +pids"
-    std::vector<std::string> path; ///< below the root, the unit's directory last
-    std::vector<unit::CgroupSetting> settings;
+    struct Level {
+        std::string name; ///< of the directory
+        std::vector<unit::CgroupSetting> settings;
+    };
+    std::vector<Level> levels; ///< below the root: slices, then the unit
     bool delegate = false;
 };
 
@@ -97,6 +100,7 @@ struct Plan {
     // the command
     unit::Command command;     ///< variables not yet put in
     std::string fallback_path; ///< the container's PATH, tried after the unit's
+    std::optional<unit::MountSection> mount; ///< of a mount unit: without mount(8) its work is done by ourselves
     std::optional<HealthProbe> probe; ///< in the command's place: our own code, in a fork of the guard
 
     // environment

@@ -14,7 +14,7 @@ namespace monoinit::exec {
 enum class Stage : std::uint8_t {
     None, Fork, EnvironmentFile, Expand, Descriptors, RuntimeDirectory, StateDirectory, CacheDirectory, LogsDirectory,
     ConfigurationDirectory, Stdin, Stdout, Stderr, Session, Terminal, SignalMask, OomAdjust, Nice, Scheduler, CpuAffinity,
-    IoPriority, TimerSlack, Limits, Group, Capabilities, User, NoNewPrivileges, SecureBits, WorkingDirectory, Exec, Root, Credentials,
+    IoPriority, TimerSlack, Limits, Group, Capabilities, User, NoNewPrivileges, SecureBits, WorkingDirectory, Exec, Root, Credentials, MountPoint,
 };
 
 struct StageTraits {
@@ -58,6 +58,7 @@ inline constexpr auto stage_traits = std::to_array<StageTraits>({
     {Stage::Exec,                   203, "executing", ""},
     {Stage::Root,                   210, "changing the root directory", "RootDirectory"},
     {Stage::Credentials,            243, "setting up credentials", "LoadCredential"},
+    {Stage::MountPoint,               1, "making the mount point", "Where"},
 });
 // clang-format on
 
@@ -65,7 +66,7 @@ constexpr bool stages_in_order() {
     for (std::size_t i = 0; i < stage_traits.size(); i++)
         if (stage_traits[i].stage != static_cast<Stage>(i) || stage_traits[i].doing.empty())
             return false;
-    return stage_traits.size() == static_cast<std::size_t>(Stage::Credentials) + 1;
+    return stage_traits.size() == static_cast<std::size_t>(Stage::MountPoint) + 1;
 }
 static_assert(stages_in_order());
 

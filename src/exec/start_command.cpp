@@ -2,12 +2,14 @@
 // the child's plain pointers, so that the vfork child has nothing to compute. Tested by tests/unit/exec/guard_test.cpp.
 #include "exec/guard.hpp"
 
+#include "base/fmt.hpp"
 #include "exec/build_plan.hpp"
 #include "exec/command_group.hpp"
 #include "exec/credential_files.hpp"
 #include "exec/directories.hpp"
 #include "exec/environment.hpp"
 #include "exec/lookup.hpp"
+#include "exec/mount_command.hpp"
 #include "exec/streams.hpp"
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
@@ -236,17 +238,17 @@ StartOutcome execute(const Plan& plan, Prepared& prepared) {
     if (pid < 0)
         return StartOutcome{0, {Stage::Fork, errno}, {}, {}};
     if (failure.stage == Stage::None)
-        return StartOutcome{pid, {}, {}, {}};
+        return StartOutcome{pid, failure, {}, {}};
     while (sys::wait_for(pid, nullptr, 0, nullptr) < 0 && errno == EINTR) {
     }
     return StartOutcome{0, failure, explain(plan, prepared, failure), {}};
 }
 
-/// A health check of ours in the command's place. It may take long, so it cannot share our memory as a vfork child does;
-/// a step that fails before it shows as the exit status of that step.
-StartOutcome execute_probe(const Plan& plan, Prepared& prepared) {
-    prepared.spec.instead = [](const void* probe) { return probe_command(*static_cast<const HealthProbe*>(probe)); };
-    prepared.spec.instead_argument = &*plan.probe;
+/// Work of ours in the command's place. It may take long, so it cannot share our memory as a vfork child does; a step that
+/// fails before it shows as the exit status of that step.
+StartOutcome execute_instead(Prepared& prepared, int (*work)(const void*), const void* argument) {
+    prepared.spec.instead = work;
+    prepared.spec.instead_argument = argument;
     const pid_t pid = sys::fork_process();
     if (pid == 0) {
         ChildFailure failure;
@@ -254,6 +256,24 @@ StartOutcome execute_probe(const Plan& plan, Prepared& prepared) {
         ::_exit(run_child(&arguments));
     }
     return pid < 0 ? StartOutcome{0, {Stage::Fork, errno}, {}, {}} : StartOutcome{pid, {}, {}, {}};
+}
+
+bool has_program(const Prepared& prepared) {
+    return std::ranges::any_of(prepared.programs, [](const std::string& path) { return ::access(path.c_str(), X_OK) == 0; });
+}
+
+StartOutcome execute_any(const Plan& plan, Prepared& prepared) {
+    if (plan.probe)
+        return execute_instead(prepared, [](const void* probe) { return probe_command(*static_cast<const HealthProbe*>(probe)); }, &*plan.probe);
+    if (plan.mount && !has_program(prepared))
+        return execute_instead(
+            prepared,
+            [](const void* argument) {
+                const Plan& mounting = *static_cast<const Plan*>(argument);
+                return mount_by_call(*mounting.mount, mounting.list);
+            },
+            &plan);
+    return execute(plan, prepared);
 }
 
 GuardGroup kept_group(const Plan& plan, const CommandGroup& group) {
@@ -275,6 +295,9 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
         return std::move(*failure);
     if (const base::Result<void> done = provide_credentials(plan); !done)
         return failed(Stage::Credentials, done.error());
+    if (plan.mount && plan.list == unit::ExecList::Start)
+        if (const base::Result<void> done = make_mount_point(*plan.mount); !done)
+            return failed(Stage::MountPoint, done.error());
     ::umask(plan.umask); // for files opened as streams too; the child inherits it
     if (!plan.probe)
         prepare_command(plan, prepared);
@@ -287,8 +310,12 @@ StartOutcome start_command(const Plan& plan, const std::array<int, 3>& streams) 
     prepare_rest(plan, prepared);
     const CommandGroup group = make_command_group(plan);
     prepared.spec.group_procs = group.procs.get();
-    StartOutcome outcome = plan.probe ? execute_probe(plan, prepared) : execute(plan, prepared);
+    StartOutcome outcome = execute_any(plan, prepared);
     outcome.group = kept_group(plan, group);
+    if (outcome.pid != 0)
+        outcome.detail = outcome.failure.group_error == 0
+                             ? group.complaint
+                             : fmt::format("its limits do not act, since it could not enter its cgroup: {}", ::strerrordesc_np(outcome.failure.group_error));
     return outcome;
 }
 

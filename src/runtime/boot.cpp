@@ -262,7 +262,9 @@ void Runtime::set_up_place() {
         return user ? std::optional(account_of(*user)) : std::nullopt;
     };
     manager_.accounts.group = [](std::string_view name) -> std::optional<gid_t> { return sys::find_group(name); };
+    manager_.unit_named = [this](std::string_view name) { return engine_->status(engine_->find(name)).config; };
     place_ = sys::look_around();
+    manager_.may_mount = sys::may_mount();
     set_up_cgroups();
     if (std::ranges::none_of(manager_.environment, [](const std::string& entry) { return entry.starts_with("LANG="); }))
         manager_.locale = place_.locale.empty() ? "C.UTF-8" : place_.locale;
@@ -304,6 +306,7 @@ void Runtime::set_up_place() {
     set_up_generators();
     set_up_sockets();
     watch_clock();
+    watch_mounts();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },
                                                              [this](base::UnitId unit) { return engine_->status(unit); },
                                                              [this](base::UnitId unit) { return invocation_id(unit); },
@@ -434,6 +437,7 @@ void Runtime::boot_units() {
     boot_began_ = true;
     loader_->rescan_if_outdated();
     const std::string target = boot_target_name();
+    read_mounts();
     const auto configs = loader_->load_closure({target});
     engine_->sync(configs, false, sys::moment_now());
     boot_target_ = engine_->find(target);
@@ -452,6 +456,7 @@ void Runtime::boot_units() {
     save_facts();
     set_up_control();
     engine_->set_boot_target(boot_target_);
+    look_at_mounts(true);
     feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
     const bool any = std::ranges::any_of(configs, [](const auto& config) { return !config->builtin && config->type != unit::UnitType::Target; });
     if (!any) // one that cannot be loaded has been named above

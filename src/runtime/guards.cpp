@@ -3,7 +3,9 @@
 
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
+#include "exec/mount_command.hpp"
 #include "exec/spawn.hpp"
+#include "sys/cgroup.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscalls.hpp"
@@ -24,6 +26,12 @@ constexpr std::size_t history_limit = 8; // commands remembered a unit
 constexpr std::string_view directive_names[unit::exec_lists] = {
     "ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost",
 };
+
+std::string_view directive_name(unit::UnitType type, unit::ExecList list) {
+    if (type == unit::UnitType::Mount)
+        return list == unit::ExecList::Start ? "ExecMount" : list == unit::ExecList::Stop ? "ExecUnmount" : "ExecRemount";
+    return directive_names[static_cast<std::size_t>(list)];
+}
 
 std::string hex(const std::array<std::uint8_t, 16>& bytes) {
     std::string text;
@@ -51,6 +59,7 @@ Guards::Guards(Links links)
     : links_(std::move(links)),
       lost_([this](int pid) { return by_pid_.contains(pid) || links_.log.pid() == pid; },
             [this](base::GuardId guard, base::UnitId unit) {
+                remove_group(guard, unit);
                 links_.feed(engine::GuardEvent{unit, supervise::TreeEmpty{guard}});
             }) {}
 
@@ -156,7 +165,7 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     while (ran.size() >= history_limit)
         ran.pop_front();
     control::ExecRecord record;
-    record.directive = directive_names[static_cast<std::size_t>(spawn.list)];
+    record.directive = directive_name(links_.status(unit).config->type, spawn.list);
     record.command = base::join(command.argv, " ");
     record.started = sys::moment_now();
     ran.push_back({id, invocation, std::move(record)});
@@ -172,6 +181,16 @@ void Guards::note_degraded(base::UnitId unit, const std::string& name, std::vect
         links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(name), text));
 }
 
+/// Which limit does not act on what has just started; empty: all do.
+void Guards::note_limits(base::UnitId unit, const std::string& text) {
+    std::string& known = limits_[unit];
+    if (known == text)
+        return;
+    known = text;
+    if (!text.empty())
+        links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(links_.status(unit).config->name), text));
+}
+
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
     const engine::UnitStatus status = links_.status(unit);
     const unit::UnitConfig& config = *status.config;
@@ -181,6 +200,8 @@ void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
         fail_spawn(unit, spawn.guard, {.exit_status = 1, .text = "the command is no longer in the unit file"});
         return;
     }
+    if (config.type == unit::UnitType::Mount && !links_.manager.may_mount)
+        return fail_spawn(unit, spawn.guard, {.exit_status = 1, .errnum = EPERM, .text = exec::mount_outside(*config.mount), .resources = true});
     const unit::Command& command = commands[spawn.index];
     exec::CommandContext context = command_context(unit, spawn);
     add_sockets(unit, *config.exec, context);
@@ -295,7 +316,9 @@ void Guards::on_started(Guard& guard, base::GuardId id, const exec::GuardStarted
     result.pid = report.pid;
     result.exit_status = report.exit_status;
     result.errnum = report.error;
-    result.text = report.text;
+    if (report.ok)
+        note_limits(guard.unit, report.text);
+    result.text = report.ok ? std::string() : report.text;
     const base::UnitId unit = guard.unit;
     // Steps that have no status of systemd's fail for want of something of the system's, as systemd has it.
     constexpr int first_status = 200;
@@ -390,6 +413,16 @@ void Guards::gone(base::GuardId id) {
     lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
 }
 
+/// A killed guard leaves its command's cgroup behind. Nothing is in it any more, so that nothing has to be waited for.
+void Guards::remove_group(base::GuardId guard, base::UnitId unit) const {
+    const auto config = links_.status(unit).config;
+    const std::string& root = links_.manager.group_root;
+    if (root.empty() || config == nullptr)
+        return;
+    std::string path = fmt::format("{}/{}/{}", root, base::join(unit::cgroup_path(*config), "/"), guard.value);
+    sys::remove_cgroup(path.data(), root.size());
+}
+
 bool Guards::child_exited(int pid, int wait_status) {
     (void)wait_status; // how a guard ended is told by what it reported, or did not
     if (const auto found = by_pid_.find(pid); found != by_pid_.end()) {
@@ -467,6 +500,7 @@ void Guards::resynchronise() {
 void Guards::forget(base::UnitId unit) {
     history_.erase(unit);
     notices_.erase(unit);
+    limits_.erase(unit);
     credentials_.erase(unit);
 }
 
@@ -488,7 +522,10 @@ std::vector<control::ExecRecord> Guards::history_of(base::UnitId unit) const {
 
 std::vector<std::string> Guards::notices_of(base::UnitId unit) const {
     const auto found = notices_.find(unit);
-    return found == notices_.end() ? std::vector<std::string>{} : found->second;
+    std::vector<std::string> all = found == notices_.end() ? std::vector<std::string>{} : found->second;
+    if (const auto limit = limits_.find(unit); limit != limits_.end() && !limit->second.empty())
+        all.push_back(limit->second);
+    return all;
 }
 
 base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {

@@ -101,6 +101,7 @@ class Guards : public SenderJudge {
     void on_tree(Guard& guard, base::GuardId id, const exec::GuardTree& report);
     void on_signalled(const Guard& guard, const exec::GuardSignalled& report);
     void gone(base::GuardId id);
+    void remove_group(base::GuardId guard, base::UnitId unit) const;
     void flush(Guard& guard);
     void fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result);
     void lack(base::UnitId unit, base::GuardId id, const base::Error& error);
@@ -110,6 +111,7 @@ class Guards : public SenderJudge {
     void add_sockets(base::UnitId unit, const unit::ExecSection& exec, exec::CommandContext& context) const;
     static exec::Outcome outcome_of(supervise::ServiceResult result, const std::optional<base::ExitInfo>& exit);
     void note_degraded(base::UnitId unit, const std::string& name, std::vector<std::string> notices);
+    void note_limits(base::UnitId unit, const std::string& text);
     void note_start(base::UnitId unit, base::GuardId id, const supervise::Spawn& spawn, const unit::Command& command);
 
     Links links_;
@@ -127,6 +129,7 @@ class Guards : public SenderJudge {
     };
     std::unordered_map<base::UnitId, std::deque<Ran>> history_;
     std::unordered_map<base::UnitId, std::vector<std::string>> notices_;
+    std::unordered_map<base::UnitId, std::string> limits_; ///< the one that does not act, as said
     std::unordered_map<base::UnitId, std::array<std::uint8_t, 16>> credentials_;
 };
 

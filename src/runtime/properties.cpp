@@ -4,6 +4,7 @@
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/views.hpp"
+#include "unit/cgroup_settings.hpp"
 #include "unit/directives.hpp"
 
 #include <unordered_set>
@@ -99,6 +100,22 @@ void add_socket(List& list, const ViewContext& context, const engine::UnitStatus
     list.add("PollLimitIntervalUSec", base::format_time_span(section.effective_poll_interval()));
 }
 
+/// What is mounted counts, where something is: the file says what is wanted.
+void add_mount(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    if (status.config->type != unit::UnitType::Mount)
+        return;
+    static const supervise::Mount::Data never_looked_at;
+    const auto& data = status.mount != nullptr ? *status.mount : never_looked_at;
+    list.add("Result", std::string(supervise::name(data.result)));
+    list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
+    list.add("ControlPID", fmt::format("{}", data.control_pid));
+    if (const unit::MountPoint* const point = data.present ? context.mounted(status.config->name) : nullptr) {
+        list.add("What", point->what);
+        list.add("Type", point->type);
+        list.add("Options", point->options);
+    }
+}
+
 void add_usage(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const GroupUsage usage = group_usage(context, status);
     if (usage.path.empty())
@@ -134,11 +151,12 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
     list.flag("ConditionResult", status.condition_result);
     list.flag("AssertResult", status.assert_result);
     list.flag("CanStart", !config.unit.refuse_manual_start);
-    list.flag("CanStop", !config.unit.refuse_manual_stop);
+    const bool stays = config.type == unit::UnitType::Device || (status.mount != nullptr && status.mount->given);
+    list.flag("CanStop", !config.unit.refuse_manual_stop && !stays);
     list.flag("CanIsolate", config.unit.allow_isolate);
     const auto& service = *config.service;
-    list.flag("CanReload", config.type == unit::UnitType::Service &&
-                               (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload));
+    list.flag("CanReload", config.type == unit::UnitType::Mount || (config.type == unit::UnitType::Service &&
+                               (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload)));
     list.flag("NeedDaemonReload", false);
     list.flag("Transient", false);
     list.add("InvocationID", context.invocation_id(status.id));
@@ -153,6 +171,9 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
+    add_mount(list, context, status);
+    if (const std::string slice = unit::slice_of(*status.config); !slice.empty())
+        list.add("Slice", slice);
     add_usage(list, context, status);
     std::string last_kind;
     std::string units;
@@ -175,6 +196,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
                                          : status.config->type == unit::UnitType::Mount   ? "Mount"
                                          : status.config->type == unit::UnitType::Timer   ? "Timer"
                                          : status.config->type == unit::UnitType::Socket  ? "Socket"
+                                         : status.config->type == unit::UnitType::Slice   ? "Slice"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

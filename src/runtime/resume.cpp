@@ -82,6 +82,7 @@ void Runtime::resume() {
     stopping_ = facts.stopping;
     stop_deadline_ = facts.stop_deadline;
     exit_status_ = facts.exit_status;
+    manager_.phase = ready_after_ && !stopping_ ? unit::Phase::Ordinary : unit::Phase::Startup;
     unit_ends_ = facts.unit_ends;
     asked_to_end_ = facts.asked_to_end;
 
@@ -96,6 +97,7 @@ void Runtime::resume() {
     const std::string target = boot_target_name();
     std::vector<std::string> roots = facts.names;
     roots.push_back(target);
+    read_mounts();
     const auto configs = loader_->load_closure(roots);
     engine_->sync(configs, false, sys::moment_now());
     boot_target_ = engine_->find(target);
@@ -117,6 +119,7 @@ void Runtime::resume() {
         shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
     reap(); // SIGCHLDs that came while there was nobody to read them
     feed(engine::Tick{});
+    look_at_mounts();
     sockets_->close_unclaimed();
     if (!boot_began_) // it was at the generators
         generators_->run([this] { boot_units(); });

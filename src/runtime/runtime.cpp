@@ -6,7 +6,6 @@
 #include "runtime/crash.hpp"
 #include "runtime/operations.hpp"
 #include "sys/proc.hpp"
-#include "sys/mounts.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/name.hpp"
 #include "unit/verify.hpp"
@@ -49,6 +48,8 @@ void Runtime::feed(engine::Event event) {
     }
     feeding_ = false;
     sockets_->forget_closed();
+    if (!unmounted_.empty())
+        forget_unmounted();
     operations_->check_waits();
     tell_outside();
 }
@@ -75,8 +76,8 @@ void Runtime::perform(const engine::Effect& effect) {
         perform_action(*action);
     else if (const auto* conditions = std::get_if<engine::CheckConditions>(&effect))
         check_conditions(conditions->unit);
-    else if (const auto* mount = std::get_if<engine::CheckMount>(&effect))
-        check_mount(mount->unit);
+    else if (const auto* device = std::get_if<engine::CheckDevice>(&effect))
+        look_at_device(device->unit);
     else if (const auto* read = std::get_if<engine::ReadStamp>(&effect))
         stamp(read->unit, {});
     else if (const auto* write = std::get_if<engine::WriteStamp>(&effect))
@@ -119,6 +120,8 @@ void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
     if (perform_socket_action(action))
         return;
+    if (std::holds_alternative<supervise::ReadMounts>(action.action))
+        return look_at_mounts();
     if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
         guards_->spawn(unit, *spawn);
     } else if (const auto* signal = std::get_if<supervise::Signal>(&action.action)) {
@@ -176,15 +179,6 @@ void Runtime::check_conditions(base::UnitId unit) {
                    });
 }
 
-void Runtime::check_mount(base::UnitId unit) {
-    const auto config = engine_->status(unit).config;
-    const std::string& where = config->mount->where;
-    engine::MountState state{unit, sys::is_mount_point(where), {}};
-    if (!state.mounted)
-        state.error = fmt::format("{} is not mounted, and mounting needs CAP_SYS_ADMIN: make it a volume of the container", where);
-    feed(std::move(state));
-}
-
 base::UnitId Runtime::load(const std::string& name) {
     if (!unit::is_valid_name(name))
         return {};
@@ -193,11 +187,22 @@ base::UnitId Runtime::load(const std::string& name) {
     if (unknown_ && unknown_ != known)
         engine_->forget_unknown(std::exchange(unknown_, {}));
     // A unit that was not there, or was masked, may have come meanwhile; others change by daemon-reload only.
-    if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded)
+    if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded) {
+        if (engine_->status(known).config->type == unit::UnitType::Device)
+            look_at_device(known); // nobody tells us of those
         return known;
+    }
     if (loader_->rescan_if_outdated())
         forget_files();
-    const auto configs = loader_->load_closure({name});
+    load_new(loader_->load_closure({name}));
+    const base::UnitId found = engine_->find(name);
+    if (found && engine_->status(found).config->load_state == unit::LoadState::NotFound)
+        unknown_ = found;
+    return found;
+}
+
+/// Those of a closure that the engine does not have yet.
+void Runtime::load_new(const std::vector<engine::ConfigPtr>& configs) {
     std::vector<engine::ConfigPtr> fresh;
     for (const auto& config : configs)
         if (const base::UnitId id = engine_->find(config->name); !id || engine_->status(id).config->load_state != unit::LoadState::Loaded)
@@ -205,10 +210,9 @@ base::UnitId Runtime::load(const std::string& name) {
     engine_->sync(fresh, false, sys::moment_now());
     report_units(fresh);
     note_names(fresh);
-    const base::UnitId found = engine_->find(name);
-    if (found && engine_->status(found).config->load_state == unit::LoadState::NotFound)
-        unknown_ = found;
-    return found;
+    for (const auto& config : fresh)
+        if (config->type == unit::UnitType::Device && config->load_state == unit::LoadState::Loaded)
+            look_at_device(engine_->find(config->name));
 }
 
 void Runtime::look_at_unit_files() {
@@ -289,6 +293,7 @@ void Runtime::reload_units() {
     std::vector<std::string> roots = loaded_names_;
     roots.push_back(boot_target_name());
     const auto configs = loader_->load_closure(roots);
+    const Limits before = limits();
     reported_.clear();
     engine_->sync(configs, true, sys::moment_now());
     save_dirty();
@@ -298,6 +303,7 @@ void Runtime::reload_units() {
     note_names(configs);
     save_facts();
     log_->say(6, {}, fmt::format("reloaded {} units", loaded_names_.size()));
+    change_limits(before);
     feed(engine::Tick{}); // new settings may have new deadlines
 }
 
@@ -335,6 +341,7 @@ void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, 
 
 void Runtime::begin_stopping(base::Duration budget) {
     stopping_ = true;
+    enter_phase(unit::Phase::Startup);
     stop_deadline_ = budget == base::infinity ? base::never : sys::now() + budget;
     save_facts();
     outer_.stopping();
@@ -395,6 +402,7 @@ void Runtime::on_boot_finished(const engine::BootFinished& finished) {
     ready_after_ = sys::now() - invocation_.started.mono;
     told_outside_ = fmt::format("{} running, {} done, {} failed", finished.running, finished.done, finished.failed);
     log_->say(6, {}, fmt::format("ready in {} s: {}", base::decimal(static_cast<std::uint64_t>(ready_after_->count()), 1'000'000, 2), told_outside_));
+    enter_phase(unit::Phase::Ordinary);
     save_facts();
     start_command();
 }
@@ -473,7 +481,7 @@ void Runtime::reap() {
 
 base::Instant Runtime::next_wakeup() const {
     base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(),
-                                   log_->next_deadline(), next_watchdog_});
+                                   log_->next_deadline(), next_watchdog_, look_at_mounts_at_});
     if (draining_)
         next = std::min(next, drain_until_);
     else if (units_down_)
@@ -488,6 +496,8 @@ int Runtime::run() {
         const base::Instant now = sys::now();
         if (engine_->next_deadline() <= now)
             feed(engine::Tick{});
+        if (look_at_mounts_at_ <= now)
+            look_at_mounts();
         probes_->expire(now);
         log_->retry(now);
         if (operations_->next_deadline() <= now)
@@ -546,7 +556,8 @@ ViewContext Runtime::view() {
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
                        [this](const std::string& name) { return file_state(name); },
                        [this](base::UnitId unit) { return store_->count(unit); },
-                       manager_.group_root, !manager_.group_controllers.empty()};
+                       manager_.group_root, allowed(),
+                       [this](std::string_view name) { return loader_->mounted().find(name); }};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
@@ -556,7 +567,7 @@ void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
     for (const auto& config : configs) {
         if (config->builtin || !reported_.insert(config->name).second)
             continue;
-        for (const std::string& line : unit::log_lines(*config, !manager_.group_controllers.empty()))
+        for (const std::string& line : unit::log_lines(*config, allowed()))
             log_->say(4, config->name, line);
     }
 }

@@ -26,6 +26,7 @@
 #include "sys/signals.hpp"
 #include "unit/install_links.hpp"
 #include "unit/loader.hpp"
+#include "unit/verify.hpp"
 
 #include <deque>
 #include <memory>
@@ -136,7 +137,18 @@ class Runtime {
     PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
-    void check_mount(base::UnitId unit);
+    void load_new(const std::vector<engine::ConfigPtr>& configs);
+    unit::Allowed allowed() const { return {!manager_.group_controllers.empty(), manager_.may_mount}; }
+    using Limits = base::StringMap<std::vector<unit::CgroupSetting>>;
+    Limits limits() const; // limits.cpp
+    void change_limits(const Limits& before);
+    void enter_phase(unit::Phase phase);
+    void read_mounts(); // mounts.cpp
+    void watch_mounts();
+    void load_mount_units();
+    void look_at_mounts(bool given = false);
+    void forget_unmounted();
+    void look_at_device(base::UnitId unit);
     void stamp(base::UnitId unit, base::Duration wall); // timers.cpp
     void tell_origin();
     void watch_clock();
@@ -171,7 +183,9 @@ class Runtime {
     std::optional<sys::SignalFd> signals_;
     std::optional<sys::Timer> timer_;
     std::optional<sys::ClockWatch> clock_watch_;
-    sys::UniqueFd zone_watch_;
+    sys::UniqueFd zone_watch_, mount_watch_;
+    base::Instant looked_at_mounts_{}, look_at_mounts_at_ = base::never;
+    std::vector<std::string> unmounted_; ///< units of what is mounted no more
     sys::FarFiles files_;
     sys::Place place_;
     std::string cgroup_complaint_; ///< said once the log is there

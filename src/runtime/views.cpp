@@ -64,6 +64,8 @@ std::string note_for(const engine::UnitStatus& status) {
         return "skipped: " + status.condition_failed;
     if (service == nullptr && status.active == supervise::ActiveState::Failed && status.socket != nullptr)
         return status.socket->last_failure;
+    if (status.mount != nullptr && status.active == supervise::ActiveState::Failed)
+        return status.mount->last_failure;
     if (service == nullptr)
         return status.why;
     if (!service->last_failure.empty() &&
@@ -117,7 +119,7 @@ std::vector<std::string> notices_for(const ViewContext& context, const engine::U
     std::vector<std::string> notices;
     for (const unit::Degraded& used : config.degraded) {
         const unit::Directive& row = unit::directives()[used.row];
-        if (unit::acts_here(row, context.limits_act))
+        if (unit::acts_here(row, context.allowed))
             continue;
         notices.push_back(fmt::format("{}= is {}: {}", row.name.view(),
                                       row.support == unit::Support::Ignored ? "ignored" : "degraded", row.note.view()));
@@ -225,7 +227,8 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
 
 GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status) {
     GroupUsage usage;
-    if (context.group_root.empty() || status.service == nullptr || status.service->guards.empty())
+    const bool is_slice = status.config->type == unit::UnitType::Slice && status.active == supervise::ActiveState::Active;
+    if (context.group_root.empty() || (!is_slice && (status.service == nullptr || status.service->guards.empty())))
         return usage;
     usage.path = context.group_root + "/" + base::join(unit::cgroup_path(*status.config), "/");
     const auto read = [&usage](const char* file, std::string_view key) -> std::optional<std::uint64_t> {
@@ -237,6 +240,28 @@ GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& sta
     usage.tasks = read("/pids.current", {});
     return usage;
 }
+
+namespace {
+
+/// What is in a slice, and in those below it: their processes are its own.
+void add_members(const ViewContext& context, const engine::UnitStatus& slice, control::UnitDetail& detail) {
+    for (const base::UnitId id : context.engine.units()) {
+        const engine::UnitStatus other = context.engine.status(id);
+        const std::string home = unit::slice_of(*other.config);
+        const auto above = unit::slices_down_to(home);
+        const bool below = slice.config->name == "-.slice" ? !home.empty() : std::ranges::find(above, slice.config->name) != above.end();
+        const bool up = other.active != supervise::ActiveState::Inactive && other.active != supervise::ActiveState::Failed;
+        if (!below || !up || (other.config->builtin && other.config->type != unit::UnitType::Slice))
+            continue;
+        if (home == slice.config->name || (home.empty() && slice.config->name == "-.slice"))
+            detail.dependencies.push_back({"Contains", other.config->name, std::string(supervise::name(other.active)), std::string(other.sub),
+                                           std::string(name(other.config->load_state))});
+        const std::vector<int> guards = context.guard_pids(id);
+        detail.summary.guards.insert(detail.summary.guards.end(), guards.begin(), guards.end());
+    }
+}
+
+} // namespace
 
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
@@ -281,6 +306,8 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
     detail.checks = checks_of(status);
     detail.dependencies = dependencies_of(context, status.id, {"Requires", "Wants", "BindsTo", "Requisite", "RequiredBy",
                                                                "WantedBy", "BoundBy", "TriggeredBy", "Triggers"});
+    if (config.type == unit::UnitType::Slice)
+        add_members(context, status, detail);
     detail.notices = notices_for(context, status);
     detail.condition_failed = status.condition_failed;
     detail.why = lines_of(status.why);

@@ -4,6 +4,7 @@
 
 #include "control/api.hpp"
 #include "engine/engine.hpp"
+#include "unit/verify.hpp"
 
 #include <functional>
 #include <string>
@@ -21,7 +22,8 @@ struct ViewContext {
     std::function<std::string(const std::string&)> file_state;         ///< "enabled", by unit name
     std::function<std::size_t(base::UnitId)> stored;                   ///< descriptors in the unit's store
     std::string group_root;                                            ///< sys::Cgroup; empty = units have no groups
-    bool limits_act = false;                                           ///< and they have controllers
+    unit::Allowed allowed;
+    std::function<const unit::MountPoint*(std::string_view name)> mounted; ///< by the name of its unit; null = nothing is
 };
 
 /// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.

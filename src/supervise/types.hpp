@@ -80,6 +80,8 @@ struct OpenSockets {};
 struct CloseSockets {};
 struct WatchSockets { bool on = false; };
 struct FlushSockets {};
+/// Of mount units: read the mount table, whether it has changed or not. The engine is told of it.
+struct ReadMounts {};
 /// The descriptor store, sd_notify(3): keep what came with a message (Notified::offer), let go of those of a name, or of all.
 struct StoreDescriptors { std::uint64_t offer = 0; std::string name; bool poll = true; };
 struct RemoveStored { std::string name; };
@@ -87,7 +89,7 @@ struct ReleaseStored {};
 
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
                             Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
-                            StoreDescriptors, RemoveStored, ReleaseStored>;
+                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 

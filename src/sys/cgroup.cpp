@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace monoinit::sys {
@@ -198,6 +199,19 @@ bool read_cgroup_number(const char* path, std::string_view key, std::uint64_t& n
     for (; *at >= '0' && *at <= '9'; at++)
         number = number * 10 + static_cast<std::uint64_t>(*at - '0');
     return true;
+}
+
+std::string block_device_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        return {};
+    const dev_t number = S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+    const std::string name = std::to_string(major(number)) + ":" + std::to_string(minor(number));
+    const std::string entry = "/sys/dev/block/" + name;
+    if (!exists(entry))
+        return {};
+    // Limits are those of disks, not of partitions.
+    return exists(entry + "/partition") ? std::string(base::trim(slurp(entry + "/../dev"))) : name;
 }
 
 void remove_cgroups_below(int directory, int depth) {

@@ -6,7 +6,11 @@
 #include "sys/unique_fd.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace monoinit::sys {
@@ -33,6 +37,14 @@ bool may_hang(std::string_view type) {
     return type.starts_with("fuse.") || std::ranges::find(types, type) != std::end(types);
 }
 
+std::string joined_options(std::string_view mount, std::string_view file_system) {
+    std::string all(mount);
+    for (const std::string_view each : base::split(file_system, ','))
+        if (each != "rw" && each != "ro" && !each.empty())
+            all += "," + std::string(each);
+    return unescape(all);
+}
+
 std::string read_mountinfo() {
     const UniqueFd fd(open_file("/proc/self/mountinfo", O_RDONLY));
     std::string text;
@@ -50,7 +62,8 @@ std::vector<Mount> parse_mounts(std::string_view mountinfo) {
         const auto fields = base::split(line, ' ');
         const auto dash = std::ranges::find(fields, "-"); // behind a changing number of optional fields
         if (fields.size() > 4 && dash != fields.end() && dash + 1 != fields.end())
-            all.push_back({unescape(fields[4]), may_hang(dash[1])});
+            all.push_back({unescape(fields[4]), may_hang(dash[1]), dash + 2 < fields.end() ? unescape(dash[2]) : std::string(), std::string(dash[1]),
+                           joined_options(fields[5], dash + 3 < fields.end() ? dash[3] : std::string_view())});
     }
     return all;
 }
@@ -59,19 +72,21 @@ std::vector<Mount> mounts() {
     return parse_mounts(read_mountinfo());
 }
 
-bool lists_mount_point(std::string_view mountinfo, std::string_view path) {
-    while (path.size() > 1 && path.back() == '/')
-        path.remove_suffix(1);
-    for (const std::string_view line : base::split(mountinfo, '\n')) {
-        const auto fields = base::split(line, ' ');
-        if (fields.size() > 4 && unescape(fields[4]) == path)
-            return true;
-    }
-    return false;
+bool may_mount() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    return ::syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_SYS_ADMIN & 1U) != 0;
 }
 
-bool is_mount_point(const std::string& path) {
-    return lists_mount_point(read_mountinfo(), path);
+std::optional<bool> device_exists(const std::string& path) {
+    const std::string root = path.starts_with("/dev/") ? "/dev" : path.starts_with("/sys/") ? "/sys" : "";
+    const UniqueFd directory(root.empty() ? -1 : ::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory)
+        return std::nullopt;
+    const UniqueFd found(open_at2(directory.get(), path.c_str() + root.size() + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_XDEV));
+    if (found)
+        return true;
+    return errno == ENOENT || errno == ENOTDIR ? std::optional(false) : std::nullopt;
 }
 
 } // namespace monoinit::sys

@@ -129,6 +129,22 @@ bool maps_all_users(std::string_view uid_map) {
     return words.size() == 3 && words[0] == "0" && words[1] == "0" && words[2] == "4294967295";
 }
 
+std::vector<std::string> unmounted_entries(std::string_view fstab, std::string_view mounts) {
+    std::vector<std::string> points;
+    for (const std::string_view line : base::split(fstab, '\n')) {
+        std::vector<std::string> fields;
+        for (std::string_view rest = base::trim(line); !rest.empty() && fields.size() < 4; rest = base::trim(rest)) {
+            const std::size_t end = std::min(rest.find_first_of(" \t"), rest.size());
+            fields.emplace_back(rest.substr(0, end));
+            rest.remove_prefix(end);
+        }
+        const bool real = fields.size() >= 3 && !fields[0].starts_with('#') && fields[1].starts_with('/') && fields[2] != "swap";
+        if (real && mount_options(mounts, fields[1]).empty())
+            points.push_back(fields[1]);
+    }
+    return points;
+}
+
 std::string mount_options(std::string_view mounts, std::string_view point) {
     std::string options;
     for (const std::string_view line : base::split(mounts, '\n'))
@@ -168,6 +184,7 @@ Surroundings look_closely(pid_t subject, const std::string& state_directory) {
     if (struct statvfs shm; ::statvfs("/dev/shm", &shm) == 0)
         around.shm_size = static_cast<std::uint64_t>(shm.f_blocks) * shm.f_frsize;
     around.state_on_disk = is_on_disk(state_directory);
+    around.fstab = unmounted_entries(slurp("/etc/fstab"), slurp("/proc/self/mounts"));
     around.hidden_processes = hides_processes(mount_options(slurp("/proc/self/mounts"), "/proc"));
     around.dev_log = RealFiles().kind("/dev/log").has_value();
     const std::string limits = slurp(self + "/limits");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 namespace monoinit::sys {
 
@@ -33,6 +34,8 @@ std::optional<LimitPair> parse_limit_row(std::string_view limits, std::string_vi
 bool maps_all_users(std::string_view uid_map);
 /// Options of the mount at `point` in the text of /proc/self/mounts, the last one there; empty if there is none.
 std::string mount_options(std::string_view mounts, std::string_view point);
+/// Mount points that /etc/fstab names and that are not mounted (text of fstab(5) and of /proc/self/mounts); swap is none.
+std::vector<std::string> unmounted_entries(std::string_view fstab, std::string_view mounts);
 bool hides_processes(std::string_view proc_options); ///< hidepid= other than 0
 
 struct Surroundings {
@@ -50,6 +53,7 @@ struct Surroundings {
     bool run_writable = false, tmp_writable = false, shm_writable = false, root_writable = false; ///< by the subject
     std::optional<std::uint64_t> shm_size;
     bool state_on_disk = false; ///< the runtime directory is no tmpfs
+    std::vector<std::string> fstab; ///< unmounted_entries()
     bool hidden_processes = false, dev_log = false;
     std::optional<LimitPair> nofile, nproc, core;
     std::string terminal; ///< of the subject's standard input; empty: none, or not ours to see

@@ -1,6 +1,7 @@
 // See codecs_resource.hpp. Tested by tests/unit/unit/resources_test.cpp.
 #include "unit/codecs_resource.hpp"
 
+#include "base/strings.hpp"
 #include "unit/name.hpp"
 #include "unit/specifier.hpp"
 
@@ -30,6 +31,35 @@ Result<std::uint32_t> parse_percentage(Value value, std::uint32_t most) {
 }
 
 constexpr std::uint32_t all = 100 * 100;
+
+/// Bandwidth is counted in thousands, as IO is everywhere.
+Result<std::uint64_t> parse_rate(Value value) {
+    if (value == "infinity")
+        return Bound::infinity;
+    constexpr std::string_view suffixes = "KMGT";
+    std::uint64_t factor = 1;
+    if (const std::size_t at = value.empty() ? std::string_view::npos : suffixes.find(value.back()); at != std::string_view::npos) {
+        value.remove_suffix(1);
+        for (std::size_t i = 0; i <= at; i++)
+            factor *= 1000;
+    }
+    return static_cast<std::uint64_t>(TRY(parse_integer(value, 1, std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(factor)))) * factor;
+}
+
+Result<std::uint64_t> parse_io_value(Value value, IoKind kind) {
+    switch (kind) {
+    case IoKind::ReadBandwidth:
+    case IoKind::WriteBandwidth:
+    case IoKind::ReadOperations:
+    case IoKind::WriteOperations:
+        return parse_rate(value);
+    case IoKind::Weight:
+        return static_cast<std::uint64_t>(TRY(parse_integer(value, 1, 10000)));
+    case IoKind::Latency:
+        return static_cast<std::uint64_t>(TRY(base::parse_time_span(value)).count());
+    }
+    return base::fail(base::Errc::Invalid, "not a value");
+}
 
 } // namespace
 
@@ -84,6 +114,33 @@ Result<void> Delegation::parse(ParseContext&, Value value, bool& field) {
     const auto word = parse_bool(value);
     field = word ? *word : !value.empty();
     return {};
+}
+
+Result<void> parse_io_rule(ParseContext& context, Value value, IoKind kind, std::vector<IoRule>& field) {
+    if (value.empty()) {
+        std::erase_if(field, [kind](const IoRule& rule) { return rule.kind == kind; });
+        return {};
+    }
+    const std::size_t blank = value.find_last_of(" \t");
+    if (blank == value.npos)
+        return base::fail(base::Errc::Invalid, "not a path and a number");
+    std::string path;
+    TRY(Path::parse(context, base::trim(value.substr(0, blank)), path));
+    const IoRule rule{kind, std::move(path), TRY(parse_io_value(value.substr(blank + 1), kind))};
+    std::erase_if(field, [&](const IoRule& each) { return each.kind == kind && each.path == rule.path; });
+    field.push_back(rule);
+    return {};
+}
+
+std::string show_io_rules(const std::vector<IoRule>& field, IoKind kind) {
+    std::string text;
+    for (const IoRule& rule : field)
+        if (rule.kind == kind)
+            text += (text.empty() ? "" : "\n") + rule.path + " " +
+                    (kind == IoKind::Latency                ? base::format_time_span(base::Duration(static_cast<std::int64_t>(rule.value)))
+                     : rule.value == Bound::infinity ? "infinity"
+                                                            : std::to_string(rule.value));
+    return text;
 }
 
 Result<void> SliceName::parse(ParseContext& context, Value value, std::string& field) {

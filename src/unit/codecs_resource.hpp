@@ -3,7 +3,12 @@
 
 #include "unit/codecs.hpp"
 
+#include <algorithm>
+
 namespace monoinit::unit::codec {
+
+Result<void> parse_io_rule(ParseContext& context, Value value, IoKind kind, std::vector<IoRule>& field);
+std::string show_io_rules(const std::vector<IoRule>& field, IoKind kind);
 
 /// MemoryMax= and kin: "512M", "20%" of the memory there is, "infinity".
 struct MemoryBound {
@@ -38,6 +43,24 @@ struct Delegation {
     static constexpr base::Literal type = "yes, no or controllers";
     static Result<void> parse(ParseContext& context, Value value, bool& field);
     static std::string show(bool field) { return field ? "yes" : "no"; }
+};
+
+/// CPUShares= and BlockIOWeight= of old: in other units than today's.
+template <std::uint32_t Least, std::uint32_t Most, std::uint32_t Usual> struct OldWeight {
+    static constexpr base::Literal type = "number";
+    static Result<void> parse(ParseContext&, Value value, std::uint32_t& field) {
+        const auto shares = static_cast<std::uint64_t>(TRY(parse_integer(value, Least, Most)));
+        field = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(shares * 100 / Usual, 1, 10000));
+        return {};
+    }
+    static std::string show(std::uint32_t field) { return std::to_string(field); }
+};
+
+/// IOReadBandwidthMax= and kin: "/dev/vda 5M", or a path on the device; an empty value takes all of the kind back.
+template <IoKind Kind> struct IoRules {
+    static constexpr base::Literal type = "path and number";
+    static Result<void> parse(ParseContext& context, Value value, std::vector<IoRule>& field) { return parse_io_rule(context, value, Kind, field); }
+    static std::string show(const std::vector<IoRule>& field) { return show_io_rules(field, Kind); }
 };
 
 struct SliceName {

@@ -7,6 +7,7 @@
 #include "base/signals.hpp"
 #include "base/time.hpp"
 #include "unit/log_section.hpp"
+#include "unit/mount_section.hpp"
 #include "unit/resource_section.hpp"
 #include "unit/shared.hpp"
 #include "unit/socket_section.hpp"
@@ -333,10 +334,6 @@ struct HealthSection {
     const HealthCheck& check(HealthKind kind) const { return checks[static_cast<std::size_t>(kind)]; }
     OnUnhealthy consequence(HealthKind kind) const;
     bool empty() const; ///< nothing is checked
-};
-
-struct MountSection {
-    std::string what, where, type, options;
 };
 
 // ---- the unit -------------------------------------------------------------------------------------------------------

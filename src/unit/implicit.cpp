@@ -1,7 +1,9 @@
-// See implicit.hpp. Dependencies on slices are left out: they order nothing here. Tested by tests/unit/unit/loader_test.cpp.
+// See implicit.hpp. Tested by tests/unit/unit/loader_test.cpp.
 
 #include "unit/implicit.hpp"
 
+#include "unit/cgroup_settings.hpp"
+#include "unit/mounts.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -28,7 +30,7 @@ constexpr DefaultRow default_rows[] = {
     {UnitType::Socket,    true,  "",                    "sockets.target",  "shutdown.target"},
     {UnitType::Target,    false, "",                    "",                "shutdown.target"},
     {UnitType::Device,    false, "",                    "",                ""},
-    {UnitType::Mount,     false, "local-fs-pre.target", "local-fs.target", "umount.target"},
+    {UnitType::Mount,     false, "",                    "",                "umount.target"}, // and mount_order()
     {UnitType::Automount, false, "local-fs-pre.target", "local-fs.target", "umount.target"},
     {UnitType::Swap,      false, "",                    "swap.target",     "umount.target"},
     {UnitType::Timer,     true,  "",                    "timers.target",   "shutdown.target"},
@@ -45,28 +47,23 @@ constexpr bool in_order() {
 }
 static_assert(in_order() && std::size(default_rows) == static_cast<std::size_t>(UnitType::Scope) + 1);
 
-constexpr std::string_view network_file_systems[] = {"nfs",  "nfs4", "cifs",      "smb3",           "smbfs", "sshfs",
-                                                     "ceph", "afs",  "glusterfs", "fuse.glusterfs", "gfs2",  "9p"};
-
 void add(UnitConfig& unit, Origin origin, Kind kind, std::string_view name) {
     if (name != unit.name)
         unit.unit.dependencies.push_back({kind, origin, 0, 0, std::string(name)});
 }
 
-bool is_network_mount(const MountSection& mount) {
-    return std::ranges::find(network_file_systems, mount.type) != std::end(network_file_systems) ||
-           mount.options.find("_netdev") != std::string::npos;
-}
-
 void add_default_dependencies(UnitConfig& unit) {
     const DefaultRow& row = default_rows[static_cast<std::size_t>(unit.type)];
     std::string_view after = row.after, before = row.before;
-    if (unit.type == UnitType::Mount && is_network_mount(*unit.mount)) {
-        add(unit, Origin::Default, Kind::After, "network.target");
-        add(unit, Origin::Default, Kind::After, "network-online.target");
-        add(unit, Origin::Default, Kind::Wants, "network-online.target");
-        after = "remote-fs-pre.target";
-        before = "remote-fs.target";
+    if (unit.type == UnitType::Mount) {
+        const MountOrder order = mount_order(*unit.mount);
+        after = order.after;
+        before = order.before;
+        if (order.network) {
+            add(unit, Origin::Default, Kind::After, "network.target");
+            add(unit, Origin::Default, Kind::After, "network-online.target");
+            add(unit, Origin::Default, Kind::Wants, "network-online.target");
+        }
     }
     if (row.needs_sysinit) {
         add(unit, Origin::Default, Kind::Requires, "sysinit.target");
@@ -82,22 +79,6 @@ void add_default_dependencies(UnitConfig& unit) {
     if (!row.conflicts.empty()) {
         add(unit, Origin::Default, Kind::Conflicts, row.conflicts);
         add(unit, Origin::Default, Kind::Before, row.conflicts);
-    }
-}
-
-/// Mount units that exist for this path and those above it; where there is none, the path is simply there.
-void require_mounts(const UnitIndex& index, UnitConfig& unit, Kind need, Origin origin, std::string_view path) {
-    if (!index.has_mounts() || !path.starts_with('/'))
-        return;
-    for (std::size_t end = 1; end != std::string_view::npos && end <= path.size();) {
-        end = path.find('/', end);
-        const std::string mount = escape_path(path.substr(0, end)) + ".mount";
-        if (end != std::string_view::npos)
-            end++;
-        if (mount == ".mount" || mount == unit.name || index.locate(mount).kind != Located::Kind::File)
-            continue;
-        add(unit, origin, need, mount);
-        add(unit, origin, Kind::After, mount);
     }
 }
 
@@ -123,6 +104,16 @@ void resolve_mount_dependencies(const UnitIndex& index, UnitConfig& unit) {
     require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->root_directory);
     if (!unit.exec->working_directory_optional)
         require_mounts(index, unit, Kind::Requires, Origin::Implicit, unit.exec->working_directory);
+}
+
+/// What is in a slice is stopped with it. system.slice and the root are always there and are never stopped, so that nobody has to
+/// name them.
+void add_slice_dependencies(UnitConfig& unit) {
+    const std::string slice = slice_of(unit);
+    if (slice.empty() || slice == "-.slice" || slice == "system.slice")
+        return;
+    add(unit, Origin::Implicit, Kind::Requires, slice);
+    add(unit, Origin::Implicit, Kind::After, slice);
 }
 
 void add_service_dependencies(const UnitIndex& index, UnitConfig& unit) {
@@ -196,6 +187,8 @@ bool orders_target(DependencyKind kind) {
 }
 
 void fill_defaults(const Environment& environment, UnitConfig& unit) {
+    if (unit.type == UnitType::Mount)
+        return fill_mount(unit);
     if (unit.type != UnitType::Service)
         return;
     ServiceSection& service = unit.service.edit();
@@ -222,6 +215,9 @@ void check_settings(UnitConfig& unit) {
         return refuse(unit, 0, 0, "no On…= that can be used: the timer would never elapse");
     if (unit.type == UnitType::Socket)
         return check_socket(unit);
+    if (unit.type == UnitType::Mount)
+        if (std::string mistake = mount_mistake(unit); !mistake.empty())
+            return refuse(unit, 0, 0, std::move(mistake));
     if (unit.type != UnitType::Service)
         return;
     const ServiceSection& service = *unit.service;
@@ -246,8 +242,11 @@ void check_settings(UnitConfig& unit) {
 
 void add_dependencies(const UnitIndex& index, UnitConfig& unit) {
     resolve_mount_dependencies(index, unit);
+    add_slice_dependencies(unit);
     if (unit.type == UnitType::Service)
         add_service_dependencies(index, unit);
+    else if (unit.type == UnitType::Mount)
+        add_mount_dependencies(index, unit);
     else if (unit.type == UnitType::Socket || unit.type == UnitType::Timer || unit.type == UnitType::Path)
         if (!unit.builtin)
             add_trigger(unit);

@@ -5,6 +5,7 @@
 
 #include "base/strings.hpp"
 #include "unit/generators.hpp"
+#include "unit/mounts.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -108,6 +109,17 @@ UnitIndex::UnitIndex(const FileSource& files, const std::vector<std::string>& un
     add_aliases();
 }
 
+void UnitIndex::set_mounted(const MountTable* mounted) {
+    mounted_ = mounted != nullptr && !mounted->all().empty() ? mounted : nullptr;
+}
+
+std::string UnitIndex::mount_unit_at(std::string_view path) const {
+    if (mounted_ != nullptr && mounted_->at(path) != nullptr)
+        return mount_unit_name(path);
+    std::string name = has_mount_files_ ? mount_unit_name(path) : std::string();
+    return !name.empty() && locate(name).kind == Located::Kind::File ? name : std::string();
+}
+
 bool UnitIndex::is_outdated() const {
     for (std::size_t i = 0; i < directories_.size(); i++)
         if (files_.stamp(directories_[i]) != stamps_[i])
@@ -125,7 +137,7 @@ void UnitIndex::scan(std::uint16_t directory) {
         if (is_valid_name(item.name)) {
             if (item.kind == DirEntry::Kind::Directory)
                 continue;
-            has_mounts_ = has_mounts_ || item.name.ends_with(".mount");
+            has_mount_files_ = has_mount_files_ || item.name.ends_with(".mount");
             Entry entry{directory, item.kind, false, {}};
             if (item.kind == DirEntry::Kind::Symlink)
                 read_target(item.name, entry);

@@ -33,6 +33,8 @@ struct DependencyLink {
     std::string path;
 };
 
+class MountTable;
+
 class UnitIndex {
   public:
     UnitIndex(const FileSource& files, const std::vector<std::string>& unit_path);
@@ -51,7 +53,11 @@ class UnitIndex {
     /// Whether a directory of the path has other entries than when it was listed.
     bool is_outdated() const;
     void forget_listings() const { listed_ = {}; } ///< the contents of side directories; they are read again when needed
-    bool has_mounts() const { return has_mounts_; }
+    /// What is mounted, for the units of mounts that have no file; null = nothing is. Outlives this.
+    void set_mounted(const MountTable* mounted);
+    bool has_mounts() const { return has_mount_files_ || mounted_ != nullptr; }
+    /// The name of the mount unit of a path, if there is one: by a file, or because something is mounted there.
+    std::string mount_unit_at(std::string_view path) const;
     /// `directory` is one of the unit path, whichever way it is written on a merged-/usr system.
     bool is_searched(std::string_view directory) const;
 
@@ -91,7 +97,8 @@ class UnitIndex {
     base::StringMap<std::vector<std::string>> aliases_; ///< target -> links to it
     std::unordered_map<std::string_view, const EmbeddedUnit*> embedded_;
     mutable base::StringMap<std::vector<DirEntry>> listed_;
-    bool has_mounts_ = false;
+    const MountTable* mounted_ = nullptr;
+    bool has_mount_files_ = false;
 };
 
 /// A package's directory, which the list of machine units and built-in stand-ins override.

@@ -47,10 +47,16 @@ struct Loader::Impl {
     const FileSource& files;
     Environment environment;
     std::optional<UnitIndex> index;
+    MountTable mounted;
 
+    void make_index() {
+        index.emplace(files, environment.unit_path);
+        index->set_mounted(&mounted);
+    }
     UnitPtr load_one(std::string_view name, const Located& located) const;
     UnitPtr begin(std::string_view name, const Located& located) const;
     void load_fragment(UnitConfig& unit, const Located& located) const;
+    bool load_without_file(UnitConfig& unit) const;
     void load_file(UnitConfig& unit, const Located& located) const;
     void load_drop_ins(UnitConfig& unit) const;
     void add_links(UnitConfig& unit) const;
@@ -151,14 +157,26 @@ UnitPtr Loader::Impl::begin(std::string_view name, const Located& located) const
     return unit;
 }
 
+/// Any slice and any device is there when asked for, and so is the mount unit of what is mounted.
+bool Loader::Impl::load_without_file(UnitConfig& unit) const {
+    const MountPoint* const mounted_here = unit.type == UnitType::Mount ? mounted.find(unit.name) : nullptr;
+    if (mounted_here != nullptr) {
+        describe_mounted(unit, *mounted_here);
+        return true;
+    }
+    if (unit.type != UnitType::Slice && (unit.type != UnitType::Device || device_path(unit.name).empty()))
+        return false;
+    unit.builtin = true;
+    unit.files.emplace_back();
+    return true;
+}
+
 /// The file and its drop-ins; load_state stays Stub when there is nothing against them.
 void Loader::Impl::load_fragment(UnitConfig& unit, const Located& located) const {
     switch (located.kind) {
     case Located::Kind::Nothing:
-        if (unit.type != UnitType::Slice)
+        if (!load_without_file(unit))
             return give_up(unit, LoadState::NotFound, "there is no unit file of this name");
-        unit.builtin = true; // any slice is there when asked for
-        unit.files.emplace_back();
         break;
     case Located::Kind::Masked:
         unit.files = {located.path};
@@ -218,7 +236,16 @@ Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;
 
 void Loader::rescan() {
-    impl_->index.emplace(impl_->files, impl_->environment.unit_path);
+    impl_->make_index();
+}
+
+void Loader::set_mounted(MountTable mounted) {
+    impl_->mounted = std::move(mounted);
+    impl_->index->set_mounted(&impl_->mounted);
+}
+
+const MountTable& Loader::mounted() const {
+    return impl_->mounted;
 }
 
 bool Loader::rescan_if_outdated() {

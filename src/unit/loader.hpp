@@ -6,6 +6,7 @@
 
 #include "base/time_zone.hpp"
 #include "unit/config.hpp"
+#include "unit/mounts.hpp"
 #include "unit/source.hpp"
 
 #include <memory>
@@ -48,6 +49,9 @@ class Loader {
     ~Loader();
     Loader(Loader&&) noexcept;
 
+    /// What is mounted now: each has a unit, with a file or without. For what is loaded from here on.
+    void set_mounted(MountTable mounted);
+    const MountTable& mounted() const;
     /// Re-reads the directory index; call before a daemon-reload.
     void rescan();
     /// The same if files have come or gone since: then true. A unit that is not loaded yet needs no daemon-reload to be found.

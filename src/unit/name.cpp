@@ -244,4 +244,13 @@ base::Result<std::string> unescape_path(std::string_view text) {
     return path;
 }
 
+std::string device_path(std::string_view unit_name) {
+    auto path = unescape_path(unit_name.substr(0, unit_name.rfind('.')));
+    if (!path || !path->starts_with('/'))
+        return {};
+    // udev's own names for what the kernel has elsewhere.
+    constexpr std::string_view network = "/sys/subsystem/net/devices/";
+    return path->starts_with(network) ? "/sys/class/net/" + path->substr(network.size()) : *path;
+}
+
 } // namespace monoinit::unit

@@ -30,5 +30,7 @@ std::string escape(std::string_view text);
 base::Result<std::string> unescape(std::string_view text);
 std::string escape_path(std::string_view path); ///< empty if a component is ".."
 base::Result<std::string> unescape_path(std::string_view text);
+/// "/dev/sda1" of "dev-sda1.device"; empty if it is no path.
+std::string device_path(std::string_view unit_name);
 
 } // namespace monoinit::unit

@@ -1,6 +1,5 @@
 #pragma once
-// Rows of the unit types that this version does not start: paths, automounts, swaps, scopes. Mount units are satisfied by
-// what is mounted already. Also systemd.timer(5).
+// Rows of systemd.mount(5) and systemd.timer(5), and of the unit types that are not started: paths, automounts, swaps, scopes.
 
 #include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
@@ -10,16 +9,22 @@ namespace monoinit::unit::rows {
 // clang-format off
 
 inline constexpr Text no_paths = "path units are not started by this version";
-inline constexpr Text no_automounts = "needs autofs (CAP_SYS_ADMIN)";
-inline constexpr Text no_swaps = "needs CAP_SYS_ADMIN; swap belongs to the machine";
-inline constexpr Text no_mounting = "mounting needs CAP_SYS_ADMIN: a mount unit is satisfied if Where= is a mount point (a volume) already, else it fails";
+inline constexpr Text no_automounts = "containers have no autofs: the unit is active if Where= is mounted already, else it is not supported, and a .mount unit mounts at the start";
+inline constexpr Text no_swaps = "swap belongs to the machine: the unit is not supported, and the container's own limit (--memory-swap) applies";
+inline constexpr Text no_mounting = "mounting needs CAP_SYS_ADMIN: without it the unit is active if Where= is a mount point (a volume) already, else it fails";
 inline constexpr Text no_scopes = "no scope units in this version";
 
 inline constexpr auto other_rows = std::to_array<Directive>({
     degraded<codec::Text, &UnitConfig::mount, &MountSection::what>(Group::Mount, "What", "", "/dev/sdb1", "What to mount.", no_mounting),
-    degraded<codec::Path, &UnitConfig::mount, &MountSection::where>(Group::Mount, "Where", "", "/srv/data", "Where to mount it; the unit's name must fit.", no_mounting),
-    degraded<codec::Text, &UnitConfig::mount, &MountSection::type>(Group::Mount, "Type", "", "ext4", "File system type.", no_mounting),
-    degraded<codec::Text, &UnitConfig::mount, &MountSection::options>(Group::Mount, "Options", "", "ro,noatime", "Mount options.", no_mounting),
+    field<codec::Path, &UnitConfig::mount, &MountSection::where>(Group::Mount, "Where", "", "/srv/data", "Where to mount it; the unit's name must fit."),
+    field<codec::Text, &UnitConfig::mount, &MountSection::type>(Group::Mount, "Type", "", "ext4", "File system type."),
+    field<codec::Text, &UnitConfig::mount, &MountSection::options>(Group::Mount, "Options", "", "ro,noatime", "Mount options."),
+    field<codec::Bool, &UnitConfig::mount, &MountSection::sloppy_options>(Group::Mount, "SloppyOptions", "no", "yes", "Options that the file system does not know are no mistake."),
+    field<codec::Bool, &UnitConfig::mount, &MountSection::lazy_unmount>(Group::Mount, "LazyUnmount", "no", "yes", "Stopping detaches it at once, though it may be in use yet."),
+    field<codec::Bool, &UnitConfig::mount, &MountSection::read_write_only>(Group::Mount, "ReadWriteOnly", "no", "yes", "Fail rather than mount read-only."),
+    field<codec::Bool, &UnitConfig::mount, &MountSection::force_unmount>(Group::Mount, "ForceUnmount", "no", "yes", "Unmount by force: for a server that does not answer."),
+    field<codec::Mode, &UnitConfig::mount, &MountSection::directory_mode>(Group::Mount, "DirectoryMode", "0755", "0750", "Mode of the directories that are made for the mount point."),
+    field<codec::Timeout, &UnitConfig::mount, &MountSection::timeout>(Group::Mount, "TimeoutSec", "1min 30s", "10s", "How long mounting and unmounting may take; 0 = no limit."),
     field<codec::Calendars, &UnitConfig::timer>(Group::Timer, "OnCalendar", "", "Mon..Fri *-*-* 03:10:00", "Starts the unit at these moments, systemd.time(7)."),
     field<codec::TimerSpans<TimerBase::Active>, &UnitConfig::timer>(Group::Timer, "OnActiveSec", "", "15min", "So long after the timer was started."),
     field<codec::TimerSpans<TimerBase::Boot>, &UnitConfig::timer>(Group::Timer, "OnBootSec", "", "15min", "So long after the container was started."),
@@ -55,12 +60,6 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     ignored(Group::Swap, "Priority", "Priority.", no_swaps),
     ignored(Group::Swap, "Options", "Options.", no_swaps),
     ignored(Group::Swap, "TimeoutSec", "Time for swapon.", no_swaps),
-    ignored(Group::Mount, "SloppyOptions", "Ignore unknown options.", no_mounting),
-    ignored(Group::Mount, "LazyUnmount", "Unmount lazily.", no_mounting),
-    ignored(Group::Mount, "ReadWriteOnly", "Fail rather than mount read-only.", no_mounting),
-    ignored(Group::Mount, "ForceUnmount", "Unmount by force.", no_mounting),
-    ignored(Group::Mount, "DirectoryMode", "Mode of the mount point if made.", no_mounting),
-    ignored(Group::Mount, "TimeoutSec", "Time for mount and umount.", no_mounting),
     ignored(Group::Scope, "RuntimeMaxSec", "How long it may live.", no_scopes),
     ignored(Group::Scope, "RuntimeRandomizedExtraSec", "Random addition.", no_scopes),
     ignored(Group::Scope, "TimeoutStopSec", "Time to stop.", no_scopes),

@@ -256,11 +256,12 @@ Report degraded_report(const UnitConfig& unit) {
     return report;
 }
 
-bool acts_here(const Directive& row, bool limits_act) {
-    return limits_act && row.group == Group::Cgroup && row.support == Support::Degraded;
+bool acts_here(const Directive& row, Allowed allowed) {
+    return row.support == Support::Degraded &&
+           ((allowed.limits && row.group == Group::Cgroup) || (allowed.mounting && row.group == Group::Mount));
 }
 
-std::vector<std::string> log_lines(const UnitConfig& unit, bool limits_act) {
+std::vector<std::string> log_lines(const UnitConfig& unit, Allowed allowed) {
     std::vector<std::string> lines;
     std::size_t more = 0;
     for (std::size_t i = 0, count = 1; i < unit.problems.size(); i += count) {
@@ -281,7 +282,7 @@ std::vector<std::string> log_lines(const UnitConfig& unit, bool limits_act) {
     std::vector<std::string> names;
     for (const auto& used : unit.degraded) {
         const Directive& row = directives()[used.row];
-        if (const auto name = std::string(row.name); !acts_here(row, limits_act) && std::find(names.begin(), names.end(), name) == names.end())
+        if (const auto name = std::string(row.name); !acts_here(row, allowed) && std::find(names.begin(), names.end(), name) == names.end())
             names.push_back(name);
     }
     if (names.empty())

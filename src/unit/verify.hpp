@@ -25,10 +25,15 @@ Report degraded_report(const UnitConfig& unit);
 /// What would differ under systemd itself.
 Report portable_report(const UnitConfig& unit, const FileSource& files);
 
+/// What this place allows beyond an ordinary container.
+struct Allowed {
+    bool limits = false;   ///< units have cgroups with controllers
+    bool mounting = false; ///< CAP_SYS_ADMIN
+};
+
 /// One line each, for the boot log.
-/// `limits_act`: units have cgroups with controllers here.
-std::vector<std::string> log_lines(const UnitConfig& unit, bool limits_act = false);
+std::vector<std::string> log_lines(const UnitConfig& unit, Allowed allowed = {});
 /// Whether what the table calls degraded acts here after all.
-bool acts_here(const Directive& row, bool limits_act);
+bool acts_here(const Directive& row, Allowed allowed);
 
 } // namespace monoinit::unit

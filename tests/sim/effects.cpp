@@ -19,8 +19,8 @@ void World::perform(const Effect& effect) {
         const auto& conditions = engine_->status(check->unit).config->unit.conditions;
         const bool assertion = !conditions.empty() && conditions.front().assertion;
         pending_.push_back({{}, engine::ConditionsChecked{check->unit, ok, !ok && assertion, ok ? "" : "ConditionPathExists=/x"}});
-    } else if (const auto* mount = std::get_if<engine::CheckMount>(&effect)) {
-        pending_.push_back({{}, engine::MountState{mount->unit, random_.chance(60), {}}});
+    } else if (const auto* device = std::get_if<engine::CheckDevice>(&effect)) {
+        pending_.push_back({{}, engine::DeviceSeen{device->unit, random_.chance(60)}});
     } else if (const auto* stamp = std::get_if<engine::ReadStamp>(&effect)) {
         const base::Duration ago = std::chrono::seconds(random_.below(20));
         pending_.push_back({{}, engine::StampRead{stamp->unit, random_.chance(50) ? base::Duration{} : now_.wall - ago}});
@@ -112,6 +112,8 @@ void World::perform(UnitId unit, const supervise::Action& action) {
         if (read.pid == 0)
             read.error = "not there";
         pending_.push_back({{}, engine::PidFileEvent{unit, read}});
+    } else if (std::holds_alternative<supervise::ReadMounts>(action)) {
+        pending_.push_back({{}, engine::MountsRead{mounted_}});
     } else {
         perform_for_socket(unit, action);
     }
@@ -157,7 +159,7 @@ void World::spawn(UnitId unit, const supervise::Spawn& spawn) {
         pending_.push_back({spawn.guard, engine::GuardEvent{unit, failed}});
         return;
     }
-    Guard guard{unit, last_pid_ += 10, true};
+    Guard guard{unit, last_pid_ += 10, true, spawn.list};
     guard.stubborn = random_.chance(15);
     guards_[spawn.guard] = guard;
     pending_.push_back({spawn.guard, engine::GuardEvent{unit, supervise::SpawnResult{spawn.guard, true, guard.pid}}});
@@ -199,6 +201,12 @@ void World::end_command(GuardId id, Guard& guard, ExitInfo how) {
     if (!guard.command)
         return;
     guard.command = false;
+    if (engine_->status(guard.unit).config->type == unit::UnitType::Mount && how == ExitInfo{ExitInfo::Code::Exited, 0} && random_.chance(95)) {
+        if (guard.list == unit::ExecList::Stop)
+            mounted_.erase(name_of(guard.unit));
+        else if (guard.list == unit::ExecList::Start)
+            mounted_.insert(name_of(guard.unit));
+    }
     pending_.push_back({id, engine::GuardEvent{guard.unit, supervise::CommandExited{id, guard.pid, how}}});
     if (guard.others > 0)
         return;

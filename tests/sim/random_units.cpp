@@ -159,6 +159,14 @@ void random_socket(Random& random, unit::UnitConfig& config) {
         }
 }
 
+void random_mount(Random& random, unit::UnitConfig& config) {
+    config.mount.edit().where = "/mnt";
+    config.mount.edit().timeout = random.chance(80) ? base::Duration(2s) : base::infinity;
+    for (const auto list : {unit::ExecList::Start, unit::ExecList::Reload, unit::ExecList::Stop})
+        config.service.edit().commands[static_cast<std::size_t>(list)] = {unit::Command{.path = "mount", .argv = {"mount"}}};
+    config.kill.edit().send_sigkill = random.chance(95);
+}
+
 } // namespace
 
 std::string unit_name(std::size_t index) {
@@ -187,7 +195,7 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
             if (config.type == UnitType::Timer)
                 random_timer(random, config);
             if (config.type == UnitType::Mount)
-                config.mount.edit().where = "/mnt";
+                random_mount(random, config);
             unit::UnitSection& section = config.unit;
             section.stop_when_unneeded = random.chance(10);
             section.allow_isolate = config.type == UnitType::Target;

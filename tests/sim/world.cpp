@@ -67,8 +67,10 @@ void World::step() {
         feed(engine::ResetFailed{unit});
     } else if (dice < 988 && manners_.reloads)
         reload();
-    else if (dice < 992)
+    else if (dice < 990)
         set_clock();
+    else if (dice < 994)
+        mount_by_hand();
     else if (dice < 998)
         crash();
     else if (random_.chance(20))
@@ -187,6 +189,19 @@ void World::set_clock() {
     feed(engine::ClockChanged{});
 }
 
+/// Somebody else mounts something, or unmounts it.
+void World::mount_by_hand() {
+    for (int tries = 0; tries < 10; tries++) {
+        const std::string name = unit_name(random_.below(configs_.size()));
+        if (!name.ends_with(".mount"))
+            continue;
+        if (mounted_.erase(name) == 0)
+            mounted_.insert(name);
+        coverage_.marks["mounted by hand"]++;
+        return feed(engine::MountsRead{mounted_});
+    }
+}
+
 /// Another version of some units; some are gone.
 void World::reload() {
     std::vector<Config> fresh = random_units(random_, configs_.size());
@@ -242,6 +257,8 @@ void World::crash() {
     look();
     std::erase_if(pending_, [&](const Pending& p) { return !p.guard && random_.chance(70); }); // probes are gone
     feed(engine::Tick{});
+    if (!left_)
+        feed(engine::MountsRead{mounted_});
 }
 
 /// Somebody comes to a socket that is looked at; or none could be accepted, for want of descriptors.

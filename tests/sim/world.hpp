@@ -37,6 +37,7 @@ class World {
         UnitId unit;
         int pid = 0;
         bool command = false;    ///< the command runs
+        unit::ExecList list = unit::ExecList::Start;
         unsigned others = 0;     ///< other processes below it
         bool stubborn = false;   ///< ignores everything but SIGKILL
     };
@@ -63,6 +64,7 @@ class World {
     bool tell_what_is_awaited();
     void shut_down();
     void set_clock();
+    void mount_by_hand();
     void reload();
     void crash();
     void pass_time();
@@ -131,6 +133,7 @@ class World {
     std::map<GuardId, Guard> guards_;
     std::vector<Pending> pending_;
     std::set<UnitId> open_, watched_; ///< sockets that the shell holds, and looks at
+    base::StringSet mounted_; ///< by the units' names
     int last_pid_ = 1;
     std::uint32_t last_guard_ = 0;
 

@@ -109,6 +109,60 @@ def story_a_delegated_group_is_the_users_and_goes_with_all_below():
         until("nothing left", lambda: box.groups() == ["monoinit"])
 
 
+def story_a_killed_guard_leaves_no_group_behind():
+    units = {"web.service": f"[Service]\nExecStart={SLEEP}\nRestart=no\n"}
+    with Grouped(units, ["web.service"]) as box:
+        box.boot()
+        until("its group", lambda: len(box.members("system.slice/web.service")) == 2)
+        guard = box.status_json("web.service")["unit"]["summary"]["guards"][0]
+        box.inside("kill", "-9", str(guard), check=True)
+        until("nothing left", lambda: box.groups() == ["monoinit"])
+
+
+def story_cgroup_kill_reaches_what_no_sweep_finds():
+    """A process that somebody else has put into the group is no descendant of the guard's."""
+    units = {"web.service": f"[Service]\nExecStart={SLEEP}\nKillSignal=SIGKILL\n"}
+    with Grouped(units, ["web.service"]) as box:
+        box.boot()
+        until("its group", lambda: len(box.members("system.slice/web.service")) == 2)
+        stranger = subprocess.Popen(["sleep", "1004"])
+        group = [g for g in box.groups() if g.startswith("system.slice/web.service/")][0]
+        with open(f"{box.group}/{group}/cgroup.procs", "w", encoding="ascii") as procs:
+            procs.write(str(stranger.pid))
+        box.initctl("stop", "web.service", check=True)
+        equal(stranger.wait(20), -9, "the stranger")
+
+
+def story_a_slice_is_a_group_that_is_stopped_with_all_in_it():
+    units = {"one.service": f"[Service]\nSlice=batch-deep.slice\nExecStart={SLEEP}\n",
+             "two@.service": f"[Service]\nExecStart={SLEEP}\n",
+             "batch.slice": "[Unit]\nDescription=Batch\n[Slice]\nCPUWeight=50\n"}
+    with Grouped(units, ["one.service"]) as box:
+        box.boot()
+        box.initctl("start", "two@a.service", "two@b.service", check=True)
+        until("instances in a slice", lambda: len(box.members("system.slice/system-two.slice")) == 4)
+        until("and the other", lambda: len(box.members("batch.slice/batch-deep.slice/one.service")) == 2)
+        equal(box.state("batch.slice"), "active", "the slice above")
+        equal(box.show("two@a.service", "Slice"), "system-two.slice", "Slice")
+        status = box.initctl("status", "system-two.slice").stdout
+        check("two@a" in status and "two@b" in status and "sleep 1002" in status, status)
+        box.initctl("stop", "system-two.slice", check=True)
+        equal((box.state("two@a.service"), box.state("two@b.service"), box.state("one.service")), ("inactive", "inactive", "active"), "stopped")
+        box.initctl("stop", "batch.slice", check=True)
+        equal((box.state("one.service"), box.state("batch-deep.slice")), ("inactive", "inactive"), "with those below")
+        check(box.initctl("stop", "system.slice").returncode != 0, "system.slice")
+        until("nothing left", lambda: box.groups() == ["monoinit"])
+
+
+def story_a_limit_that_cannot_act_is_said_once():
+    units = {"web.service": f"[Service]\nIOReadBandwidthMax=/proc 1M\nExecStart={SLEEP}\n"}
+    with Grouped(units, ["web.service"]) as box:
+        box.boot()
+        box.wait_log(r"web: /proc lies on no block device, so io\.max does not act on it")
+        box.initctl("restart", "web.service", check=True)
+        equal(box.log().count("lies on no block device"), 1, "lines")
+
+
 def story_no_means_no():
     with Grouped({"web.service": f"[Service]\nExecStart={SLEEP}\n"}, ["web.service"], args=["--cgroups=no"]) as box:
         box.boot()

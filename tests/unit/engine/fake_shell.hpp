@@ -133,7 +133,8 @@ class FakeShell {
     std::map<std::string, Program> programs;    ///< by short name
     std::map<std::string, bool> conditions;     ///< by short name; true unless said
     std::map<std::string, bool> healthy;        ///< what checks find, by short name; they hang unless said
-    std::map<std::string, bool> mounted;        ///< by unit name
+    base::StringSet mounted;                    ///< units of what is
+    base::StringSet devices;                    ///< units of those that are there
     bool answer_conditions = true, paused = false;
     std::map<GuardId, Guard> guards;            ///< that run
     std::vector<Effect> effects;
@@ -165,8 +166,8 @@ class FakeShell {
             lines.push_back(log->text);
         else if (const auto* check = std::get_if<engine::CheckConditions>(&effect))
             answer_check(check->unit);
-        else if (const auto* mount = std::get_if<engine::CheckMount>(&effect))
-            queue_.push_back(engine::MountState{mount->unit, mounted[brief(mount->unit)], {}});
+        else if (const auto* device = std::get_if<engine::CheckDevice>(&effect))
+            queue_.push_back(engine::DeviceSeen{device->unit, devices.contains(brief(device->unit))});
         else if (const auto* done = std::get_if<engine::JobFinished>(&effect))
             finished[done->request] = *done;
         else if (const auto* reply = std::get_if<engine::RequestReply>(&effect))
@@ -201,7 +202,9 @@ class FakeShell {
             unit, ok, !ok && list.front().assertion, ok ? "" : "ConditionPathExists=" + list.front().parameter});
     }
     void perform_action(UnitId unit, const supervise::Action& action) {
-        if (const auto* spawn = std::get_if<supervise::Spawn>(&action)) {
+        if (std::holds_alternative<supervise::ReadMounts>(action)) {
+            queue_.push_back(engine::MountsRead{mounted});
+        } else if (const auto* spawn = std::get_if<supervise::Spawn>(&action)) {
             const Program how = program(unit);
             if (spawn->list == unit::ExecList::Start)
                 trace.push_back("+" + brief(unit));

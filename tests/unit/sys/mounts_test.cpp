@@ -2,20 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-using monoinit::sys::is_mount_point;
-using monoinit::sys::lists_mount_point;
-
-TEST_CASE("mount points by mountinfo, escapes undone") {
-    constexpr auto text = "22 28 0:20 / /sys rw - sysfs sysfs rw\n36 35 98:0 /m /mnt/a\\040b rw master:1 - ext3 /dev/root rw\n";
-    CHECK(lists_mount_point(text, "/sys"));
-    CHECK(lists_mount_point(text, "/sys/"));
-    CHECK(lists_mount_point(text, "/mnt/a b"));
-    CHECK_FALSE(lists_mount_point(text, "/mnt"));
-    CHECK_FALSE(lists_mount_point("", "/"));
-    CHECK(is_mount_point("/proc"));
-    CHECK_FALSE(is_mount_point("/nonexistent"));
-}
-
 TEST_CASE("file systems that may hang are known by their type") {
     const auto mounts = monoinit::sys::parse_mounts("28 1 0:20 / / rw shared:1 - overlay overlay rw\n"
                                                     "30 28 0:44 / /home/a\\040b rw master:1 shared:2 - fuse.sshfs host: rw\n"
@@ -27,4 +13,28 @@ TEST_CASE("file systems that may hang are known by their type") {
     CHECK(mounts[1].may_hang);
     CHECK(mounts[2].may_hang);
     CHECK_FALSE(monoinit::sys::mounts().empty());
+}
+
+TEST_CASE("the mount table says what is mounted, of which type, and how; escapes are undone") {
+    const auto mounts = monoinit::sys::parse_mounts("36 35 98:0 /m /mnt/a\\040b rw,noatime master:1 - ext3 /dev/my\\040disk rw,errors=continue\n"
+                                                    "37 35 0:20 / /sys ro - sysfs sysfs rw\n38 35 0:21 / /short rw - tmpfs\n");
+    REQUIRE(mounts.size() == 3);
+    CHECK(mounts[0].point == "/mnt/a b");
+    CHECK(mounts[0].source == "/dev/my disk");
+    CHECK(mounts[0].type == "ext3");
+    CHECK(mounts[0].options == "rw,noatime,errors=continue");
+    CHECK(mounts[1].options == "ro");
+    CHECK(mounts[2].source.empty());
+}
+
+TEST_CASE("devices are looked for without leaving /dev and /sys") {
+    using monoinit::sys::device_exists;
+    const auto null = device_exists("/dev/null");
+    if (!null)
+        return; // no openat2(2) here
+    CHECK(*null);
+    CHECK(device_exists("/dev/no/such") == false);
+    CHECK(device_exists("/sys/kernel") == true);
+    CHECK_FALSE(device_exists("/etc/passwd"));
+    CHECK_FALSE(device_exists("/dev/../etc/passwd"));
 }

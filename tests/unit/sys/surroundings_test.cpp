@@ -56,3 +56,10 @@ TEST_CASE("this process in this place") {
     CHECK_FALSE(around.pid1_line.empty());
     CHECK(around.state_on_disk); // as far as one can tell: no tmpfs
 }
+
+TEST_CASE("entries of fstab that nobody has mounted") {
+    const auto entries = monoinit::sys::unmounted_entries("# a comment\n/dev/sda1 / ext4 defaults 0 1\n\n/dev/sda2\t/srv/data  ext4 noauto\n"
+                                                          "/swap none swap sw\ntmpfs /tmp\n",
+                                                          "overlay / overlay rw 0 0\n");
+    CHECK(entries == std::vector<std::string>{"/srv/data"});
+}

@@ -59,6 +59,52 @@ TEST_CASE("an empty value takes a limit back, a wrong one leaves it") {
     }
 }
 
+TEST_CASE("limits of IO are for devices, or for what a path lies on; the last line for one counts") {
+    CHECK(settings("IOReadBandwidthMax=/dev/vda 5M\nIOWriteBandwidthMax=/srv 1K\nIOReadBandwidthMax=/dev/vda infinity") ==
+          Settings{{"io.max", "wbps=1000", "/srv"}, {"io.max", "rbps=max", "/dev/vda"}});
+    CHECK(settings("IOReadIOPSMax=/dev/vda 1K\nIODeviceWeight=/dev/vda 200\nIODeviceLatencyTargetSec=/dev/vda 25ms") ==
+          Settings{{"io.max", "riops=1000", "/dev/vda"}, {"io.weight", "200", "/dev/vda"}, {"io.latency", "target=25000", "/dev/vda"}});
+    CHECK(settings("IOReadIOPSMax=/dev/vda 1K\nIOWriteIOPSMax=/dev/vda 1\nIOReadIOPSMax=") == Settings{{"io.max", "wiops=1", "/dev/vda"}});
+    CHECK(settings("BlockIOReadBandwidth=/dev/vda 1\nCPUShares=512\nBlockIOWeight=1000") ==
+          Settings{{"cpu.weight", "50"}, {"io.weight", "200"}, {"io.max", "rbps=1", "/dev/vda"}});
+    for (const char* wrong : {"IOReadBandwidthMax=5M", "IOReadBandwidthMax=vda 5M", "IODeviceWeight=/dev/vda 0", "IOReadIOPSMax=/dev/vda -1"})
+        CHECK(settings(wrong).empty());
+}
+
+TEST_CASE("Startup settings hold while the container boots or stops") {
+    const auto unit = loaded("CPUWeight=100\nStartupCPUWeight=900\nStartupMemoryMax=1G\nMemoryHigh=2\nStartupAllowedCPUs=0");
+    CHECK(cgroup_settings(*unit, {}) == Settings{{"memory.high", "2"}, {"cpu.weight", "100"}});
+    CHECK(cgroup_settings(*unit, {}, Phase::Startup) ==
+          Settings{{"memory.high", "2"}, {"memory.max", "1073741824"}, {"cpu.weight", "900"}, {"cpuset.cpus", "0"}});
+}
+
+TEST_CASE("from one set of limits to another: what is not said any more goes back to the kernel's default") {
+    const Settings before{{"memory.max", "5"}, {"cpu.max", "1000 1000"}, {"io.max", "rbps=1", "/a"}, {"io.max", "wbps=1", "/a"}, {"cpuset.cpus", "0"}};
+    const Settings after{{"memory.max", "6"}, {"cpu.max", "1000 1000"}, {"io.max", "wbps=2", "/a"}};
+    CHECK(cgroup_changes(before, after) ==
+          Settings{{"io.max", "rbps=max", "/a"}, {"cpuset.cpus", "\n"}, {"memory.max", "6"}, {"io.max", "wbps=2", "/a"}});
+    CHECK(cgroup_changes(after, after).empty());
+}
+
+TEST_CASE("a unit depends on its slice, a slice on the one above it; system.slice is always there") {
+    const auto needs = [](const UnitConfig& unit, const std::string& name) {
+        unsigned found = 0;
+        for (const Dependency& each : unit.unit.dependencies)
+            found += each.name == name && (each.kind == DependencyKind::Requires || each.kind == DependencyKind::After) ? 1U : 0U;
+        return found == 2;
+    };
+    CHECK(needs(*loaded("Slice=a-b.slice"), "a-b.slice"));
+    CHECK_FALSE(needs(*loaded(""), "system.slice"));
+    const auto instance = loaded("", "web@1.service");
+    CHECK(slice_of(*instance) == "system-web.slice");
+    CHECK(needs(*instance, "system-web.slice"));
+    UnitConfig slice;
+    slice.name = "a-b.slice";
+    slice.type = UnitType::Slice;
+    CHECK(slice_of(slice) == "a.slice");
+    CHECK(cgroup_path(slice) == Path{"a.slice", "a-b.slice"});
+}
+
 TEST_CASE("where a unit's group lies") {
     CHECK(cgroup_path(*loaded("")) == Path{"system.slice", "x.service"});
     CHECK(cgroup_path(*loaded("Slice=a-b-c.slice")) == Path{"a.slice", "a-b.slice", "a-b-c.slice", "x.service"});

@@ -86,9 +86,9 @@ TEST_CASE("lines after a broken continuation become one; what a lost setting mea
 
 TEST_CASE("limits that act are not called out of force") {
     const auto unit = parsed("[Service]\nMemoryMax=2G\nOOMPolicy=continue\n");
-    CHECK(log_lines(unit, true) == std::vector<std::string>{"difit: not or not wholly in force in a container: OOMPolicy; why: initctl verify difit"});
-    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), true).empty());
-    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), false).size() == 1);
+    CHECK(log_lines(unit, {.limits = true}) == std::vector<std::string>{"difit: not or not wholly in force in a container: OOMPolicy; why: initctl verify difit"});
+    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), {.limits = true}).empty());
+    CHECK(log_lines(parsed("[Service]\nMemoryMax=2G\n"), {}).size() == 1);
 }
 
 TEST_CASE("what a container cannot give, by reason") {
