@@ -153,7 +153,7 @@ std::string render_status_block(const StatusView& view) {
         out += "    Trigger: " + (next ? systemd_timestamp(next) + "; " + systemd_relative(next.wall - view.now) + " left" : std::string("n/a")) + "\n";
         related("Triggers", "   Triggers: ");
     }
-    if (unit.summary.name.ends_with(".socket"))
+    if (unit.summary.name.ends_with(".socket") || unit.summary.name.ends_with(".path"))
         related("Triggers", "   Triggers: ");
     for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
         out += (i == 0 ? "     Listen: " : "             ") + base::printable(unit.summary.listens[i]) + "\n";

@@ -106,6 +106,10 @@ template <class Codec, class U> void unit_fields(Codec& io, U& unit) {
     io(20, unit.killed);
     io(22, unit.accepted_by);
     io(23, unit.peer);
+    io(24, unit.activation.unit);
+    io(25, unit.activation.path);
+    io(26, unit.activation.elapsed);
+    io(27, unit.watched);
 }
 constexpr Tag id_tag = 1, name_tag = 2, service_tag = 100, job_tag = 101;
 
@@ -147,6 +151,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     save_health(unit, io);
     save_timer(unit, io);
     save_socket(unit, io);
+    save_path(unit, io);
     return io.take();
 }
 
@@ -187,9 +192,10 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     const std::optional<supervise::HealthMonitor::Data> health = read_health(io, fields.health_failure);
     const std::optional<supervise::Timer::Data> timer = read_timer(io);
     std::optional<supervise::Socket::Data> socket_data = read_socket(io);
+    const std::optional<supervise::Path::Data> path_data = read_path(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
-        (socket_data && unit->config->type != unit::UnitType::Socket) || (job && (!job->id || jobs_.unit_of(job->id))))
+        (socket_data && unit->config->type != unit::UnitType::Socket) || (path_data && unit->config->type != unit::UnitType::Path) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -218,6 +224,10 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
             last_guard_ = std::max(last_guard_, guard.value);
         unit->active = supervise::active_state(socket_data->state);
         socket(*unit).restore(std::move(*socket_data));
+    }
+    if (path_data) {
+        unit->active = supervise::active_state(path_data->state);
+        path(*unit).restore(*path_data);
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
@@ -275,6 +285,12 @@ void Engine::Impl::resume() {
             unit.socket->resume(actions);
             apply(unit, std::move(actions));
         }
+        if (unit.path) {
+            std::vector<supervise::Action> actions;
+            unit.path->resume(actions);
+            apply(unit, std::move(actions));
+        }
+        refresh_sources(unit);
     });
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())

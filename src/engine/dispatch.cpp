@@ -14,7 +14,11 @@ std::vector<Effect> Engine::Impl::handle(const Event& event, Moment now) {
     now_ = now;
     fresh_graph();
     if (std::exchange(timers_stale_, false))
-        units_.each([this](Unit& unit) { refresh_timer(unit); });
+        units_.each([this](Unit& unit) {
+            refresh_timer(unit);
+            refresh_path(unit);
+            refresh_sources(unit);
+        });
     if (std::exchange(restored_, false))
         resume();
     std::visit([this](const auto& each) { on(each); }, event);
@@ -89,6 +93,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
         earliest = std::min(earliest, unit.health->deadline());
     if (unit.socket)
         earliest = std::min(earliest, unit.socket->deadline());
+    if (unit.path)
+        earliest = std::min(earliest, unit.path->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -156,6 +162,11 @@ void Engine::Impl::on(const Tick&) {
             std::vector<Action> actions;
             unit->socket->on_deadline(now_, actions);
             follow_socket(*unit, std::move(actions));
+        }
+        if (unit->path && unit->path->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->path->on_deadline(now_, actions);
+            follow_path(*unit, std::move(actions));
         }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
@@ -280,6 +291,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.service->reset_failed(now_, actions);
         else if (unit.socket)
             unit.socket->reset_failed(now_, actions);
+        else if (unit.path)
+            unit.path->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)

@@ -40,6 +40,9 @@ struct Engine::Impl final : graph::World {
     void on(const SocketsOpened& event);
     void on(const SocketReady& event);
     void on(const ConnectionAccepted& event);
+    void on(const PathsLookedAt& event);
+    void on(const PathsChanged& event);
+    void on(const SourcesChanged& event);
     void on(const ClockChanged& event);
     void on(const ZoneChanged& event);
     void on(const Tick& event);
@@ -148,6 +151,21 @@ struct Engine::Impl final : graph::World {
     void tell_sockets(Unit& unit); ///< those that start it, or have accepted its connection
     void save_socket(const Unit& unit, Writer& io) const;
     static std::optional<supervise::Socket::Data> read_socket(Reader& io);
+
+    // paths.cpp: path units, and the units they start
+    supervise::Path& path(Unit& unit);
+    void start_path(Unit& unit);
+    void follow_path(Unit& unit, std::vector<supervise::Action> actions);
+    void path_holds(Unit& unit, const std::string& which, std::vector<supervise::Action> actions);
+    void tell_paths(const Unit& unit); ///< those that start it
+    void refresh_path(Unit& unit);     ///< after a new configuration
+    void note_activation(Unit& unit, Activation by);
+    void save_path(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Path::Data> read_path(Reader& io);
+
+    // sources.cpp: X-Watch=
+    void refresh_sources(Unit& unit);
+    void forget_sources(Unit& unit);
 
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);

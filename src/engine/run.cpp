@@ -52,11 +52,11 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Mount:
     case UnitType::Timer:
     case UnitType::Socket:
+    case UnitType::Path:
         return true;
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Path:
     case UnitType::Scope:
         return unit.config->builtin;
     }
@@ -92,12 +92,13 @@ void Engine::Impl::run_start(Unit& unit) {
         if (!unit.config->builtin)
             return start_socket(unit);
         break;
+    case UnitType::Path:
+        return start_path(unit);
     case UnitType::Target:
     case UnitType::Slice:
     case UnitType::Device:
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Path:
     case UnitType::Scope:
         break;
     }
@@ -193,6 +194,11 @@ void Engine::Impl::run_stop(Unit& unit) {
         std::vector<Action> actions;
         unit.socket->stop(now_, actions);
         return follow_socket(unit, std::move(actions));
+    }
+    if (unit.path) {
+        std::vector<Action> actions;
+        unit.path->stop(now_, actions);
+        return follow_path(unit, std::move(actions));
     }
     if (!unit.service)
         return change(unit, ActiveState::Inactive); // a mount stays: it is not ours

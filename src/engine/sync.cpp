@@ -71,6 +71,8 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->timer->replace_config(unit->config);
         if (unit->socket)
             unit->socket->replace_config(unit->config);
+        if (unit->path)
+            unit->path->replace_config(unit->config);
         refresh_health(*unit);
     }
     if (complete)

@@ -117,7 +117,7 @@ void Runtime::on_unit_changed(const engine::UnitChanged& changed) {
 
 void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
-    if (perform_socket_action(action))
+    if (perform_socket_action(action) || perform_path_action(action))
         return;
     if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
         guards_->spawn(unit, *spawn);
@@ -234,6 +234,8 @@ void Runtime::forget_traces(base::UnitId unit) {
     guards_->forget(unit);
     notify_->remove(unit);
     store_->forget(unit);
+    paths_->drop(unit);
+    sources_->drop(unit);
 }
 
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
@@ -472,7 +474,7 @@ void Runtime::reap() {
 }
 
 base::Instant Runtime::next_wakeup() const {
-    base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(),
+    base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(), paths_->next_deadline(),
                                    log_->next_deadline(), next_watchdog_});
     if (draining_)
         next = std::min(next, drain_until_);
@@ -489,6 +491,7 @@ int Runtime::run() {
         if (engine_->next_deadline() <= now)
             feed(engine::Tick{});
         probes_->expire(now);
+        paths_->resume_reading(now);
         log_->retry(now);
         if (operations_->next_deadline() <= now)
             operations_->check_waits();
