@@ -1,4 +1,4 @@
-// list-units, list-jobs, list-timers, list-sockets: systemctl's tables. Tested by tests/unit/cli/lists_test.cpp.
+// list-units, list-jobs, list-timers, list-sockets, list-paths: systemctl's tables. Tested by tests/unit/cli/lists_test.cpp.
 #include "cli/lists.hpp"
 
 #include "base/strings.hpp"
@@ -40,6 +40,14 @@ bool matches(const UnitSummary& unit, const Options& options, const Names& patte
 
 /// What systemctl shows without --all: what is or was active, failed, has a job, or cannot be loaded and is needed.
 bool is_interesting(const UnitSummary& unit) { return unit.active_state != "inactive" || !unit.job.empty(); }
+
+/// Of list-timers and kin: units of one type, those that are not up only with --all.
+bool is_listed(const UnitSummary& unit, std::string_view suffix, const Options& options, const Names& patterns) {
+    const bool named = patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return base::glob_match(unit::with_suffix(pattern, suffix), unit.name);
+    });
+    return unit.name.ends_with(suffix) && named && (options.all || (unit.active_state != "inactive" && unit.load_state == "loaded"));
+}
 
 Color color_of(const UnitSummary& unit) {
     if (unit.active_state == "failed")
@@ -196,12 +204,7 @@ int list_timers(Context& context, Words words) {
     auto reply = ask<control::ListReply>(context, control::ListRequest{});
     if (!reply)
         return failed(context, reply.error());
-    std::erase_if(reply->units, [&](const UnitSummary& unit) {
-        const bool named = words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& pattern) {
-            return base::glob_match(unit::with_suffix(pattern, ".timer"), unit.name);
-        });
-        return !unit.name.ends_with(".timer") || !named || (!context.options.all && (unit.active_state == "inactive" || unit.load_state != "loaded"));
-    });
+    std::erase_if(reply->units, [&](const UnitSummary& unit) { return !is_listed(unit, ".timer", context.options, words); });
     const base::Duration now = sys::wall_now();
     if (!context.options.json) {
         context.out = render_timers(std::move(reply->units), context.options, now, context.color);
@@ -247,12 +250,7 @@ int list_sockets(Context& context, Words words) {
     auto reply = ask<control::ListReply>(context, control::ListRequest{});
     if (!reply)
         return failed(context, reply.error());
-    std::erase_if(reply->units, [&](const UnitSummary& unit) {
-        const bool named = words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& pattern) {
-            return base::glob_match(unit::with_suffix(pattern, ".socket"), unit.name);
-        });
-        return !unit.name.ends_with(".socket") || !named || (!context.options.all && (unit.active_state == "inactive" || unit.load_state != "loaded"));
-    });
+    std::erase_if(reply->units, [&](const UnitSummary& unit) { return !is_listed(unit, ".socket", context.options, words); });
     if (!context.options.json) {
         context.out = render_sockets(reply->units, context.options, context.color);
         return 0;
@@ -263,6 +261,49 @@ int list_sockets(Context& context, Words words) {
             items.push_back(json_object({{"listen", json_string(listen.substr(0, listen.rfind(" (")))},
                                          {"unit", json_string(socket.name)},
                                          {"activates", json_string(socket.triggers)}}));
+    context.out = json_array(items) + "\n";
+    return 0;
+}
+
+std::string render_paths(const std::vector<UnitSummary>& paths, const Options& options, bool color) {
+    struct Line {
+        std::string path, condition, unit, triggers;
+    };
+    std::vector<Line> lines;
+    for (const UnitSummary& path : paths)
+        for (const std::string& watch : path.watches) {
+            const std::size_t equals = watch.find('=');
+            lines.push_back({watch.substr(equals + 1), watch.substr(0, equals), path.name, path.triggers.empty() ? "-" : path.triggers});
+        }
+    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.path < b.path; });
+    Table table;
+    if (options.legend && !lines.empty())
+        table.add({"PATH", "CONDITION", "UNIT", "ACTIVATES"});
+    for (const Line& line : lines)
+        table.add({base::printable(line.path), line.condition, line.unit, line.triggers});
+    std::string out = table.render(color);
+    if (options.legend)
+        out += fmt::format("{}{} paths listed.\n{}", lines.empty() ? "" : "\n", lines.size(),
+                           options.all ? "" : "Pass --all to see loaded but inactive paths, too.\n");
+    return out;
+}
+
+int list_paths(Context& context, Words words) {
+    auto reply = ask<control::ListReply>(context, control::ListRequest{});
+    if (!reply)
+        return failed(context, reply.error());
+    std::erase_if(reply->units, [&](const UnitSummary& unit) { return !is_listed(unit, ".path", context.options, words); });
+    if (!context.options.json) {
+        context.out = render_paths(reply->units, context.options, context.color);
+        return 0;
+    }
+    std::vector<std::string> items; // systemd's fields
+    for (const UnitSummary& path : reply->units)
+        for (const std::string& watch : path.watches)
+            items.push_back(json_object({{"path", json_string(watch.substr(watch.find('=') + 1))},
+                                         {"condition", json_string(watch.substr(0, watch.find('=')))},
+                                         {"unit", json_string(path.name)},
+                                         {"activates", json_string(path.triggers)}}));
     context.out = json_array(items) + "\n";
     return 0;
 }

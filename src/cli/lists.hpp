@@ -9,6 +9,7 @@
 
 namespace monoinit::cli {
 
+std::string render_paths(const std::vector<control::UnitSummary>& paths, const Options& options, bool color);
 std::string render_sockets(const std::vector<control::UnitSummary>& sockets, const Options& options, bool color);
 std::string render_timers(std::vector<control::UnitSummary> timers, const Options& options, base::Duration now, bool color);
 std::string render_units(const std::vector<control::UnitSummary>& units, const Options& options, bool color);

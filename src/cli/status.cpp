@@ -192,7 +192,9 @@ std::string render_status(const StatusView& view) {
     }
     for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
         i == 0 ? sheet.line("Listen", base::printable(unit.summary.listens[i])) : sheet.more(base::printable(unit.summary.listens[i]));
-    if (unit.summary.name.ends_with(".socket") && !unit.summary.triggers.empty())
+    for (std::size_t i = 0; i < unit.summary.watches.size(); i++)
+        i == 0 ? sheet.line("Watch", base::printable(unit.summary.watches[i])) : sheet.more(base::printable(unit.summary.watches[i]));
+    if ((unit.summary.name.ends_with(".socket") || unit.summary.name.ends_with(".path")) && !unit.summary.triggers.empty())
         sheet.line("Starts", unit.summary.triggers);
     if (!unit.why.empty()) {
         sheet.line("Why", base::printable(unit.why.front()));

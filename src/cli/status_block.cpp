@@ -154,7 +154,7 @@ std::string render_status_block(const StatusView& view) {
         related("Triggers", "   Triggers: ");
     }
     related("Contains", "   Contains: ");
-    if (unit.summary.name.ends_with(".socket"))
+    if (unit.summary.name.ends_with(".socket") || unit.summary.name.ends_with(".path"))
         related("Triggers", "   Triggers: ");
     for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
         out += (i == 0 ? "     Listen: " : "             ") + base::printable(unit.summary.listens[i]) + "\n";

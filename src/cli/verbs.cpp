@@ -34,6 +34,7 @@ constexpr auto table = std::to_array<VerbRow>({
     {"list-dependencies", yes, yes, "[UNIT…]",      0, any_number, Needs::Init, Section::Look, list_dependencies, "what it needs (--reverse, --after, --before, --all)"},
     {"list-timers",       yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_timers, "timers: when next, when last, what they start (--all, --json)"},
     {"calendar",          yes, no,  "EXPR…",        1, any_number, Needs::Nothing, Section::Look, calendar, "when an OnCalendar= elapses (--iterations=N, --base-time=)"},
+    {"list-paths",        yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_paths, "path units: what they watch, and what they start (--all, --json)"},
     {"list-sockets",      yes, yes, "[GLOB…]",      0, any_number, Needs::Init, Section::Look, list_sockets, "sockets: what is listened on, and what it starts (--all, --json)"},
 
     {"start",             yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Operate, operate, "start, with what it needs"},

@@ -56,6 +56,7 @@ int cancel(Context&, Words);
 int list_timers(Context&, Words);
 int calendar(Context&, Words);           // calendar.cpp
 int list_sockets(Context&, Words);
+int list_paths(Context&, Words);
 int list_dependencies(Context&, Words);  // dependencies.cpp
 int list_unit_files(Context&, Words);    // files.cpp
 int is_enabled(Context&, Words);

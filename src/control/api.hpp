@@ -38,8 +38,9 @@ struct UnitSummary {
     Moment state_changed;
     std::optional<Duration> next_attempt;   ///< from now, while it waits to be restarted
     std::string note;        ///< "exit 0 after 12 s (Restart=always)", "203/EXEC: /opt/api/run not found", "0.31 s"
-    std::string triggers;                   ///< of a timer or socket: the unit it starts
+    std::string triggers;                   ///< of a timer, socket or path: the unit it starts
     Names listens;                          ///< of a socket: "[::]:80 (Stream)"
+    Names watches;                          ///< of a path: "PathExists=/run/x"; of a service that is restarted for them: patterns
     Moment next_elapse, last_trigger;       ///< of a timer; unset: never, not yet
     bool machine_masked = false;            ///< on the list of units of the machine; `note` says why
     bool builtin = false;                   ///< embedded in the binary

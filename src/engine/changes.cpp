@@ -37,9 +37,14 @@ void Engine::Impl::take_change(const Change& change) {
         failed_ -= change.before == ActiveState::Failed ? 1 : 0;
         effects_.emplace_back(UnitChanged{unit.id, change.before, change.after});
         health_follows(unit, change.before, change.after);
+        if (is_down(activity(change.after)) && !change.will_restart)
+            unit.activation = {};
+        if (is_down(activity(change.before)))
+            refresh_sources(unit);
     }
     tell_timers(unit);
     tell_sockets(unit);
+    tell_paths(unit);
     const bool stop_asked = stop_is_asked(unit);
     const bool unasked = judge_job(unit, change);
     if (change.before == change.after)

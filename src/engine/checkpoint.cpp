@@ -106,6 +106,10 @@ template <class Codec, class U> void unit_fields(Codec& io, U& unit) {
     io(20, unit.killed);
     io(22, unit.accepted_by);
     io(23, unit.peer);
+    io(24, unit.activation.unit);
+    io(25, unit.activation.path);
+    io(26, unit.activation.elapsed);
+    io(27, unit.watched);
 }
 constexpr Tag id_tag = 1, name_tag = 2, service_tag = 100, job_tag = 101;
 
@@ -148,6 +152,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     save_timer(unit, io);
     save_socket(unit, io);
     save_mount(unit, io);
+    save_path(unit, io);
     return io.take();
 }
 
@@ -189,10 +194,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     const std::optional<supervise::Timer::Data> timer = read_timer(io);
     std::optional<supervise::Socket::Data> socket_data = read_socket(io);
     std::optional<supervise::Mount::Data> mount_data = read_mount(io);
+    const std::optional<supervise::Path::Data> path_data = read_path(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
-        (socket_data && unit->config->type != unit::UnitType::Socket) ||
-        (mount_data && unit->config->type != unit::UnitType::Mount) || (job && (!job->id || jobs_.unit_of(job->id))))
+        (socket_data && unit->config->type != unit::UnitType::Socket) || (mount_data && unit->config->type != unit::UnitType::Mount) ||
+        (path_data && unit->config->type != unit::UnitType::Path) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -229,6 +235,10 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         if (mount_data->given)
             given_.insert(unit->config->name);
         mount(*unit).restore(std::move(*mount_data));
+    }
+    if (path_data) {
+        unit->active = supervise::active_state(path_data->state);
+        path(*unit).restore(*path_data);
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)
@@ -286,6 +296,12 @@ void Engine::Impl::resume() {
             unit.socket->resume(actions);
             apply(unit, std::move(actions));
         }
+        if (unit.path) {
+            std::vector<supervise::Action> actions;
+            unit.path->resume(actions);
+            apply(unit, std::move(actions));
+        }
+        refresh_sources(unit);
     });
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())

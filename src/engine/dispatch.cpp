@@ -14,7 +14,11 @@ std::vector<Effect> Engine::Impl::handle(const Event& event, Moment now) {
     now_ = now;
     fresh_graph();
     if (std::exchange(timers_stale_, false))
-        units_.each([this](Unit& unit) { refresh_timer(unit); });
+        units_.each([this](Unit& unit) {
+            refresh_timer(unit);
+            refresh_path(unit);
+            refresh_sources(unit);
+        });
     if (std::exchange(mounts_stale_, false) && !mounted_.empty())
         units_.each([this](Unit& unit) { look_at_table(unit); });
     if (std::exchange(restored_, false))
@@ -93,6 +97,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
         earliest = std::min(earliest, unit.socket->deadline());
     if (unit.mount)
         earliest = std::min(earliest, unit.mount->deadline());
+    if (unit.path)
+        earliest = std::min(earliest, unit.path->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -165,6 +171,11 @@ void Engine::Impl::on(const Tick&) {
             std::vector<Action> actions;
             unit->mount->on_deadline(now_, actions);
             follow_mount(*unit, std::move(actions));
+        }
+        if (unit->path && unit->path->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->path->on_deadline(now_, actions);
+            follow_path(*unit, std::move(actions));
         }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
@@ -282,6 +293,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.socket->reset_failed(now_, actions);
         else if (unit.mount)
             unit.mount->reset_failed(now_, actions);
+        else if (unit.path)
+            unit.path->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)

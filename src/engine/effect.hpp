@@ -7,7 +7,7 @@
 namespace monoinit::engine {
 
 /// One of the machine's process actions (Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories,
-/// RemovePidFile, those of sockets); the other kinds of supervise::Action never leave the engine.
+/// RemovePidFile, those of sockets, paths and X-Watch=); the other kinds of supervise::Action never leave the engine.
 struct UnitAction { UnitId unit; supervise::Action action; };
 /// Run a step of a health check, or end one.
 struct HealthAction { UnitId unit; std::variant<supervise::RunCheck, supervise::EndCheck> what; };

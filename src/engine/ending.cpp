@@ -83,7 +83,7 @@ bool Engine::Impl::keeps_container(const Unit& unit) {
         return true; // kept back by a rate limit, and tried again then
     if (unit.timer && !unit.config->builtin)
         return unit.timer->data().state == TimerState::Waiting; // what it has started counts by itself
-    if (unit.socket && !is_down(unit.active))
+    if ((unit.socket || unit.path) && !is_down(unit.active))
         return true; // somebody may come
     if (!unit.service || unit.config->builtin || is_down(unit.active))
         return false;

@@ -32,6 +32,9 @@ std::string_view sub_state(const Unit& unit) {
             return supervise::name(unit.timer->data().state);
         return up ? "waiting" : "dead";
     case UnitType::Path:
+        if (unit.path)
+            return supervise::name(unit.path->data().state);
+        return up ? "waiting" : "dead";
     case UnitType::Automount:
         return up ? "waiting" : "dead";
     case UnitType::Scope:
@@ -129,6 +132,9 @@ UnitStatus Engine::status(UnitId id) const {
     }
     status.socket = unit->socket ? &unit->socket->data() : nullptr;
     status.mount = unit->mount ? &unit->mount->data() : nullptr;
+    status.path = unit->path ? &unit->path->data() : nullptr;
+    status.activation = unit->activation.unit.empty() ? nullptr : &unit->activation;
+    status.watched = unit->watched;
     status.accepted_by = unit->accepted_by;
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);

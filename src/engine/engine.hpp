@@ -4,6 +4,7 @@
 
 #include "engine/effect.hpp"
 #include "supervise/mount.hpp"
+#include "supervise/path.hpp"
 #include "supervise/service.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
@@ -15,6 +16,13 @@
 namespace monoinit::engine {
 
 using ConfigPtr = std::shared_ptr<const unit::UnitConfig>;
+
+/// What has started a unit, for TRIGGER_UNIT= and kin; empty: nothing has, or a job.
+struct Activation {
+    std::string unit; ///< the timer or path unit
+    std::string path; ///< of a path unit
+    base::Moment elapsed; ///< of a timer
+};
 
 /// What `status`, `list` and `show` print of a unit. A snapshot, cheap to make.
 struct UnitStatus {
@@ -36,6 +44,9 @@ struct UnitStatus {
     base::Moment next_elapse;                      ///< of a timer that waits
     const supervise::Socket::Data* socket = nullptr; ///< null unless a socket that was started
     const supervise::Mount::Data* mount = nullptr;   ///< null unless a mount
+    const supervise::Path::Data* path = nullptr;     ///< null unless a path unit that was started
+    const Activation* activation = nullptr;          ///< null unless a timer or path unit has started it
+    bool watched = false;                            ///< X-Watch= acts
     UnitId accepted_by;                            ///< of a service that one connection was accepted for: the socket unit
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it

@@ -56,6 +56,12 @@ struct SocketsOpened { UnitId unit; std::string error; };
 struct SocketReady { UnitId unit; bool shortage = false; };
 /// Accept=yes: the shell holds a connection for `service`, an instance that is loaded. CloseConnection says when not any more.
 struct ConnectionAccepted { UnitId socket, service; std::string peer; /**< its address, without port */ };
+/// Answer to LookAtPaths; also unasked, when the look before was given up.
+struct PathsLookedAt { UnitId unit; supervise::PathsSeen what; };
+/// Something has happened to this of the paths; beyond the last: around them.
+struct PathsChanged { UnitId unit; std::size_t which = SIZE_MAX; };
+/// X-Watch=: this file has changed, and so many more.
+struct SourcesChanged { UnitId unit; std::string path; std::uint32_t more = 0; };
 /// The wall clock was set.
 struct ClockChanged {};
 /// The local time zone is another one.
@@ -73,6 +79,7 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted,
+                           PathsLookedAt, PathsChanged, SourcesChanged, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

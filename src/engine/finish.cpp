@@ -47,6 +47,9 @@ void Engine::Impl::finish(Unit& unit, JobResult result, std::string reason, bool
     if (start) // it may have been skipped: then its state says nothing
         tell_timers(unit);
     tell_sockets(unit);
+    tell_paths(unit);
+    if (job->type == JobType::Stop && result == JobResult::Done)
+        forget_sources(unit);
     if (job->boot) {
         boot_jobs_--;
         count_boot();

@@ -41,6 +41,9 @@ struct Engine::Impl final : graph::World {
     void on(const SocketsOpened& event);
     void on(const SocketReady& event);
     void on(const ConnectionAccepted& event);
+    void on(const PathsLookedAt& event);
+    void on(const PathsChanged& event);
+    void on(const SourcesChanged& event);
     void on(const ClockChanged& event);
     void on(const ZoneChanged& event);
     void on(const Tick& event);
@@ -159,6 +162,20 @@ struct Engine::Impl final : graph::World {
     bool may_not_stop(const Unit& unit, std::string& why) const;
     void save_mount(const Unit& unit, Writer& io) const;
     static std::optional<supervise::Mount::Data> read_mount(Reader& io);
+    // paths.cpp: path units, and the units they start
+    supervise::Path& path(Unit& unit);
+    void start_path(Unit& unit);
+    void follow_path(Unit& unit, std::vector<supervise::Action> actions);
+    void path_holds(Unit& unit, const std::string& which, std::vector<supervise::Action> actions);
+    void tell_paths(const Unit& unit); ///< those that start it
+    void refresh_path(Unit& unit);     ///< after a new configuration
+    void note_activation(Unit& unit, Activation by);
+    void save_path(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Path::Data> read_path(Reader& io);
+
+    // sources.cpp: X-Watch=
+    void refresh_sources(Unit& unit);
+    void forget_sources(Unit& unit);
 
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);

@@ -51,12 +51,12 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Mount:
     case UnitType::Timer:
     case UnitType::Socket:
+    case UnitType::Path:
         return true;
     case UnitType::Device:
         return true;
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Path:
     case UnitType::Scope:
         return unit.config->builtin;
     }
@@ -102,11 +102,12 @@ void Engine::Impl::run_start(Unit& unit) {
         break;
     case UnitType::Device:
         return effects_.emplace_back(CheckDevice{unit.id}), void();
+    case UnitType::Path:
+        return start_path(unit);
     case UnitType::Target:
     case UnitType::Slice:
     case UnitType::Automount:
     case UnitType::Swap:
-    case UnitType::Path:
     case UnitType::Scope:
         break;
     }
@@ -201,6 +202,11 @@ void Engine::Impl::run_stop(Unit& unit) {
             return follow_mount(unit, std::move(actions));
         log(Severity::Info, unit.id, brief(unit) + ": stays mounted: it was there before monoinit");
         return finish(unit, JobResult::Done);
+    }
+    if (unit.path) {
+        std::vector<Action> actions;
+        unit.path->stop(now_, actions);
+        return follow_path(unit, std::move(actions));
     }
     if (!unit.service)
         return change(unit, ActiveState::Inactive);

@@ -132,6 +132,8 @@ void Engine::Impl::timer_due(Unit& unit) {
         log(Severity::Error, unit.id, brief(unit) + ": failed: " + unit.failure);
     } else if (!up && !outcome.job) {
         unit.timer->trigger_changed(now_, timer_context(unit));
+    } else {
+        note_activation(*other, {unit.config->name, {}, now_});
     }
     follow_timer(unit);
 }

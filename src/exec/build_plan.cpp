@@ -360,6 +360,9 @@ class Builder {
             {"MONITOR_EXIT_STATUS", &context_.monitored.exit_status},
             {"MONITOR_UNIT", &context_.monitored_unit},
             {"TRIGGER_UNIT", &context_.trigger_unit},
+            {"TRIGGER_PATH", &context_.trigger_path},
+            {"TRIGGER_TIMER_REALTIME_USEC", &context_.trigger_realtime},
+            {"TRIGGER_TIMER_MONOTONIC_USEC", &context_.trigger_monotonic},
             {"REMOTE_ADDR", &context_.remote_address},
             {"REMOTE_PORT", &context_.remote_port}};
         for (const auto& [name, text] : texts)

@@ -82,7 +82,8 @@ struct CommandContext {
     std::string monitored_unit;            ///< empty = none
     std::array<std::uint8_t, 16> monitored_invocation{};
     std::uint32_t restarts = 0;
-    std::string trigger_unit; ///< TRIGGER_UNIT= and kin; empty = none
+    std::string trigger_unit, trigger_path; ///< TRIGGER_UNIT=, TRIGGER_PATH=; empty = none
+    std::string trigger_realtime, trigger_monotonic; ///< TRIGGER_TIMER_…_USEC=; empty = none
     bool explain = false;     ///< say where each variable comes from
 };
 

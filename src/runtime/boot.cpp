@@ -305,6 +305,7 @@ void Runtime::set_up_place() {
     probes_ = std::make_unique<Probes>(*loop_);
     set_up_generators();
     set_up_sockets();
+    set_up_paths();
     watch_clock();
     watch_mounts();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },

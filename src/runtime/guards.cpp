@@ -103,6 +103,14 @@ exec::CommandContext Guards::command_context(base::UnitId unit, const supervise:
         context.outcome = outcome_of(spawn.result, spawn.main_exit);
     if (spawn.list == unit::ExecList::StartPre || spawn.list == unit::ExecList::Start)
         add_monitored(unit, context);
+    if (const engine::UnitStatus status = links_.status(unit); status.activation != nullptr) {
+        context.trigger_unit = status.activation->unit;
+        context.trigger_path = status.activation->path;
+        if (const base::Moment elapsed = status.activation->elapsed) {
+            context.trigger_realtime = fmt::format("{}", elapsed.wall.count());
+            context.trigger_monotonic = fmt::format("{}", elapsed.mono.since_boot.count());
+        }
+    }
     return context;
 }
 

@@ -116,6 +116,19 @@ void add_mount(List& list, const ViewContext& context, const engine::UnitStatus&
     }
 }
 
+void add_path(List& list, const ViewContext& context, const engine::UnitStatus& status) {
+    if (status.config->type != unit::UnitType::Path)
+        return;
+    static const supervise::Path::Data never_started;
+    list.add("Result", std::string(supervise::name((status.path != nullptr ? *status.path : never_started).result)));
+    std::string paths;
+    for (const unit::WatchedPath& each : status.config->path->paths)
+        paths += fmt::format("{}{} ({})", paths.empty() ? "" : "\n", each.path, unit::name(each.kind));
+    list.add("Paths", std::move(paths));
+    for (const base::UnitId other : context.engine.dependencies(status.id, unit::DependencyKind::Triggers, false))
+        list.add("Unit", context.engine.status(other).config->name);
+}
+
 void add_usage(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const GroupUsage usage = group_usage(context, status);
     if (usage.path.empty())
@@ -174,6 +187,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     add_mount(list, context, status);
     if (const std::string slice = unit::slice_of(*status.config); !slice.empty())
         list.add("Slice", slice);
+    add_path(list, context, status);
     add_usage(list, context, status);
     std::string last_kind;
     std::string units;
@@ -197,6 +211,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
                                          : status.config->type == unit::UnitType::Timer   ? "Timer"
                                          : status.config->type == unit::UnitType::Socket  ? "Socket"
                                          : status.config->type == unit::UnitType::Slice   ? "Slice"
+                                         : status.config->type == unit::UnitType::Path    ? "Path"
                                                                                           : "";
         if (unit::find_directive(status.config->type, section, row.name) != &row)
             continue;

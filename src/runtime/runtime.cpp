@@ -118,7 +118,7 @@ void Runtime::on_unit_changed(const engine::UnitChanged& changed) {
 
 void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
-    if (perform_socket_action(action))
+    if (perform_socket_action(action) || perform_path_action(action))
         return;
     if (std::holds_alternative<supervise::ReadMounts>(action.action))
         return look_at_mounts();
@@ -238,6 +238,8 @@ void Runtime::forget_traces(base::UnitId unit) {
     guards_->forget(unit);
     notify_->remove(unit);
     store_->forget(unit);
+    paths_->drop(unit);
+    sources_->drop(unit);
 }
 
 void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
@@ -480,7 +482,7 @@ void Runtime::reap() {
 }
 
 base::Instant Runtime::next_wakeup() const {
-    base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(),
+    base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(), paths_->next_deadline(),
                                    log_->next_deadline(), next_watchdog_, look_at_mounts_at_});
     if (draining_)
         next = std::min(next, drain_until_);
@@ -499,6 +501,7 @@ int Runtime::run() {
         if (look_at_mounts_at_ <= now)
             look_at_mounts();
         probes_->expire(now);
+        paths_->resume_reading(now);
         log_->retry(now);
         if (operations_->next_deadline() <= now)
             operations_->check_waits();

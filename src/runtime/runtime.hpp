@@ -15,8 +15,10 @@
 #include "runtime/log_process.hpp"
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
+#include "runtime/paths.hpp"
 #include "runtime/probes.hpp"
 #include "runtime/sockets.hpp"
+#include "runtime/sources.hpp"
 #include "runtime/state_dir.hpp"
 #include "runtime/views.hpp"
 #include "sys/clock.hpp"
@@ -134,6 +136,8 @@ class Runtime {
     void remove_directories(base::UnitId unit, bool runtime);
     bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp
     void set_up_sockets();
+    bool perform_path_action(const engine::UnitAction& action); // path_units.cpp
+    void set_up_paths();
     PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
@@ -199,6 +203,8 @@ class Runtime {
     std::unique_ptr<Generators> generators_;
     std::unique_ptr<Sockets> sockets_;
     std::unique_ptr<FdStore> store_;
+    std::unique_ptr<Paths> paths_;
+    std::unique_ptr<Sources> sources_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

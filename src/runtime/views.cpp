@@ -66,6 +66,8 @@ std::string note_for(const engine::UnitStatus& status) {
         return status.socket->last_failure;
     if (status.mount != nullptr && status.active == supervise::ActiveState::Failed)
         return status.mount->last_failure;
+    if (status.path != nullptr && status.active == supervise::ActiveState::Failed)
+        return status.path->last_failure;
     if (service == nullptr)
         return status.why;
     if (!service->last_failure.empty() &&
@@ -200,6 +202,8 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
     }
     if (status.socket != nullptr)
         summary.result = supervise::name(status.socket->result);
+    if (status.path != nullptr)
+        summary.result = supervise::name(status.path->result);
     summary.health = supervise::name(status.health);
     summary.guards = context.guard_pids(status.id);
     summary.state_changed = status.state_change;
@@ -220,6 +224,14 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
         for (const unit::ListenAddress& address : status.config->socket->listen)
             summary.listens.push_back(fmt::format("{} ({})", address.text(), listen_word(address.kind)));
     }
+    if (status.config->type == unit::UnitType::Path && !status.config->builtin) {
+        for (const base::UnitId other : context.engine.dependencies(status.id, DependencyKind::Triggers, false))
+            summary.triggers = context.engine.status(other).config->name;
+        for (const unit::WatchedPath& each : status.config->path->paths)
+            summary.watches.push_back(fmt::format("{}={}", unit::name(each.kind), each.path));
+    }
+    if (status.watched)
+        summary.watches = status.config->watch->patterns;
     summary.machine_masked = status.config->machine_masked;
     summary.builtin = status.config->builtin;
     return summary;

@@ -82,6 +82,11 @@ struct WatchSockets { bool on = false; };
 struct FlushSockets {};
 /// Of mount units: read the mount table, whether it has changed or not. The engine is told of it.
 struct ReadMounts {};
+/// Of path units: look at the paths and hear of changes from now on (answered by PathsSeen), let go of them.
+struct LookAtPaths { bool make_directories = false; };
+struct DropPaths {};
+/// X-Watch=: hear of changes of a service's sources, or not any more.
+struct WatchSources { bool on = false; };
 /// The descriptor store, sd_notify(3): keep what came with a message (Notified::offer), let go of those of a name, or of all.
 struct StoreDescriptors { std::uint64_t offer = 0; std::string name; bool poll = true; };
 struct RemoveStored { std::string name; };
@@ -89,7 +94,7 @@ struct ReleaseStored {};
 
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
                             Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
-                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts>;
+                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts, LookAtPaths, DropPaths, WatchSources>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 
@@ -119,6 +124,12 @@ struct TreeListed {
     GuardId guard;
     std::vector<int> pids; ///< direct children of the guard first
     std::size_t direct = 1; ///< how many of them are direct children; the main process is guessed only when it is one
+};
+/// How the paths of a path unit are.
+struct PathsSeen {
+    std::string error;                            ///< why they could not be looked at, empty: they were
+    std::vector<std::uint64_t> files, contents;   ///< by path: marks of which file it is (0: none) and of what is in it
+    std::string good;                             ///< the first path that is as it should be, of those of which that counts
 };
 struct PidFileRead { int pid = 0; GuardId guard; std::string error; }; ///< pid 0 = not usable; guard = whose tree it is in
 /// A notify datagram whose sender the shell has placed: which relation it has to this unit.

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "unit/log_section.hpp"
 #include "unit/mount_section.hpp"
+#include "unit/path_section.hpp"
 #include "unit/resource_section.hpp"
 #include "unit/shared.hpp"
 #include "unit/socket_section.hpp"
@@ -377,6 +378,8 @@ struct UnitConfig {
     Shared<MountSection> mount;
     Shared<TimerSection> timer;
     Shared<SocketSection> socket;
+    Shared<PathSection> path;
+    Shared<WatchSection> watch;
     Shared<HealthSection> health;
     Shared<ResourceSection> resources;
     std::vector<Degraded> degraded;

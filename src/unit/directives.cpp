@@ -5,6 +5,7 @@
 #include "unit/rows_exec.hpp"
 #include "unit/rows_health.hpp"
 #include "unit/rows_other.hpp"
+#include "unit/rows_path.hpp"
 #include "unit/rows_resource.hpp"
 #include "unit/rows_service.hpp"
 #include "unit/rows_socket.hpp"
@@ -28,7 +29,7 @@ template <std::size_t... Sizes> constexpr auto concatenated(const std::array<Dir
 }
 
 constexpr auto table =
-    concatenated(rows::unit_rows, rows::service_rows, rows::exec_rows, rows::cgroup_rows, rows::socket_rows, rows::other_rows, rows::health_rows);
+    concatenated(rows::unit_rows, rows::service_rows, rows::exec_rows, rows::cgroup_rows, rows::socket_rows, rows::path_rows, rows::other_rows, rows::health_rows);
 
 /// What works is documented with an example, what does not says why. (That `parse` and `show` are there is the row
 /// builders' doing, and tested at run time: under UBSan g++ 12 cannot compare function addresses in constant expressions.)

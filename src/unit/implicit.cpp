@@ -5,6 +5,7 @@
 #include "unit/cgroup_settings.hpp"
 #include "unit/mounts.hpp"
 #include "unit/name.hpp"
+#include "unit/values.hpp"
 
 #include <algorithm>
 #include <unordered_set>
@@ -95,6 +96,8 @@ void resolve_mount_dependencies(const UnitIndex& index, UnitConfig& unit) {
     for (const ListenAddress& address : unit.socket->listen)
         if (address.has_path())
             require_mounts(index, unit, Kind::Requires, Origin::Implicit, address.host);
+    for (const WatchedPath& each : unit.path->paths)
+        require_mounts(index, unit, Kind::Requires, Origin::Implicit, each.path);
     if (unit.exec.is_default() || !index.has_mounts())
         return;
     constexpr std::string_view roots[] = {"/run/", "/var/lib/", "/var/cache/", "/var/log/", "/etc/"};
@@ -141,6 +144,9 @@ void add_trigger(UnitConfig& unit) {
     if (unit.type == UnitType::Timer && !unit.timer->unit.empty()) {
         triggered = {unit.timer->unit};
         add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
+    } else if (unit.type == UnitType::Path && !unit.path->unit.empty()) {
+        triggered = {unit.path->unit};
+        add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
     } else if (unit.type == UnitType::Socket && !unit.socket->service.empty()) {
         triggered = {unit.socket->service};
         add(unit, Origin::Implicit, Kind::Triggers, triggered.back());
@@ -177,6 +183,28 @@ void check_socket(UnitConfig& unit) {
         refuse(unit, 0, 0, "Service= does not go with Accept=yes, which starts instances of the socket's own name");
     else if (!socket.symlinks.empty() && paths != 1)
         refuse(unit, 0, 0, "Symlinks= needs exactly one socket or FIFO in the file system to point to");
+}
+
+/// Relative patterns are below WorkingDirectory=; where that is none, they cannot be watched.
+void resolve_watch(UnitConfig& unit) {
+    if (unit.watch.is_default())
+        return;
+    WatchSection& watch = unit.watch.edit();
+    const std::string& base = unit.exec->working_directory;
+    const auto complain = [&](std::string text, std::string consequence) {
+        unit.problems.push_back({Problem::Kind::Note, unit.files.empty() ? unit.name : unit.files[0], 0, std::move(text), {}, {}, std::move(consequence)});
+    };
+    std::erase_if(watch.patterns, [&](std::string& pattern) {
+        if (!pattern.starts_with('/') && !base.starts_with('/')) {
+            complain("X-Watch=" + pattern + " is relative, and WorkingDirectory= is not an absolute path", "Nothing is watched for it.");
+            return true;
+        }
+        pattern = simplify_path(pattern.starts_with('/') ? pattern : base + "/" + pattern);
+        return false;
+    });
+    const bool reloads = !unit.service->list(ExecList::Reload).empty() || unit.service->type == ServiceType::NotifyReload;
+    if (watch.action == WatchAction::Reload && !watch.patterns.empty() && !reloads)
+        complain("X-WatchAction=reload, and there is no ExecReload=", "It is restarted instead.");
 }
 
 } // namespace
@@ -218,8 +246,11 @@ void check_settings(UnitConfig& unit) {
     if (unit.type == UnitType::Mount)
         if (std::string mistake = mount_mistake(unit); !mistake.empty())
             return refuse(unit, 0, 0, std::move(mistake));
+    if (unit.type == UnitType::Path && unit.path->paths.empty())
+        return refuse(unit, 0, 0, "no Path…= or DirectoryNotEmpty= that can be used: there is nothing to watch");
     if (unit.type != UnitType::Service)
         return;
+    resolve_watch(unit);
     const ServiceSection& service = *unit.service;
     const auto& starts = service.list(ExecList::Start);
     const bool oneshot = service.type == ServiceType::Oneshot;

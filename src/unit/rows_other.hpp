@@ -1,5 +1,5 @@
 #pragma once
-// Rows of systemd.mount(5) and systemd.timer(5), and of the unit types that are not started: paths, automounts, swaps, scopes.
+// Rows of systemd.mount(5) and systemd.timer(5), and of the unit types that are not started: automounts, swaps, scopes.
 
 #include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
@@ -8,7 +8,6 @@ namespace monoinit::unit::rows {
 
 // clang-format off
 
-inline constexpr Text no_paths = "path units are not started by this version";
 inline constexpr Text no_automounts = "containers have no autofs: the unit is active if Where= is mounted already, else it is not supported, and a .mount unit mounts at the start";
 inline constexpr Text no_swaps = "swap belongs to the machine: the unit is not supported, and the container's own limit (--memory-swap) applies";
 inline constexpr Text no_mounting = "mounting needs CAP_SYS_ADMIN: without it the unit is active if Where= is a mount point (a volume) already, else it fails";
@@ -42,16 +41,6 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_delay>(Group::Timer, "RandomizedDelaySec", "0", "5min", "Up to so much later, at random."),
     field<codec::TimeSpan, &UnitConfig::timer, &TimerSection::randomized_offset>(Group::Timer, "RandomizedOffsetSec", "0", "1h", "OnCalendar= is moved by up to this, always by the same for this timer in this container.", 258),
     field<codec::Triggered, &UnitConfig::timer, &TimerSection::unit>(Group::Timer, "Unit", "", "backup.target", "The unit to start; else the service of the timer's name."),
-    ignored(Group::Path, "PathExists", "Start when the path exists.", no_paths),
-    ignored(Group::Path, "PathExistsGlob", "Start when the pattern matches.", no_paths),
-    ignored(Group::Path, "PathChanged", "Start when the path was changed and closed.", no_paths),
-    ignored(Group::Path, "PathModified", "Start when the path is written.", no_paths),
-    ignored(Group::Path, "DirectoryNotEmpty", "Start when the directory holds something.", no_paths),
-    ignored(Group::Path, "Unit", "The unit to start.", no_paths),
-    ignored(Group::Path, "MakeDirectory", "Make the directory first.", no_paths),
-    ignored(Group::Path, "DirectoryMode", "Mode of that directory.", no_paths),
-    ignored(Group::Path, "TriggerLimitIntervalSec", "Time of TriggerLimitBurst=.", no_paths),
-    ignored(Group::Path, "TriggerLimitBurst", "Most starts in that time.", no_paths),
     ignored(Group::Automount, "Where", "Mount point.", no_automounts),
     ignored(Group::Automount, "ExtraOptions", "Options of autofs.", no_automounts),
     ignored(Group::Automount, "DirectoryMode", "Mode of directories made.", no_automounts),

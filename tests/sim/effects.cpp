@@ -104,6 +104,24 @@ void World::perform(UnitId unit, const supervise::Action& action) {
         if (at != guards_.end() && at->second.others > 0)
             listed = {query->guard, {at->second.pid + 1}, 1};
         pending_.push_back({query->guard, engine::GuardEvent{unit, listed}});
+    } else if (std::holds_alternative<supervise::LookAtPaths>(action) && engine_->status(unit).config) {
+        path_watches_.insert(unit);
+        std::erase_if(pending_, [&](const Pending& p) {
+            const auto* answer = std::get_if<engine::PathsLookedAt>(&p.event);
+            return answer != nullptr && answer->unit == unit;
+        });
+        pending_.push_back({{}, engine::PathsLookedAt{unit, paths_of(unit)}});
+    } else if (std::holds_alternative<supervise::DropPaths>(action)) {
+        path_watches_.erase(unit);
+        std::erase_if(pending_, [&](const Pending& p) {
+            const auto* answer = std::get_if<engine::PathsLookedAt>(&p.event);
+            return answer != nullptr && answer->unit == unit;
+        });
+    } else if (const auto* sources = std::get_if<supervise::WatchSources>(&action)) {
+        if (sources->on)
+            sources_.insert(unit);
+        else
+            sources_.erase(unit);
     } else if (std::holds_alternative<supervise::ReadPidFile>(action)) {
         supervise::PidFileRead read;
         for (const auto& [id, guard] : guards_)
@@ -145,6 +163,22 @@ bool World::perform_for_socket(UnitId unit, const supervise::Action& action) {
         return false;
     }
     return true;
+}
+
+supervise::PathsSeen World::paths_of(UnitId unit) {
+    supervise::PathsSeen seen;
+    if (!well_behaved_ && random_.chance(5)) {
+        seen.error = "hung";
+        return seen;
+    }
+    for (const unit::WatchedPath& path : engine_->status(unit).config->path->paths) {
+        const std::uint64_t mark = well_behaved_ ? 0 : random_.below(3);
+        seen.files.push_back(mark);
+        seen.contents.push_back(mark);
+        if (mark != 0 && path.is_state() && seen.good.empty())
+            seen.good = path.path;
+    }
+    return seen;
 }
 
 void World::spawn(UnitId unit, const supervise::Spawn& spawn) {

@@ -66,6 +66,7 @@ void World::check() {
     check_guards();
     check_timers();
     check_sockets();
+    check_paths();
 }
 
 /// The shell holds the descriptors that the machine counts on, and no others; it looks at them only while the machine listens.
@@ -217,6 +218,26 @@ void World::check_timers() {
             fail(name_of(unit) + " has a deadline that the engine does not know of");
         if (!extended_.contains(unit) && !manners_.reloads && data->state_deadline > now_.mono + most)
             fail(fmt::format("{} may stay {} for longer than its timeout", name_of(unit), supervise::name(seen.state)));
+    }
+}
+
+/// Paths are watched while their unit waits for them, sources while the engine says that it wants to hear of them.
+void World::check_paths() {
+    for (std::set<UnitId>* const each : {&path_watches_, &sources_}) // what a forgotten unit leaves, the shell lets go of
+        std::erase_if(*each, [&](UnitId unit) { return !units_.contains(unit); });
+    for (const auto& [unit, seen] : units_) {
+        if (left_)
+            return;
+        if (seen.status.path != nullptr) {
+            const supervise::PathState state = seen.status.path->state;
+            if (supervise::active_state(state) != seen.status.active)
+                fail(name_of(unit) + ": the path and its unit are in different states");
+            const bool waits = state == supervise::PathState::Waiting || state == supervise::PathState::Starting;
+            if (waits != path_watches_.contains(unit))
+                fail(name_of(unit) + (waits ? " waits for paths that nobody watches" : " has paths watched for nothing"));
+        }
+        if (seen.status.watched != sources_.contains(unit))
+            fail(name_of(unit) + ": the sources are watched, or not, against the engine's knowledge");
     }
 }
 

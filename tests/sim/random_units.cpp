@@ -15,17 +15,19 @@ using unit::ServiceType;
 using unit::UnitType;
 
 UnitType type_at(std::size_t index) {
-    switch (index % 10) {
+    switch (index % 12) {
     case 0:
         return UnitType::Target;
     case 3:
-        return UnitType::Path; // not started by this version
+        return UnitType::Path;
     case 5:
         return UnitType::Mount;
     case 7:
         return UnitType::Timer;
     case 9:
         return UnitType::Socket;
+    case 10:
+        return UnitType::Automount; // not started by this version
     default:
         return UnitType::Service;
     }
@@ -167,6 +169,14 @@ void random_mount(Random& random, unit::UnitConfig& config) {
     config.kill.edit().send_sigkill = random.chance(95);
 }
 
+void random_paths(Random& random, unit::UnitConfig& config) {
+    unit::PathSection& section = config.path.edit();
+    for (std::size_t i = 1 + random.below(3); i > 0; i--)
+        section.paths.push_back({static_cast<unit::PathKind>(random.below(5)), "/x" + std::to_string(i)});
+    if (random.chance(30))
+        section.trigger_burst = static_cast<std::uint32_t>(1 + random.below(4));
+}
+
 } // namespace
 
 std::string unit_name(std::size_t index) {
@@ -180,7 +190,7 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
         Build build(unit_name(i), type_at(i));
         for (std::size_t n = random.below(density * 2 + 1); n > 0; n--)
             build.dep(kinds[random.below(kinds.size())], unit_name(random.below(count + (random.chance(5) ? 2 : 0))));
-        if (type_at(i) == UnitType::Timer)
+        if (type_at(i) == UnitType::Timer || type_at(i) == UnitType::Path)
             build.dep(DependencyKind::Triggers, unit_name(random.below(count)));
         if (type_at(i) == UnitType::Socket) {
             const std::size_t service = random.below(count);
@@ -192,8 +202,15 @@ std::vector<Config> random_units(Random& random, std::size_t count) {
                 random_socket(random, config);
             if (config.type == UnitType::Service)
                 random_service(random, config);
+            if (config.type == UnitType::Service && random.chance(15)) {
+                config.watch.edit().patterns = {"/src"};
+                config.watch.edit().action = static_cast<unit::WatchAction>(random.below(3));
+                config.watch.edit().signal = 12;
+            }
             if (config.type == UnitType::Timer)
                 random_timer(random, config);
+            if (config.type == UnitType::Path)
+                random_paths(random, config);
             if (config.type == UnitType::Mount)
                 random_mount(random, config);
             unit::UnitSection& section = config.unit;

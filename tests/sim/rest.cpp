@@ -55,7 +55,7 @@ void World::check_rest() const {
         return;
     const bool timed = std::ranges::any_of(units_, [](const auto& row) {
         const supervise::Service::Data* data = row.second.status.service;
-        if (row.second.status.timer != nullptr && is_up(row.second.status))
+        if ((row.second.status.timer != nullptr || row.second.status.path != nullptr) && is_up(row.second.status))
             return true;
         if (row.second.status.socket != nullptr && is_up(row.second.status) && row.second.status.socket->paused_until != base::never)
             return true;

@@ -48,6 +48,8 @@ void World::step() {
     const std::size_t dice = random_.below(1000);
     if (dice < 450 && !pending_.empty())
         deliver_one();
+    else if (dice < 480)
+        touch_paths();
     else if (dice < 600)
         make_request();
     else if (dice < 760)
@@ -79,6 +81,21 @@ void World::step() {
 
 UnitId World::random_unit() {
     return engine_->find(unit_name(random_.below(configs_.size())));
+}
+
+/// Something changes that is watched; now and then an event comes late.
+void World::touch_paths() {
+    const UnitId unit = random_unit();
+    const auto config = engine_->status(unit).config;
+    if (!config)
+        return;
+    const unit::UnitType type = config->type;
+    if (type == unit::UnitType::Path && (path_watches_.contains(unit) || random_.chance(10)))
+        feed(engine::PathsChanged{unit, random_.below(4)});
+    if (type == unit::UnitType::Service && (sources_.contains(unit) || random_.chance(10))) {
+        cleared_.insert(unit);
+        feed(engine::SourcesChanged{unit, "/src/x", 0});
+    }
 }
 
 void World::make_request() {
@@ -242,6 +259,7 @@ void World::crash() {
     recent_.push_back("crash");
     watched_.clear(); // the new image's loop knows none of them; what was being made went with the old one
     std::erase_if(pending_, [](const Pending& p) { return std::holds_alternative<engine::SocketsOpened>(p.event); });
+    path_watches_.clear(); // inotify instances have gone with the image
     coverage_.marks["crash"]++;
     check_restored(before);
     // Units that never did anything were not saved, so their numbers may differ.

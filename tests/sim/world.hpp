@@ -57,6 +57,7 @@ class World {
     // world.cpp: what happens
     void step();
     void make_request();
+    void touch_paths();
     void happen_to_guard();
     void send_notify();
     void connect();
@@ -82,6 +83,7 @@ class World {
     void job_finished(const engine::JobFinished& finished);
     bool perform_for_socket(UnitId unit, const supervise::Action& action);
     void spawn(UnitId unit, const supervise::Spawn& spawn);
+    supervise::PathsSeen paths_of(UnitId unit);
     void signal(const supervise::Signal& signal);
     void end_command(GuardId id, Guard& guard, base::ExitInfo how);
     void end_others(GuardId id, Guard& guard);
@@ -97,6 +99,7 @@ class World {
     void check_start_limit(UnitId unit, Instant began);
     void check_timers();
     void check_sockets();
+    void check_paths();
     void check_stopped(UnitId unit);
 
     // rest.cpp: what must hold when nothing moves, and at the end
@@ -151,6 +154,7 @@ class World {
     std::set<UnitId> cleared_;                ///< in this event
     std::map<UnitId, Instant> tried_; ///< last end of a start job
     std::map<UnitId, Instant> limited_; ///< last time the engine had started or stopped it too often
+    std::set<UnitId> path_watches_, sources_; ///< whose paths, whose sources are watched
     std::set<UnitId> refused_;        ///< a job of the engine's own could not be: its requirements contradict each other
     std::set<UnitId> extended_;               ///< sent EXTEND_TIMEOUT_USEC=: its timeouts are its own affair
     bool stopping_ = false, left_ = false, all_stopped_ = false, well_behaved_ = false;

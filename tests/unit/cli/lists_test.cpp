@@ -55,3 +55,16 @@ TEST_CASE("a unit that is well has no dot") {
     options.legend = false;
     CHECK(render_units(nginx, options, false) == "  nginx.service loaded active running A web server\n");
 }
+
+TEST_CASE("paths: a line each, by path") {
+    const std::vector<UnitSummary> paths{
+        {.name = "job.path", .load_state = "loaded", .active_state = "active", .triggers = "job.service", .watches = {"PathExists=/run/x", "DirectoryNotEmpty=/a=b"}},
+        {.name = "conf.path", .load_state = "loaded", .active_state = "active", .watches = {"PathChanged=/etc/app.conf"}}};
+    CHECK(render_paths(paths, {}, false) == "PATH          CONDITION         UNIT      ACTIVATES\n"
+                                            "/a=b          DirectoryNotEmpty job.path  job.service\n"
+                                            "/etc/app.conf PathChanged       conf.path -\n"
+                                            "/run/x        PathExists        job.path  job.service\n"
+                                            "\n"
+                                            "3 paths listed.\n"
+                                            "Pass --all to see loaded but inactive paths, too.\n");
+}
