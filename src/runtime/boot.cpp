@@ -265,6 +265,7 @@ void Runtime::set_up_place() {
     manager_.unit_named = [this](std::string_view name) { return engine_->status(engine_->find(name)).config; };
     place_ = sys::look_around();
     manager_.may_mount = sys::may_mount();
+    note_inherited();
     set_up_cgroups();
     if (std::ranges::none_of(manager_.environment, [](const std::string& entry) { return entry.starts_with("LANG="); }))
         manager_.locale = place_.locale.empty() ? "C.UTF-8" : place_.locale;
@@ -456,6 +457,8 @@ void Runtime::boot_units() {
     note_names(configs);
     save_facts();
     set_up_control();
+    if (const base::UnitId scope = load("init.scope")) // what `status 1` shows
+        feed(engine::JobRequest{0, graph::JobType::Start, scope, unit::JobMode::Replace, false});
     engine_->set_boot_target(boot_target_);
     look_at_mounts(true);
     feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});

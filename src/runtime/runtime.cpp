@@ -559,7 +559,7 @@ ViewContext Runtime::view() {
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
                        [this](const std::string& name) { return file_state(name); },
                        [this](base::UnitId unit) { return store_->count(unit); },
-                       manager_.group_root, allowed(),
+                       manager_.group_root, allowed(), inherited_,
                        [this](std::string_view name) { return loader_->mounted().find(name); }};
 }
 
