@@ -42,6 +42,7 @@ struct GuardEvent {
 };
 struct PidFileEvent { UnitId unit; supervise::PidFileRead what; };
 struct NotifyEvent { UnitId unit; supervise::Notified what; };
+struct BusNameEvent { UnitId unit; supervise::BusNameChanged what; };
 /// What is mounted now, by the names of the units: at the beginning (`given`), whenever it has changed, and as the answer to ReadMounts.
 struct MountsRead { base::StringSet mounted; bool given = false; };
 /// Answer to CheckDevice, and whenever it was looked at.
@@ -79,7 +80,7 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted,
+                           NotifyEvent, BusNameEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted,
                            PathsLookedAt, PathsChanged, SourcesChanged, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

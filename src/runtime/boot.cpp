@@ -305,6 +305,7 @@ void Runtime::set_up_place() {
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
     set_up_generators();
+    set_up_bus();
     set_up_sockets();
     set_up_paths();
     watch_clock();

@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "control/server.hpp"
 #include "engine/engine.hpp"
+#include "runtime/bus_names.hpp"
 #include "runtime/checkpoint.hpp"
 #include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
@@ -140,6 +141,10 @@ class Runtime {
     void set_up_sockets();
     bool perform_path_action(const engine::UnitAction& action); // path_units.cpp
     void set_up_paths();
+    void set_up_bus(); // bus_units.cpp
+    bool may_ask_bus() const;
+    void watch_bus_name(base::UnitId unit, bool on);
+    void resume_bus_names();
     PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
@@ -208,6 +213,7 @@ class Runtime {
     std::unique_ptr<FdStore> store_;
     std::unique_ptr<Paths> paths_;
     std::unique_ptr<Sources> sources_;
+    std::unique_ptr<BusNames> bus_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

@@ -60,6 +60,7 @@ class UnitIndex {
     std::string mount_unit_at(std::string_view path) const;
     /// `directory` is one of the unit path, whichever way it is written on a merged-/usr system.
     bool is_searched(std::string_view directory) const;
+    bool searches_vendor() const; ///< a package's directory is one of them
 
   private:
     enum class Side : unsigned char { DropIn, Wants, Requires, Upholds };

@@ -132,6 +132,9 @@ void World::perform(UnitId unit, const supervise::Action& action) {
         pending_.push_back({{}, engine::PidFileEvent{unit, read}});
     } else if (std::holds_alternative<supervise::ReadMounts>(action)) {
         pending_.push_back({{}, engine::MountsRead{mounted_}});
+    } else if (const auto* name = std::get_if<supervise::WatchBusName>(&action)) {
+        if (name->on && (well_behaved_ || random_.chance(80)))
+            pending_.push_back({{}, engine::BusNameEvent{unit, {true}}});
     } else {
         perform_for_socket(unit, action);
     }
