@@ -176,6 +176,8 @@ bool UnitIndex::is_searched(std::string_view directory) const {
     return directory.starts_with("/lib/") && is_listed("/usr" + std::string(directory));
 }
 
+bool UnitIndex::searches_vendor() const { return std::ranges::any_of(directories_, is_vendor_directory); }
+
 const UnitIndex::Entry* UnitIndex::find(std::string_view name) const {
     const auto found = entries_.find(name);
     return found == entries_.end() ? nullptr : &found->second;

@@ -54,6 +54,7 @@ class UnitIndex {
     bool has_mounts() const { return has_mounts_; }
     /// `directory` is one of the unit path, whichever way it is written on a merged-/usr system.
     bool is_searched(std::string_view directory) const;
+    bool searches_vendor() const; ///< a package's directory is one of them
 
   private:
     enum class Side : unsigned char { DropIn, Wants, Requires, Upholds };

@@ -9,6 +9,9 @@
 #include "unit/name.hpp"
 #include "unit/transient.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace monoinit::unit {
 
 namespace {
@@ -103,7 +106,14 @@ FileState state_by_links(const FileSource& tree, const UnitConfig& unit, const E
 } // namespace
 
 EnablingLinks enabling_links(const FileSource& tree, const InstallOptions& options) {
-    return {installed_links(tree, options.config_directory), installed_links(tree, options.runtime_directory)};
+    EnablingLinks links{installed_links(tree, options.config_directory), installed_links(tree, options.runtime_directory)};
+    // What a generator wants (postgresql's instances) is enabled until the next reload.
+    const GeneratorDirectories generated = default_generator_directories();
+    for (const std::string* directory : generated.all()) {
+        std::vector<InstalledLink> more = installed_links(tree, *directory);
+        std::ranges::move(more, std::back_inserter(links.runtime));
+    }
+    return links;
 }
 
 FileState file_state(const FileSource& tree, const Loader& loader, std::string_view name, const InstallOptions& options) {

@@ -167,8 +167,13 @@ void Loader::Impl::load_fragment(UnitConfig& unit, const Located& located) const
         unit.files = {located.path};
         return give_up(unit, LoadState::Error, located.why, located.path);
     case Located::Kind::File:
+        load_file(unit, located);
+        break;
     case Located::Kind::Embedded:
         load_file(unit, located);
+        // Ours that run programs of the image belong to its own units; who gives a path by hand has not asked for those.
+        if (unit.type == UnitType::Service && !unit.service->list(ExecList::Start).empty() && !index->searches_vendor())
+            return give_up(unit, LoadState::NotFound, "the unit path leaves the image's own units out");
         break;
     }
     // A stand-in is not the unit that a package's drop-ins were written for.

@@ -36,7 +36,7 @@ constexpr std::string_view network = "the container engine configures the networ
 constexpr std::string_view time_ = "the clock belongs to the host";
 constexpr std::string_view image = "packages are updated by building the image anew";
 constexpr std::string_view systemd = "part of systemd itself, which does not run here";
-constexpr std::string_view tidying = "it deletes files of /tmp, which a container keeps over a restart; RuntimeDirectory= makes what a unit needs in /run";
+constexpr std::string_view tidying = "it deletes files of /tmp, which a container keeps over a restart";
 constexpr std::string_view first_boot = "sets up a machine at its first boot";
 constexpr std::string_view command_line = "reads the kernel's command line, which is the host's";
 constexpr std::string_view scripts = "part of the boot of a machine with init scripts";
@@ -58,7 +58,7 @@ constexpr Row rows[] = {
     {"systemd-remount-fs.service systemd-fsck* systemd-quotacheck* quotaon* systemd-growfs* systemd-makefs@*.service systemd-mkswap@*.service", disks},
     {"systemd-repart.service systemd-volatile-root.service systemd-cryptsetup@*.service systemd-veritysetup@*.service systemd-integritysetup@*.service", disks},
     {"systemd-sysext* systemd-confext* systemd-tmpfiles-setup-dev* cryptdisks*.service tmp.mount", disks},
-    {"systemd-tmpfiles-setup.service systemd-tmpfiles-clean.*", tidying},
+    {"systemd-tmpfiles-clean.*", tidying},
     {"dev-hugepages.mount dev-mqueue.mount sys-*.mount proc-sys-fs-binfmt_misc.*", disks},
     {"fstrim.* e2scrub* xfs_scrub* lvm2-* blk-availability.service dm-event.* mdadm* mdmonitor* mdcheck_* multipathd.* iscsid.* open-iscsi.service", disks},
     {"sleep.target suspend.target hibernate.target hybrid-sleep.target suspend-then-hibernate.target", power},

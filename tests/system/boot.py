@@ -8,6 +8,12 @@ INIT = "[Unit]\nBefore=web.service\n[Service]\nType=oneshot\nRemainAfterExit=yes
 WEB = "[Unit]\nRequires=init.service\nAfter=init.service\n[Service]\nExecStart=/bin/sh -c 'echo serving; exec sleep infinity'\nRestart=always\n"
 JOB = "[Unit]\nAfter=web.service\n[Service]\nExecStart=/bin/sleep infinity\n"
 
+# Setup of a box: /usr/bin with two programs more.
+PRIVATE_BIN = """mkdir /run/over; mount -t tmpfs tmpfs /run/over; mkdir /run/over/upper /run/over/work
+for name in systemd-tmpfiles systemd-sysusers; do printf '#!/bin/sh\\n%s\\n' '{script}' > /run/over/upper/$name; chmod 755 /run/over/upper/$name; done
+mount -t overlay -o lowerdir=/usr/bin,upperdir=/run/over/upper,workdir=/run/over/work overlay /usr/bin
+"""
+
 
 def main_box(**options):
     return Box({"init.service": INIT, "web.service": WEB, "job.service": JOB}, ["init.service", "web.service", "job.service"], **options)
@@ -74,19 +80,37 @@ def story_a_failed_requirement():
 
 
 def story_machine_units_are_left_alone():
-    """Debian's systemd is installed in many images; its unit that empties /tmp at boot must not do it here."""
+    """Debian's systemd is installed in many images; its units that empty /tmp must not do it here."""
     vendor = "/usr/lib/systemd/system"
     unit = "[Unit]\\nDefaultDependencies=no\\n[Service]\\nType=oneshot\\nExecStart=/bin/touch /run/emptied\\n"
     setup = (f"mount -t tmpfs tmpfs {vendor}; printf '{unit}' > {vendor}/systemd-tmpfiles-setup.service; "
              f"mkdir {vendor}/sysinit.target.wants; ln -s ../systemd-tmpfiles-setup.service {vendor}/sysinit.target.wants/")
+    setup += f"; ln -s ../systemd-tmpfiles-clean.service {vendor}/sysinit.target.wants/; printf '{unit}' > {vendor}/systemd-tmpfiles-clean.service"
     with Box({"job.service": "[Service]\nExecStart=/bin/sleep infinity\n"}, ["job.service"], setup=setup) as box:
         box.keep_unit_path = False
         box.args = [f"--unit-path={box.units}:{vendor}"]
         box.boot()
         equal(box.inside("ls", "/run/emptied").returncode, 2, "it did not run")
+        equal(box.show("systemd-tmpfiles-setup", "FragmentPath"), "", "ours is in its place")
         listed = box.initctl("list", "--masked", check=True).stdout
-        check(re.search(r"systemd-tmpfiles-setup.*/tmp", listed), listed)
+        check(re.search(r"systemd-tmpfiles-clean.*/tmp", listed), listed)
         equal(box.stop(), 0)
+
+
+def story_tmpfiles_and_sysusers():
+    """They run before any service where the programs are installed; not for a unit path that leaves the image's units out."""
+    programs = PRIVATE_BIN.replace("{script}", 'echo "$0 $*" >> /run/ran')
+    job = "[Service]\nExecStart=/bin/sh -c 'cat /run/ran; exec sleep infinity'\n"
+    with Box({"job.service": job}, ["job.service"], setup=programs + "mount -t tmpfs tmpfs /usr/lib/systemd/system\n") as box:
+        box.keep_unit_path = False
+        box.args = [f"--unit-path={box.units}:/usr/lib/systemd/system"]
+        box.boot()
+        box.wait_log(r"^\[job\] /usr/bin/systemd-sysusers ?\n\[job\] /usr/bin/systemd-tmpfiles --create --boot --exclude-prefix=/dev$")
+        equal(box.state("systemd-tmpfiles-setup"), "active")
+    with Box({"job.service": job}, ["job.service"], setup=programs) as box:
+        box.boot()
+        check("tmpfiles" not in box.log() and "sysusers" not in box.log(), box.log())
+        equal(box.show("systemd-tmpfiles-setup", "LoadState"), "not-found")
 
 
 def story_as_a_user_without_run():
