@@ -67,6 +67,7 @@ template <class Codec, class Data> void service_fields(Codec& io, Data& d) {
     io(44, d.survivor);
     io(45, d.ending);
     io(46, d.restart_unhealthy);
+    io(47, d.bus_name_owned);
 }
 
 template <class Codec, class J> void job_fields(Codec& io, J& job) {

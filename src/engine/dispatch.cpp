@@ -216,6 +216,15 @@ void Engine::Impl::on(const NotifyEvent& event) {
     apply(*unit, std::move(actions));
 }
 
+void Engine::Impl::on(const BusNameEvent& event) {
+    Unit* unit = with_service(event.unit);
+    if (unit == nullptr)
+        return;
+    std::vector<Action> actions;
+    unit->service->on(event.what, now_, actions);
+    apply(*unit, std::move(actions));
+}
+
 void Engine::Impl::on(const ConditionsChecked& event) {
     Unit* unit = units_.get(event.unit);
     if (unit == nullptr || unit->checks_pending == 0)

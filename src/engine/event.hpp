@@ -41,6 +41,7 @@ struct GuardEvent {
 };
 struct PidFileEvent { UnitId unit; supervise::PidFileRead what; };
 struct NotifyEvent { UnitId unit; supervise::Notified what; };
+struct BusNameEvent { UnitId unit; supervise::BusNameChanged what; };
 struct MountState { UnitId unit; bool mounted = false; std::string error; }; ///< answer to CheckMount
 /// How a step of a health check went, or that its guard is gone.
 struct HealthEvent { UnitId unit; std::variant<supervise::CheckResult, supervise::CheckGone> what; };
@@ -69,6 +70,6 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, MountState, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, BusNameEvent, MountState, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

@@ -33,6 +33,7 @@ struct Engine::Impl final : graph::World {
     void on(const ConditionsChecked& event);
     void on(const GuardEvent& event);
     void on(const PidFileEvent& event);
+    void on(const BusNameEvent& event);
     void on(const NotifyEvent& event);
     void on(const MountState& event);
     void on(const HealthEvent& event);

@@ -302,6 +302,7 @@ void Runtime::set_up_place() {
     guards_->set_notify(*notify_);
     probes_ = std::make_unique<Probes>(*loop_);
     set_up_generators();
+    set_up_bus();
     set_up_sockets();
     watch_clock();
     health_ = std::make_unique<HealthRuns>(HealthRuns::Links{*loop_, manager_, *probes_, dir_.logs, [this](engine::Event event) { feed(std::move(event)); },

@@ -115,6 +115,7 @@ void Runtime::resume() {
     guards_->resynchronise();
     if (command_started_ && !foreground_->running() && !stopping_)
         shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
+    resume_bus_names();
     reap(); // SIGCHLDs that came while there was nobody to read them
     feed(engine::Tick{});
     sockets_->close_unclaimed();

@@ -113,12 +113,15 @@ void Runtime::take_back_streams(base::UnitId unit) {
 void Runtime::on_unit_changed(const engine::UnitChanged& changed) {
     take_back_streams(changed.unit);
     operations_->unit_changed(changed);
+    bus_->look_again();
 }
 
 void Runtime::perform_action(const engine::UnitAction& action) {
     const base::UnitId unit = action.unit;
     if (perform_socket_action(action))
         return;
+    if (const auto* name = std::get_if<supervise::WatchBusName>(&action.action))
+        return watch_bus_name(unit, name->on);
     if (const auto* spawn = std::get_if<supervise::Spawn>(&action.action)) {
         guards_->spawn(unit, *spawn);
     } else if (const auto* signal = std::get_if<supervise::Signal>(&action.action)) {
@@ -473,7 +476,7 @@ void Runtime::reap() {
 
 base::Instant Runtime::next_wakeup() const {
     base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(),
-                                   log_->next_deadline(), next_watchdog_});
+                                   log_->next_deadline(), bus_->next_deadline(), next_watchdog_});
     if (draining_)
         next = std::min(next, drain_until_);
     else if (units_down_)
@@ -490,6 +493,7 @@ int Runtime::run() {
             feed(engine::Tick{});
         probes_->expire(now);
         log_->retry(now);
+        bus_->retry(now);
         if (operations_->next_deadline() <= now)
             operations_->check_waits();
         if (next_watchdog_ <= now) {

@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "control/server.hpp"
 #include "engine/engine.hpp"
+#include "runtime/bus_names.hpp"
 #include "runtime/checkpoint.hpp"
 #include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
@@ -133,6 +134,10 @@ class Runtime {
     void remove_directories(base::UnitId unit, bool runtime);
     bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp
     void set_up_sockets();
+    void set_up_bus(); // bus_units.cpp
+    bool may_ask_bus() const;
+    void watch_bus_name(base::UnitId unit, bool on);
+    void resume_bus_names();
     PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
@@ -185,6 +190,7 @@ class Runtime {
     std::unique_ptr<Generators> generators_;
     std::unique_ptr<Sockets> sockets_;
     std::unique_ptr<FdStore> store_;
+    std::unique_ptr<BusNames> bus_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

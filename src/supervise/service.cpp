@@ -57,6 +57,10 @@ void Service::enter(ServiceState next, Step& step) {
     const bool reload_failed = before == ActiveState::Reloading && after == ActiveState::Active &&
                                data_.reload_result != ServiceResult::Success;
     const bool down = after == ActiveState::Inactive || after == ActiveState::Failed;
+    if (down && service().type == unit::ServiceType::Dbus) {
+        data_.bus_name_owned = false;
+        step.out.emplace_back(WatchBusName{false});
+    }
     step.out.emplace_back(
         StateChanged{before, after, reload_failed, down && data_.will_restart, name(next)});
 }

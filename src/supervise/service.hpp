@@ -81,6 +81,7 @@ class Service {
     void on(const TreeListed& event, Moment now, std::vector<Action>& out);
     void on(const PidFileRead& event, Moment now, std::vector<Action>& out);
     void on(const Notified& event, Moment now, std::vector<Action>& out);
+    void on(const BusNameChanged& event, Moment now, std::vector<Action>& out);
     void on_deadline(Moment now, std::vector<Action>& out); ///< when `deadline()` has passed; harmless otherwise
     Instant deadline() const;                               ///< earliest of the timers that run; `never` if none
 
@@ -124,6 +125,7 @@ class Service {
 
         bool operator==(const Data&) const = default;
         bool restart_unhealthy = false;       ///< fail_health(): it comes back whatever Restart= says
+        bool bus_name_owned = false;          ///< BusName= is on the bus; known while Type=dbus is not down
     };
     const Data& data() const { return data_; }
     /// After a re-exec: continue from what the checkpoint held; the shell then reports what guards say.

@@ -180,6 +180,21 @@ void Service::notified_stopping(Step& step) {
         enter(StopSigterm, step);
 }
 
+/// A service that gave its name up is down, as systemd has it; one whose name appears is up.
+void Service::on(const BusNameChanged& event, Moment now, std::vector<Action>& out) {
+    Step step{now, out};
+    if (service().type != ServiceType::Dbus)
+        return;
+    data_.bus_name_owned = event.owned;
+    const bool spawned = data_.main_pid != 0 || !data_.main_guard; // else main_spawned() goes on
+    if (data_.state == Start && event.owned && spawned && !data_.control_guard)
+        enter_start_post(step);
+    else if (data_.state == Running && !event.owned) {
+        data_.last_failure = "it gave up its bus name " + service().bus_name;
+        enter_running(step);
+    }
+}
+
 void Service::notified_watchdog(bool trigger, Step& step) {
     const bool watched = traits(data_.state).watchdog;
     if (!trigger) {

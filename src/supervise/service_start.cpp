@@ -164,6 +164,8 @@ void Service::enter_start(Step& step) {
     data_.notify_ready = false; // what a command before said is not for this one
     if (command(ExecList::Start, 0) == nullptr)
         return enter_start_post(step);
+    if (service().type == ServiceType::Dbus)
+        step.out.emplace_back(WatchBusName{true});
     if (service().type == ServiceType::Idle) { // the command itself waits, see waits_for_idle()
         data_.retry_deadline = step.now.mono + idle_delay;
         return;
@@ -191,8 +193,11 @@ void Service::main_spawned(Step& step) {
     case ServiceType::Simple:
     case ServiceType::Exec:
     case ServiceType::Idle:
-    case ServiceType::Dbus: // no bus here: up when the command runs
         return enter_start_post(step);
+    case ServiceType::Dbus: // the name may have come before the guard's report
+        if (data_.bus_name_owned)
+            enter_start_post(step);
+        return;
     case ServiceType::Notify:
     case ServiceType::NotifyReload: // the message may have overtaken the guard's report
         if (data_.notify_ready)
@@ -265,9 +270,12 @@ void Service::main_exited_in_start(ServiceResult f, Step& step) {
         if (fine && data_.control_guard) // its start command goes on and may name another
             return;
         return enter_signal(StopSigterm, step);
+    case ServiceType::Dbus:
+        if (fine)
+            note_failure(ServiceResult::Protocol, data_.last_failure + " before its bus name appeared");
+        return enter_signal(StopSigterm, step);
     case ServiceType::Simple:
     case ServiceType::Exec:
-    case ServiceType::Dbus:
     case ServiceType::Idle: // not executed, and "-" forgives it
         return fine ? enter_running(step) : enter_signal(StopSigterm, step);
     }
@@ -296,6 +304,8 @@ void Service::finish_start_post(Step& step) {
 
 /// Whether the service still is what it should be while up.
 bool Service::good() const {
+    if (service().type == ServiceType::Dbus && !data_.bus_name_owned)
+        return false;
     if (data_.main_guard)
         return true;
     if (service().type == ServiceType::Oneshot)

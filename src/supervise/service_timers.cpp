@@ -189,9 +189,11 @@ void Service::ask_restart_again(Moment now) {
 // ---- timeouts -----------------------------------------------------------------------------------
 
 void Service::start_timed_out(Step& step) {
-    const std::string why = data_.last_failure.starts_with("PIDFile=")
-                                ? " (" + data_.last_failure + ")"
-                                : std::string();
+    std::string why;
+    if (data_.last_failure.starts_with("PIDFile="))
+        why = " (" + data_.last_failure + ")";
+    else if (data_.state == Start && service().type == unit::ServiceType::Dbus)
+        why = " (nobody has taken the bus name " + service().bus_name + ")";
     const std::string text =
         "start timed out after " + span_words(service().effective_timeout_start()) + why;
     note_failure(ServiceResult::Timeout, text);

@@ -84,10 +84,12 @@ struct FlushSockets {};
 struct StoreDescriptors { std::uint64_t offer = 0; std::string name; bool poll = true; };
 struct RemoveStored { std::string name; };
 struct ReleaseStored {};
+/// Type=dbus: tell now who owns BusName=, and whenever that changes (BusNameChanged), or not any more.
+struct WatchBusName { bool on = false; };
 
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
                             Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
-                            StoreDescriptors, RemoveStored, ReleaseStored>;
+                            StoreDescriptors, RemoveStored, ReleaseStored, WatchBusName>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 
@@ -119,6 +121,8 @@ struct TreeListed {
     std::size_t direct = 1; ///< how many of them are direct children; the main process is guessed only when it is one
 };
 struct PidFileRead { int pid = 0; GuardId guard; std::string error; }; ///< pid 0 = not usable; guard = whose tree it is in
+/// Whether somebody owns BusName= on the bus.
+struct BusNameChanged { bool owned = false; };
 /// A notify datagram whose sender the shell has placed: which relation it has to this unit.
 struct Notified {
     enum class Sender : std::uint8_t { Main, Control, Tree, GoneSameUser, Stranger } sender = Sender::Stranger;

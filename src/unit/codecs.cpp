@@ -101,6 +101,21 @@ Result<void> Text::parse(ParseContext& context, Value value, std::string& field)
     return {};
 }
 
+Result<void> BusName::parse(ParseContext& context, Value value, std::string& field) {
+    constexpr std::size_t longest = 255;
+    std::string name;
+    TRY(Text::parse(context, value, name));
+    const std::vector<std::string_view> parts = base::split(std::string_view(name), '.');
+    const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+    const bool valid = name.size() <= longest && parts.size() > 1 && std::ranges::all_of(parts, [&](std::string_view part) {
+        return !part.empty() && !(part[0] >= '0' && part[0] <= '9') && std::ranges::all_of(part, good);
+    });
+    if (!name.empty() && !valid)
+        return fail(Errc::Invalid, "not a name on a bus, as org.example.App is");
+    field = std::move(name);
+    return {};
+}
+
 Result<void> Path::parse(ParseContext& context, Value value, std::string& field) {
     field = value.empty() ? std::string() : TRY(absolute_path(context, value));
     return {};

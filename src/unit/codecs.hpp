@@ -38,6 +38,12 @@ struct Text {
     static std::string show(const std::string& field) { return field; }
 };
 
+/// A well-known name on a bus, "org.example.App"; empty resets.
+struct BusName : Text {
+    static constexpr base::Literal type = "bus name";
+    static Result<void> parse(ParseContext& context, Value value, std::string& field);
+};
+
 /// Absolute path; empty resets.
 struct Path {
     static constexpr base::Literal type = "path";

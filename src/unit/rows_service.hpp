@@ -15,12 +15,12 @@ template <auto Member> using ServiceWay = codec::RestartTiming<codec::TimeSpan, 
 using FailureMode = codec::Enum<timeout_failure_mode_names>;
 
 inline constexpr auto service_rows = std::to_array<Directive>({
-    with_loss(field<codec::Type, &UnitConfig::service>(Group::Service, "Type", "simple", "notify", "When the service counts as started; oneshot without ExecStart=, dbus with BusName= (which here counts as simple)."), "counts as started as soon as its process is made"),
+    with_loss(field<codec::Type, &UnitConfig::service>(Group::Service, "Type", "simple", "notify", "When the service counts as started; oneshot without ExecStart=, dbus with BusName=."), "counts as started as soon as its process is made"),
     field<codec::Enum<exit_type_names>, &UnitConfig::service, &ServiceSection::exit_type>(Group::Service, "ExitType", "main", "cgroup", "The service ends with its main process, or with its last one."),
     field<codec::Bool, &UnitConfig::service, &ServiceSection::remain_after_exit>(Group::Service, "RemainAfterExit", "no", "yes", "It stays active when all its processes have ended."),
     field<codec::Bool, &UnitConfig::service, &ServiceSection::guess_main_pid>(Group::Service, "GuessMainPID", "yes", "no", "Guess the main process of Type=forking without PIDFile=."),
     field<codec::PidPath, &UnitConfig::service, &ServiceSection::pid_file>(Group::Service, "PIDFile", "", "/run/app.pid", "The file in which a daemon leaves the pid of its main process."),
-    degraded<codec::Text, &UnitConfig::service, &ServiceSection::bus_name>(Group::Service, "BusName", "", "org.example.App", "The D-Bus name whose appearance means ready.", "the bus is not watched: Type=dbus counts as started when its process runs"),
+    field<codec::BusName, &UnitConfig::service, &ServiceSection::bus_name>(Group::Service, "BusName", "", "org.example.App", "The D-Bus name whose appearance means ready, and whose loss means down."),
     commands<ExecList::Condition>("ExecCondition", "/usr/bin/test -e /etc/app.conf", "Commands that decide whether to start: status 1-254 skips the unit without failure."),
     commands<ExecList::StartPre>("ExecStartPre", "/usr/bin/app --check", "Commands run one by one before ExecStart=."),
     commands<ExecList::Start>("ExecStart", "/usr/bin/app --port 80", "The command; several only with Type=oneshot."),

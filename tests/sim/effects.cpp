@@ -112,6 +112,9 @@ void World::perform(UnitId unit, const supervise::Action& action) {
         if (read.pid == 0)
             read.error = "not there";
         pending_.push_back({{}, engine::PidFileEvent{unit, read}});
+    } else if (const auto* name = std::get_if<supervise::WatchBusName>(&action)) {
+        if (name->on && (well_behaved_ || random_.chance(80)))
+            pending_.push_back({{}, engine::BusNameEvent{unit, {true}}});
     } else {
         perform_for_socket(unit, action);
     }

@@ -94,6 +94,10 @@ bool World::possible(Move move) const {
         return pid_file_asked_;
     case Move::Listed:
         return find(listing_asked_) != nullptr;
+    case Move::NameOwned:
+        return name_watched_ && !d.bus_name_owned;
+    case Move::NameLost:
+        return name_watched_ && d.bus_name_owned;
     }
     return false;
 }
@@ -152,6 +156,9 @@ void World::apply_move(Move move, std::vector<Action>& out) {
     case Move::PidFileBad:
     case Move::Listed:
         return answer_pid(move, out);
+    case Move::NameOwned:
+    case Move::NameLost:
+        return service_.on(BusNameChanged{move == Move::NameOwned}, now_, out);
     }
 }
 
@@ -262,6 +269,8 @@ void World::perform(const std::vector<Action>& actions) {
             listing_asked_ = query->guard;
         else if (std::holds_alternative<ReadPidFile>(action))
             pid_file_asked_ = true;
+        else if (const auto* name = std::get_if<WatchBusName>(&action))
+            name_watched_ = name->on;
     }
 }
 
@@ -369,6 +378,8 @@ std::string World::key() const {
                             d.watchdog_deadline != base::never,
                             d.runtime_deadline != base::never,
                             pid_file_asked_,
+                            name_watched_,
+                            d.bus_name_owned,
                             shutdown_,
                             forced_,
                             bool(listing_asked_),

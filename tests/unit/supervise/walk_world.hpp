@@ -39,8 +39,10 @@ enum class Move : std::uint8_t {
     PidFileGood,
     PidFileBad,
     Listed,
+    NameOwned,
+    NameLost,
 };
-inline constexpr int moves = static_cast<int>(Move::Listed) + 1;
+inline constexpr int moves = static_cast<int>(Move::NameLost) + 1;
 inline constexpr std::array<std::string_view, moves> move_names{"Start",
                                                                 "Stop",
                                                                 "StopForRestart",
@@ -68,7 +70,9 @@ inline constexpr std::array<std::string_view, moves> move_names{"Start",
                                                                 "MainPid",
                                                                 "PidFileGood",
                                                                 "PidFileBad",
-                                                                "Listed"};
+                                                                "Listed",
+                                                                "NameOwned",
+                                                                "NameLost"};
 
 struct FakeGuard {
     enum class Command : std::uint8_t { Pending, Alive, Ended };
@@ -147,6 +151,7 @@ class World {
     std::uint32_t next_guard_ = 0;
     ServiceState seen_ = ServiceState::Dead;
     bool pid_file_asked_ = false, shutdown_ = false, forced_ = false;
+    bool name_watched_ = false;
     GuardId listing_asked_;
 };
 
