@@ -156,7 +156,23 @@ std::string stem_of(const Wish& wish) {
     return unit::is_valid_name(name) && type ? name.substr(0, name.rfind('.')) : unit::escape(name) == name ? name : unit::with_suffix(name).substr(0, unit::with_suffix(name).rfind('.'));
 }
 
-void fill_service(const Wish& wish, unit::TransientSpec& spec) {
+/// The slice it goes to: the one asked for, with --slice-inherit below that of the unit we are part of. Empty: the usual one.
+std::string slice_of(Context& context, const ToolLine& line) {
+    const auto asked = line.last("slice");
+    const std::string name = asked ? unit::with_suffix(*asked, ".slice") : "";
+    if (!line.has("slice-inherit"))
+        return name;
+    const auto own = ask<control::StatusReply>(context, control::StatusRequest{.pid = ::getpid()});
+    if (!own)
+        return name; // nobody's: a shell of docker exec
+    const auto facts = ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = own->unit.summary.name, .only = {"Slice"}});
+    const std::string above = facts && !facts->properties.empty() ? facts->properties.front().second : "";
+    if (name.empty() || !unit::is_valid_name(above))
+        return name.empty() ? above : name;
+    return std::string(unit::prefix_of(above)) + "-" + name;
+}
+
+void fill_service(Context& context, const Wish& wish, unit::TransientSpec& spec) {
     const ToolLine& line = wish.line;
     const auto add = [&](std::string_view directive, const std::string& value) { spec.properties.push_back(fmt::format("{}={}", directive, value)); };
     spec.maker = "systemd-run";
@@ -172,8 +188,8 @@ void fill_service(const Wish& wish, unit::TransientSpec& spec) {
     for (const auto& [option, directive] : service_lines)
         if (const auto value = line.last(option))
             add(directive, *value);
-    if (const auto slice = line.last("slice"))
-        add("Slice", unit::with_suffix(*slice, ".slice"));
+    if (const std::string slice = slice_of(context, line); !slice.empty())
+        add("Slice", slice);
     if (line.has("remain-after-exit"))
         add("RemainAfterExit", "yes");
     if (line.has("send-sighup") || wish.shell())
@@ -288,7 +304,7 @@ int run_main(int argc, char** argv, const Hooks&) {
     spec.command = command;
     if (!command.empty())
         spec.command.front() = *program;
-    fill_service(wish, spec);
+    fill_service(context, wish, spec);
     if (spec.user.empty())
         spec.user = own_user(context);
     spec.environment = environment_of(line);

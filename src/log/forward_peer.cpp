@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t queue_limit = 512 << 10; ///< twice: what wake() has handed over, and what it will
 constexpr std::size_t stack_size = 128 * 1024;
 constexpr std::int64_t retry_us = 1'000'000;
+constexpr std::int64_t syslog_retry_us = 5'000; ///< at boot its socket is made while the first services speak
 constexpr int patience_ms = 5000; ///< with a peer that takes nothing
 constexpr std::size_t longest_datagram = 8192; ///< what receivers of RFC 5424 should take is 2,048
 
@@ -99,9 +100,9 @@ void ForwardPeer::run() {
         }
         pass_on(batch);
         batch.clear();
-        // Lines for which there is nobody are not even copied; a listener is found within a second.
+        // Lines for which there is nobody are not even copied; a listener is found soon.
         const bool nobody = target_.kind == ForwardTarget::Kind::Syslog && !fd_;
-        nobody_until_us_ = nobody ? static_cast<std::uint64_t>(sys::monotonic_now().count() + retry_us) : 0;
+        nobody_until_us_ = nobody ? static_cast<std::uint64_t>(sys::monotonic_now().count() + syslog_retry_us) : 0;
     }
     fd_.reset();
     ended_ = true; // nothing of this object is touched any more
@@ -119,7 +120,7 @@ bool ForwardPeer::open() {
         return true;
     if (now < retry_at_us_)
         return false;
-    retry_at_us_ = now + retry_us;
+    retry_at_us_ = now + (target_.kind == ForwardTarget::Kind::Syslog ? syslog_retry_us : retry_us);
     const ForwardTarget& target = target_;
     switch (target.kind) {
     case ForwardTarget::Kind::File:

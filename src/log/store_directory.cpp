@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t smallest_file = 64 << 10;
 constexpr std::uint64_t smallest_use = 2 * smallest_file;
 constexpr std::size_t large_block = sealed_block / 2; ///< of records
-constexpr std::size_t written_at_once = 1 << 20; ///< of a file that is being finished
+constexpr std::size_t written_at_once = 256 << 10; ///< of a file that is being finished
 constexpr int tries_to_make_room = 4;
 constexpr std::uint64_t disk_block = 512;
 
@@ -252,9 +252,11 @@ bool StoreDirectory::finish(std::uint64_t number, const Contents* contents) {
         builder.out().clear();
     };
     for (const Run& run : contents->runs) {
+        flush(written_at_once);
+        if (builder.out().empty())
+            map->forget(run.begin);
         if (run.whole) {
             builder.add_whole(file.substr(run.begin, run.end - run.begin), run.summary);
-            flush(written_at_once);
             continue;
         }
         std::string_view records = file.substr(run.begin + sizeof(BlockHead), run.end - run.begin - sizeof(BlockHead));
@@ -270,7 +272,6 @@ bool StoreDirectory::finish(std::uint64_t number, const Contents* contents) {
             records = together;
         }
         builder.add(records, run.summary);
-        flush(written_at_once);
     }
     builder.finish(contents->numbers.names());
     flush(0);

@@ -69,10 +69,11 @@ std::uint64_t block_checksum(const BlockHead& head, std::string_view stored) {
 /// Appends `records`, compressed; false: it would not become smaller.
 bool append_compressed([[maybe_unused]] std::string& out, [[maybe_unused]] std::string_view records) {
 #if MONOINIT_LZ4
-    const std::size_t before = out.size();
-    out.resize(before + records.size());
-    const int size = LZ4_compress_default(records.data(), out.data() + before, static_cast<int>(records.size()), static_cast<int>(records.size()) - 1);
-    out.resize(before + static_cast<std::size_t>(std::max(size, 0)));
+    static thread_local std::vector<char> packed; // cleared once, not for each block
+    packed.resize(std::max(packed.size(), records.size()));
+    const int size = LZ4_compress_default(records.data(), packed.data(), static_cast<int>(records.size()), static_cast<int>(records.size()) - 1);
+    if (size > 0)
+        out.append(packed.data(), static_cast<std::size_t>(size));
     return size > 0;
 #else
     return false;
@@ -200,10 +201,8 @@ BlockHead finished_head(const Summary& summary, std::string_view stored) {
 void append_block(std::string& out, std::string_view records, const Summary& summary, bool compress) {
     const std::size_t at = out.size(), payload = at + sizeof(BlockHead);
     out.append(sizeof(BlockHead), '\0');
-    if (!compress || !append_compressed(out, records)) {
-        out.resize(payload);
+    if (!compress || !append_compressed(out, records))
         out.append(records);
-    }
     const BlockHead head = finished_head(summary, std::string_view(out).substr(payload));
     std::memcpy(out.data() + at, &head, sizeof head);
 }

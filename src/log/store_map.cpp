@@ -34,6 +34,11 @@ StoreMap& StoreMap::operator=(StoreMap&& other) noexcept {
     return *this;
 }
 
+void StoreMap::forget(std::uint64_t offset) const {
+    constexpr std::uint64_t page = 4096; // where they are larger, nothing is forgotten
+    (void)::madvise(address_, static_cast<std::size_t>(offset / page * page), MADV_DONTNEED);
+}
+
 StoreMap::~StoreMap() {
     if (address_ != nullptr)
         ::munmap(address_, size_);

@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ class StoreMap {
     StoreMap& operator=(StoreMap&& other) noexcept;
     ~StoreMap();
 
+    /// What is before `offset` has been read and need not be in memory any more; it is read again where it is looked at.
+    void forget(std::uint64_t offset) const;
     std::string_view bytes() const { return {static_cast<const char*>(address_), size_}; }
 
   private:

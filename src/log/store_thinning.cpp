@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t most_of_unit = 256 << 10, most_of_all = 8 << 20;
 constexpr std::uint64_t part_of_store = 4; ///< one in so many
-constexpr std::size_t written_at_once = 1 << 20;
+constexpr std::size_t written_at_once = 256 << 10;
 
 using BlockVisitor = std::function<bool(std::string_view records)>;
 

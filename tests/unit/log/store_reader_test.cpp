@@ -154,6 +154,33 @@ TEST_CASE("a reader that follows sees what comes, across rotation") {
     CHECK(seen == std::vector<std::string>{"one", "two", "three"});
 }
 
+TEST_CASE("a clock that jumps back changes no order, and times still find what was said at them") {
+    TemporaryDirectory place;
+    StoreLimits limits;
+    limits.keep_free = 1;
+    StoreDirectory directory(place.path(), limits, boot_number(1));
+    const std::uint64_t clock[] = {100, 101, 50, 51, 102}; // seconds
+    for (std::uint64_t i = 0; i < std::size(clock); i++) {
+        Record record = line(i + 1, "web.service", "at " + std::to_string(clock[i]));
+        record.wall_us = clock[i] * 1'000'000;
+        REQUIRE(directory.append(stored(record), 1000));
+        if (i % 2 == 1)
+            directory.rotate();
+    }
+    auto reader = std::move(StoreReader::open(place.path()).value());
+    const std::vector<std::string> order{"at 100", "at 101", "at 50", "at 51", "at 102"};
+    CHECK(texts(reader) == order);
+    CHECK(texts(reader, {}, true) == std::vector<std::string>(order.rbegin(), order.rend()));
+    Selection early, late;
+    early.until_us = 60'000'000;
+    late.since_us = 60'000'000;
+    CHECK(texts(reader, early) == std::vector<std::string>{"at 50", "at 51"});
+    CHECK(texts(reader, late) == std::vector<std::string>{"at 100", "at 101", "at 102"});
+    Selection after;
+    after.after = Position{boot_number(1), 2, 101'000'000, false};
+    CHECK(texts(reader, after) == std::vector<std::string>{"at 50", "at 51", "at 102"});
+}
+
 TEST_CASE("a store that is not there") { CHECK_FALSE(StoreReader::open("/no/such/place")); }
 
 TEST_CASE("files full of garbage are read without harm") {
