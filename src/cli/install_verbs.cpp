@@ -4,6 +4,7 @@
 #include "cli/json.hpp"
 #include "cli/operate.hpp"
 #include "cli/verbs.hpp"
+#include "sys/program.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -132,6 +133,30 @@ void report_as_json(Context& context, const std::vector<InstallChange>& changes)
     context.print("{}\n", json_array(rows));
 }
 
+/// The links of init scripts follow those of the unit, where the machine's tool for that is installed.
+int follow_init_scripts(Context& context, const Names& names) {
+    constexpr const char* tool = "/lib/systemd/systemd-sysv-install";
+    if (!context.systemctl() || (context.verb != "enable" && context.verb != "disable" && context.verb != "reenable"))
+        return 0;
+    int status = 0;
+    for (const std::string& name : names) {
+        const std::string script(unit::short_name(name));
+        const std::string path = context.options.root + "/etc/init.d/" + script;
+        if (!name.ends_with(".service") || name.find('/') != std::string::npos || ::access(path.c_str(), F_OK) != 0 || ::access(tool, X_OK) != 0)
+            continue;
+        std::vector<std::string> command{tool, context.verb == "disable" ? "disable" : "enable", script};
+        if (!context.options.root.empty())
+            command.insert(command.begin() + 1, "--root=" + context.options.root);
+        context.remark("Synchronizing state of {} with SysV service script with {}.", name, tool);
+        context.remark("Executing: {}", base::join(command, " "));
+        context.flush();
+        const auto ended = sys::run_program(command);
+        if (!ended || *ended != 0)
+            status = 1;
+    }
+    return status;
+}
+
 /// What a file change means for a running init: it reads its units again.
 int reload_after(Context& context) {
     if (!context.options.reload || !context.options.root.empty() || !context.has_init())
@@ -171,6 +196,8 @@ int change_links(Context& context, Words words) {
     const LinkVerb& verb = *std::find_if(std::begin(link_verbs), std::end(link_verbs),
                                          [&](const LinkVerb& row) { return row.name == context.verb; });
     const Names names = file_names(words);
+    if (const int followed = follow_init_scripts(context, names); followed != 0)
+        return followed;
     const auto changes = verb.run(context, context.install_options(), names);
     if (!changes)
         return refused(context, verb, names, changes.error());

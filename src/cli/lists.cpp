@@ -24,6 +24,14 @@ int failed(Context& context, const base::Error& error) {
 
 bool contains(const Names& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
 
+/// As strcasecmp(3) orders it.
+std::string folded(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+}
+
 bool matches(const UnitSummary& unit, const Options& options, const Names& patterns) {
     const std::string type = unit.name.substr(unit.name.rfind('.') + 1);
     if (!options.types.empty() && !contains(options.types, type) && !contains(options.types, unit.load_state))
@@ -85,9 +93,11 @@ std::string render_units(const std::vector<UnitSummary>& units, const Options& o
                "SUB    = The low-level unit activation state, values depend on unit type.\n";
     if (job_column)
         out += "JOB    = Pending job for the unit.\n";
-    const bool everything = options.all || !options.states.empty();
-    out += fmt::format("{} loaded units listed.{}\n", units.size(), everything ? "" : " Pass --all to see loaded but inactive units, too.");
-    if (everything || !units.empty())
+    const bool everything = options.all || contains(options.states, "inactive");
+    const bool hints = everything || options.states.empty();
+    out += fmt::format("{} loaded units listed.{}\n", units.size(),
+                       everything || !hints ? "" : " Pass --all to see loaded but inactive units, too.");
+    if (hints)
         out += "To show all installed unit files use 'systemctl list-unit-files'.\n";
     return out;
 }
@@ -106,6 +116,8 @@ int list_units(Context& context, Words words) {
         return !matches(unit, context.options, words) || (!everything && !is_interesting(unit)) ||
                (!context.options.all && context.options.states.empty() && unit.load_state != "loaded" && !is_interesting(unit));
     });
+    const auto type_of = [](const UnitSummary& unit) { return std::string_view(unit.name).substr(unit.name.rfind('.') + 1); };
+    std::ranges::stable_sort(reply->units, {}, [&](const UnitSummary& unit) { return std::pair(type_of(unit), folded(unit.name)); });
     if (context.options.json)
         context.out = control::to_json(*reply) + "\n";
     else

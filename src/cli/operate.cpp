@@ -221,6 +221,7 @@ class Operation {
         });
         if (!asked)
             return failed(units, asked.error());
+        warn_of_triggers();
         return status_;
     }
 
@@ -229,12 +230,36 @@ class Operation {
         if (std::find(seen_.begin(), seen_.end(), outcome.unit) != seen_.end())
             return;
         seen_.push_back(outcome.unit);
+        if (context_.systemctl() && verb_ == Verb::Isolate && outcome.refusal == "not-found") {
+            take_as_not_isolated(outcome);
+            return;
+        }
         const int status = context_.systemctl() ? systemctl_status(outcome) : initctl_status(outcome);
         status_ = status_ == 0 ? status : status_;
         if (context_.systemctl())
             say_as_systemctl(outcome, status);
         else if (!context_.options.json)
             say(outcome);
+    }
+    /// systemctl asks whether a unit may be isolated before it asks whether there is one.
+    void take_as_not_isolated(JobOutcome outcome) {
+        outcome.refusal = "isolate";
+        status_ = status_ == 0 ? systemctl_status(outcome) : status_;
+        say_as_systemctl(outcome, status_);
+    }
+    /// A unit that is stopped may be started again at once by what triggers it.
+    void warn_of_triggers() {
+        if (verb_ != Verb::Stop || !context_.systemctl() || context_.options.quiet || context_.options.no_warn)
+            return;
+        for (const std::string& unit : seen_) {
+            const auto reply = ask<control::DependenciesReply>(context_, control::DependenciesRequest{unit, {"TriggeredBy"}});
+            Names active;
+            for (const control::Dependency& trigger : reply ? reply->dependencies : std::vector<control::Dependency>{})
+                if (trigger.active_state == "active" || trigger.active_state == "reloading")
+                    active.push_back(trigger.unit);
+            if (!active.empty())
+                context_.complain("Stopping '{}', but its triggering units are still active:\n{}", unit, base::join(active, ", "));
+        }
     }
     void say_as_systemctl(const JobOutcome& outcome, int status) {
         if (status == 0)

@@ -39,7 +39,7 @@ struct Options {
     bool json = false, quiet = false, no_block = false, full = false, legend = true, plain = false, all = false, failed = false;
     bool value = false, now = false, runtime = false, reload = true, portable = false, any = false, follow = false,
          masked = false, reverse = false, after = false, before = false, global = false, help = false, version = false,
-         systemctl = false, dry_run = false, pager = true;
+         systemctl = false, dry_run = false, no_warn = false, pager = true;
 };
 
 /// Optional: joined with the option, or the next word where it can be nothing else (a number, a boot).

@@ -1,6 +1,7 @@
 // show, env, is-active, is-failed and the manager's environment block. Tested by tests/system.
 #include "base/strings.hpp"
 #include "cli/json.hpp"
+#include "cli/property_order.hpp"
 #include "cli/verbs.hpp"
 #include "control/codec.hpp"
 #include "unit/install_links.hpp"
@@ -20,12 +21,18 @@ int failed(Context& context, const base::Error& error) {
     return 1;
 }
 
+/// A property with several values has one a line. What is empty is shown only where it was asked for.
 void print_properties(Context& context, const control::PropertyList& properties) {
+    const bool empty_too = context.options.all || !context.options.properties.empty();
     for (const auto& [name, value] : properties) {
-        if (context.options.value)
-            context.print("{}\n", value);
-        else
-            context.print("{}={}\n", name, value);
+        if (value.empty() && !empty_too)
+            continue;
+        for (const std::string_view line : base::split(value, '\n')) {
+            if (context.options.value)
+                context.print("{}\n", line);
+            else
+                context.print("{}={}\n", name, line);
+        }
     }
 }
 
@@ -59,13 +66,20 @@ void print_states(Context& context, const Names& units, const Names& states) {
         context.print("{}\n", json_array(rows));
 }
 
-/// The init does not look at links in directories; we do.
+/// The init looks neither at links in directories nor at preset files; we do.
 void fill_file_state(Context& context, const std::string& unit, control::PropertyList& properties) {
-    for (auto& [name, value] : properties)
+    std::string fragment = "?"; // not asked for
+    for (const auto& [name, value] : properties)
+        if (name == "FragmentPath")
+            fragment = value;
+    for (auto& [name, value] : properties) {
         if (name == "UnitFileState" && value.empty()) {
             const unit::FileState state = unit::file_state(context.files(), context.loader(), unit, context.install_options());
             value = state == unit::FileState::NotFound ? std::string_view() : unit::file_state_name(state);
         }
+        if (name == "UnitFilePreset" && !fragment.empty())
+            value = unit::Presets(context.files()).verdict(unit) == unit::Presets::Verdict::Disable ? "disabled" : "enabled";
+    }
 }
 
 } // namespace
@@ -113,6 +127,7 @@ int show(Context& context, Words words) {
             return failed(context, reply.error());
         if (!unit.empty())
             fill_file_state(context, unit, reply->properties);
+        order_properties(reply->properties, unit, context.systemctl());
         if (context.options.json) {
             context.out += control::to_json(*reply) + "\n";
             continue;

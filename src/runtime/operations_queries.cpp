@@ -82,6 +82,8 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
         for (const base::UnitId unit : runtime_.engine().units())
             if (runtime_.guards().guard_above(unit, request.pid))
                 id = unit;
+        if (request.pid == ::getpid() || request.pid == runtime_.log().pid())
+            id = runtime_.load("init.scope");
         if (!id)
             return base::fail(base::Errc::NotFound, fmt::format("PID {} does not belong to any loaded unit.", request.pid));
     }
@@ -96,12 +98,7 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
 base::Result<control::PropertyList> Operations::properties(const control::PropertiesRequest& request, bool with_environment) {
     control::PropertyList all;
     if (request.unit.empty()) {
-        const control::ManagerInfo manager = info();
-        all = {{"Version", manager.version}, {"SystemState", manager.system_state}, {"NFailedUnits", fmt::format("{}", manager.failed)},
-               {"NJobs", fmt::format("{}", manager.jobs)}, {"NNames", fmt::format("{}", manager.units)},
-               {"UnitPath", base::join(manager.unit_path, " ")}, {"DefaultTarget", manager.boot_target}};
-        if (with_environment)
-            all.emplace_back("Environment", base::join(runtime_.manager_context().environment, " "));
+        all = runtime_.properties(with_environment);
     } else if (const base::UnitId id = known(request.unit)) {
         all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment);
     } else {
@@ -152,7 +149,7 @@ base::Result<control::HealthReply> Operations::health(const control::HealthReque
 
 void Operations::environment(Ticket ticket, const control::EnvironmentRequest& request) {
     if (request.unit.empty())
-        return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment, {}});
+        return server_->reply(ticket, control::EnvironmentReply{exec::inherited_environment(runtime_.manager_context().environment, false), {}});
     const base::UnitId id = known(request.unit);
     if (!id)
         return server_->fail(ticket, unknown_unit(request.unit));
