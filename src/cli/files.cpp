@@ -101,6 +101,8 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
     const unit::Presets presets(context.files());
     for (const std::string& name : context.loader().all_names()) {
         const std::string type = name.substr(name.rfind('.') + 1);
+        if (context.systemctl() && context.loader().fragment_path(name).empty() && context.loader().load_as_written(name)->builtin)
+            continue; // no file
         if (!options.types.empty() && std::find(options.types.begin(), options.types.end(), type) == options.types.end())
             continue;
         if (!patterns.empty() && std::none_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -121,11 +123,12 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
 int is_enabled(Context& context, Words words) {
     bool enabled = false;
     std::vector<std::string> rows;
-    for (const std::string& name : mangled(words)) {
+    for (const std::string& name : mangled(context, words)) {
         const FileState state = unit::file_state(context.files(), context.loader(), name, context.install_options());
         if (state == FileState::NotFound) {
             if (context.systemctl()) {
                 context.complain("Failed to get unit file state for {}: No such file or directory", name);
+                return 1; // as systemctl, which says nothing of those behind it
             } else {
                 const std::string best = suggest_unit(context, name);
                 context.complain("{}: there is no such unit{}", unit::short_name(name), best.empty() ? "" : "; did you mean " + best + "?");
@@ -147,7 +150,7 @@ int cat(Context& context, Words words) {
     int status = 0;
     bool first = true;
     std::vector<std::string> rows;
-    for (const std::string& name : mangled(words)) {
+    for (const std::string& name : mangled(context, words)) {
         const auto config = context.loader().load_as_written(name);
         if (config->load_state == unit::LoadState::Masked)
             context.complain("Unit {} is masked.", name);

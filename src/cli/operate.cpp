@@ -222,6 +222,8 @@ class Operation {
         if (!asked)
             return failed(units, asked.error());
         warn_of_triggers();
+        if (context_.options.until_over && !context_.options.no_block && verb_ != Verb::Stop && verb_ != Verb::Isolate)
+            wait_until_over();
         return status_;
     }
 
@@ -236,6 +238,8 @@ class Operation {
         }
         const int status = context_.systemctl() ? systemctl_status(outcome) : initctl_status(outcome);
         status_ = status_ == 0 ? status : status_;
+        if (status != 0)
+            failed_.push_back(outcome.unit);
         if (context_.systemctl())
             say_as_systemctl(outcome, status);
         else if (!context_.options.json)
@@ -246,6 +250,21 @@ class Operation {
         outcome.refusal = "isolate";
         status_ = status_ == 0 ? systemctl_status(outcome) : status_;
         say_as_systemctl(outcome, status_);
+    }
+    /// --wait: what was started is to end; that it failed is a failure of ours.
+    void wait_until_over() {
+        Names started;
+        for (const std::string& unit : seen_)
+            if (std::find(failed_.begin(), failed_.end(), unit) == failed_.end())
+                started.push_back(unit);
+        if (started.empty() || !ask<control::WaitReply>(context_, control::WaitRequest{.condition = "inactive", .units = started}))
+            return;
+        for (const std::string& unit : started) {
+            const auto reply = ask<control::PropertiesReply>(context_, control::PropertiesRequest{.unit = unit, .only = {"ActiveState"}});
+            for (const auto& [name, value] : reply ? reply->properties : control::PropertyList{})
+                if (name == "ActiveState" && value == "failed")
+                    status_ = 1;
+        }
     }
     /// A unit that is stopped may be started again at once by what triggers it.
     void warn_of_triggers() {
@@ -308,7 +327,7 @@ class Operation {
     Context& context_;
     Verb verb_;
     int status_ = 0;
-    Names seen_;
+    Names seen_, failed_;
 };
 
 /// A glob that matches nothing: systemctl warns about start, is silent about the rest, and succeeds.

@@ -79,9 +79,7 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
     if (!request.unit.empty()) {
         id = known(request.unit);
     } else {
-        for (const base::UnitId unit : runtime_.engine().units())
-            if (runtime_.guards().guard_above(unit, request.pid))
-                id = unit;
+        id = runtime_.guards().unit_above(request.pid);
         if (request.pid == ::getpid() || request.pid == runtime_.log().pid())
             id = runtime_.load("init.scope");
         if (!id)
@@ -100,7 +98,7 @@ base::Result<control::PropertyList> Operations::properties(const control::Proper
     if (request.unit.empty()) {
         all = runtime_.properties(with_environment);
     } else if (const base::UnitId id = known(request.unit)) {
-        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment);
+        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment, request.only);
     } else {
         all = {{"Id", request.unit}, {"LoadState", "not-found"}, {"ActiveState", "inactive"}, {"SubState", "dead"}};
     }

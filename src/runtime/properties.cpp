@@ -9,6 +9,7 @@
 #include "unit/properties.hpp"
 #include "unit/transient.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace monoinit::runtime {
@@ -25,6 +26,10 @@ class List {
     void time(std::string_view name, base::Moment moment) {
         add(name, format_timestamp(moment));
         add(fmt::format("{}Monotonic", name), fmt::format("{}", moment.mono.since_boot.count()));
+    }
+    /// False where nothing in particular was asked for.
+    bool has_all(const std::vector<std::string>& names) const {
+        return !names.empty() && std::ranges::all_of(names, [&](const std::string& name) { return seen_.contains(name); });
     }
     control::PropertyList take() { return std::move(items_); }
 
@@ -211,13 +216,16 @@ bool can_reload(const unit::UnitConfig& config) {
            (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload);
 }
 
-control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment) {
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment,
+                                    const std::vector<std::string>& only) {
     List list;
     add_state(list, context, status);
     add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
     add_usage(list, context, status);
+    if (list.has_all(only))
+        return list.take();
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
@@ -231,6 +239,8 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     }
     if (!last_kind.empty())
         list.add(last_kind, std::move(units));
+    if (list.has_all(only))
+        return list.take();
     unit::settings_as_properties(*status.config, context.inherited, with_environment, runs_of(context, status),
                                  [&](std::string_view name, std::string value) { list.add(name, std::move(value)); });
     return list.take();

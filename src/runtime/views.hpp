@@ -35,8 +35,10 @@ GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& sta
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);
-/// Every property `systemctl show` of ours knows; `with_environment` = also values of Environment= and kin.
-control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment);
+/// Every property `systemctl show` of ours knows; `with_environment` = also values of Environment= and kin. When all of `only`
+/// (empty: everything) are there, no more are made: there may be some on top.
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment,
+                                    const std::vector<std::string>& only);
 std::vector<control::Dependency> dependencies_of(const ViewContext& context, base::UnitId unit,
                                                  const std::vector<std::string>& kinds);
 

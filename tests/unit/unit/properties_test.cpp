@@ -1,7 +1,7 @@
 // Settings as the properties that `systemctl show` prints (forms: systemctl 252).
 #include "unit/properties.hpp"
 
-#include "memory_files.hpp"
+#include "../memory_files.hpp"
 #include "unit/loader.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,7 +15,7 @@ namespace {
 
 std::map<std::string, std::string> properties(const std::string& name, const std::string& text, bool secrets = true, const CommandRun& run = {}) {
     MemoryFiles files;
-    files.add("/etc/systemd/system/" + name, text);
+    files.file("/etc/systemd/system/" + name, text);
     Environment environment;
     environment.unit_path = default_unit_path("", "");
     const Loader loader(files, environment);
