@@ -257,11 +257,7 @@ bool Installer::exists(const std::string& name) {
     const UnitPtr unit = loader().load_as_written(name);
     if (unit->load_state == LoadState::NotFound)
         fail(Refusal::NotFound, name);
-    else if (unit->load_state == LoadState::Masked)
-        refuse_masked(*unit);
-    else
-        return true;
-    return false;
+    return unit->load_state != LoadState::NotFound;
 }
 
 /// All or nothing, as systemctl has it: a misspelt name changes nothing.
@@ -394,7 +390,7 @@ void Installer::preset(const std::string& name, const Presets& presets, PresetMo
     const auto verdict = presets.verdict(name, &instances);
     if (verdict == Presets::Verdict::Disable && mode != PresetMode::EnableOnly)
         return disable({name}, Scope::NamesOnly);
-    if (verdict != Presets::Verdict::Enable || mode == PresetMode::DisableOnly || unit->install->empty())
+    if (verdict != Presets::Verdict::Enable || mode == PresetMode::DisableOnly || (unit->install->empty() && unit->load_state != LoadState::Masked))
         return;
     const bool lacks_instance = is_template(name) && instances.empty() && unit->install->default_instance.empty();
     if (lacks_instance)
@@ -547,9 +543,10 @@ InstallResult preset_all(FileTree& tree, const Loader& loader, const InstallOpti
     InstallResult all;
     for (const std::string& name : loader.all_names()) {
         Installer run(tree, loader, options); // for each its own: what one lacks holds up no other
-        if (loader.load_as_written(name)->builtin)
-            continue;
-        if (run.exists(name))
+        const auto unit = loader.load_as_written(name);
+        if (unit->load_state == LoadState::Masked)
+            all.push_back({Kind::Note, "Unit " + options.root + unit->files.front() + " is masked, ignoring."});
+        else if (!unit->builtin)
             run.preset(name, presets, mode);
         for (InstallChange& change : run.result())
             all.push_back(std::move(change));

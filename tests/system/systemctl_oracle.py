@@ -265,7 +265,13 @@ def properties(ours, theirs):
     return (settled(got), *ours[1:]), (settled(wanted), *theirs[1:])
 
 
+def own_manual(ours, theirs):
+    """There man(1) was not installed, here it may be."""
+    return ours[2], theirs[2]
+
+
 DIFFERENT = {
+    "help nginx": own_manual,
     "--version": own_version,
     "status plain --no-pager -n0": unloaded,
     "status cond --no-pager -n0": unloaded,
