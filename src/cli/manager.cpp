@@ -69,6 +69,10 @@ int exit_container(Context& context, Words words) {
 
 int power(Context& context, Words) {
     control::ExitRequest request{.force = context.options.force > 0};
+    if (!context.options.when.empty()) {
+        context.complain("Failed to schedule {}: a container ends now or not at all (a timer of yours can end it later)", context.verb);
+        return 1;
+    }
     if (context.verb != "halt" && context.verb != "poweroff")
         context.remark("{}: a container cannot {}; it ends instead.", context.program, context.verb);
     return told(context, ask<control::Empty>(context, request), context.verb);

@@ -136,6 +136,10 @@ std::string refused(std::string_view verb, const JobOutcome& outcome) {
     const std::string& unit = outcome.unit;
     const std::string failed = fmt::format("Failed to {} {}: ", verb == "isolate" ? "start" : verb, unit);
     const std::string see = fmt::format("\nSee system logs and 'systemctl status {}' for details.", unit);
+    if (!unit::is_valid_name(unit))
+        return fmt::format("Failed to {} {}: Unit name {} is not valid.", verb, base::printable(unit, 100), base::printable(unit, 100));
+    if (outcome.refusal == "template")
+        return failed + fmt::format("Unit name {} is missing the instance name.", unit) + see;
     if (outcome.refusal == "not-found")
         return failed + fmt::format("Unit {} not {}.", missing_unit(outcome), verb == "stop" ? "loaded" : "found");
     if (outcome.refusal == "masked")
@@ -186,7 +190,7 @@ int systemctl_status(const JobOutcome& outcome) {
     if (succeeded(outcome))
         return 0;
     if (outcome.refusal == "not-found" || outcome.refusal == "load-error")
-        return 5;
+        return unit::is_valid_name(outcome.unit) ? 5 : 1;
     if (outcome.refusal == "not-applicable")
         return 3;
     if (outcome.refusal == "manual" || outcome.refusal == "isolate" || outcome.refusal == "destructive")

@@ -173,7 +173,7 @@ constexpr auto rows = std::to_array<OptionRow>({
     {"what",          0,  Argument::Required, I | S,     list<&Options::what>,          "clean: configuration, state, cache, logs, runtime, fdstore or all"},
     {"stdin",         0,  Argument::None,     I | S,     flag<&Options::from_stdin>,    "edit: the new text comes from standard input"},
     {"drop-in",       0,  Argument::Required, I | S,     text<&Options::drop_in>,       "edit: NAME of the drop-in (override)"},
-    {"when",          0,  Argument::Required, S,         text<&Options::wait_for>,      ""},
+    {"when",          0,  Argument::Required, S,         text<&Options::when>,          ""},
     {"show-transaction", 'T', Argument::None, S,         nullptr, ""},
     {"marked",        0,  Argument::None,     S,         nullptr, ""},
     {"image",         0,  Argument::Required, S,         text<&Options::host>,          ""},

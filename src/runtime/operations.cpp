@@ -118,6 +118,12 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
             settle(number, std::move(outcome));
             continue;
         }
+        const auto running = unit == caller ? runtime_.engine().status(unit).job : std::nullopt;
+        if (running && *running == job_of(request.verb)) { // "reload" asked for by ExecReload= would come again and again
+            control::JobOutcome outcome{.unit = names[i], .result = "queued", .job_id = runtime_.engine().status(unit).job_id.value};
+            settle(number, std::move(outcome));
+            continue;
+        }
         requests_[number].before = runtime_.engine().status(unit).state_change;
         runtime_.feed(engine::JobRequest{number, job_of(request.verb), unit, *mode, true});
     }
