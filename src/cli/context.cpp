@@ -195,6 +195,13 @@ std::string full_name(Context& context, const std::string& word, std::string_vie
     return name;
 }
 
+Names mangled(const Names& words) {
+    Names names;
+    for (const std::string& word : words)
+        names.push_back(word.find_first_of("*?[") == std::string::npos ? unit::with_suffix(word) : word);
+    return names;
+}
+
 Names mangled(Context& context, const Names& words) {
     Names names;
     for (const std::string& word : words)

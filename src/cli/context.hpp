@@ -84,7 +84,9 @@ template <class Answer> base::Result<Answer> ask(Context& context, const control
 
 /// A word as a unit's name, completed with ".service"; tells of characters that had to be escaped, as systemctl does.
 std::string full_name(Context& context, const std::string& word, std::string_view suffix = ".service");
-/// The same of several; patterns stay.
+/// Completes names with ".service" and says nothing; patterns stay.
+Names mangled(const Names& words);
+/// As full_name(), several; patterns stay.
 Names mangled(Context& context, const Names& words);
 /// Mangled, with globs expanded over the loaded units. `expanded`: there was a glob.
 base::Result<Names> expand(Context& context, const Names& words, bool* expanded = nullptr);
