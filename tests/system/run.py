@@ -306,7 +306,7 @@ def story_shutdown_at_a_time():
         equal((gone.returncode, gone.stderr), (1, "No scheduled shutdown.\n"))
         box.initctl("stop", "scheduled-shutdown.timer")
         box.initctl("+1", name="shutdown", check=True)
-        box.initctl("start", "scheduled-shutdown.service")
+        box.initctl("start", "scheduled-shutdown.service")  # its end is the container's, and so this command's
         equal(box.wait(), 0)
 
 

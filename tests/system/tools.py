@@ -311,7 +311,8 @@ def story_the_end_by_other_names():
             box.boot()
             equal(box.initctl("-w", name="halt").returncode, 0)
             asked = box.initctl(*words, name=name)
-            equal(asked.returncode, 0, f"{name} {words}: {asked.stderr}")
+            # It lives in the container that ends, and may go down with it before it is through.
+            check(asked.returncode in (0, -9), f"{name} {words}: {asked.stderr}")
             equal(box.wait(), 0)
             check("web: stopped" in box.log() or "-f" in words, box.log())
 
