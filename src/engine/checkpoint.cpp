@@ -148,6 +148,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     save_timer(unit, io);
     save_socket(unit, io);
     save_mount(unit, io);
+    save_scope(unit, io);
     return io.take();
 }
 
@@ -189,10 +190,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     const std::optional<supervise::Timer::Data> timer = read_timer(io);
     std::optional<supervise::Socket::Data> socket_data = read_socket(io);
     std::optional<supervise::Mount::Data> mount_data = read_mount(io);
+    std::optional<supervise::Scope::Data> scope_data = read_scope(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
         (socket_data && unit->config->type != unit::UnitType::Socket) ||
-        (mount_data && unit->config->type != unit::UnitType::Mount) || (job && (!job->id || jobs_.unit_of(job->id))))
+        (mount_data && unit->config->type != unit::UnitType::Mount) || (scope_data && unit->config->type != unit::UnitType::Scope) || (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -229,6 +231,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
         if (mount_data->given)
             given_.insert(unit->config->name);
         mount(*unit).restore(std::move(*mount_data));
+    }
+    if (scope_data) {
+        unit->active = supervise::active_state(scope_data->state);
+        unit->scope = std::make_unique<supervise::Scope>(unit->config);
+        unit->scope->restore(std::move(*scope_data));
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)

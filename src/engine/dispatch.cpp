@@ -93,6 +93,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
         earliest = std::min(earliest, unit.socket->deadline());
     if (unit.mount)
         earliest = std::min(earliest, unit.mount->deadline());
+    if (unit.scope)
+        earliest = std::min(earliest, unit.scope->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -165,6 +167,11 @@ void Engine::Impl::on(const Tick&) {
             std::vector<Action> actions;
             unit->mount->on_deadline(now_, actions);
             follow_mount(*unit, std::move(actions));
+        }
+        if (unit->scope && unit->scope->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->scope->on_deadline(now_, actions);
+            follow_scope(*unit, std::move(actions));
         }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
@@ -282,6 +289,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.socket->reset_failed(now_, actions);
         else if (unit.mount)
             unit.mount->reset_failed(now_, actions);
+        else if (unit.scope)
+            unit.scope->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)
@@ -296,7 +305,7 @@ void Engine::Impl::on(const ResetFailed& event) {
 
 void Engine::Impl::on(const KillUnit& event) {
     Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || (!unit->service && !unit->socket && !unit->mount) || event.who < 0 || event.who > 2)
+    if (unit == nullptr || (!unit->service && !unit->socket && !unit->mount && !unit->scope) || event.who < 0 || event.who > 2)
         return;
     touch(*unit);
     std::vector<Action> actions;
@@ -306,6 +315,10 @@ void Engine::Impl::on(const KillUnit& event) {
     }
     if (unit->mount) {
         unit->mount->kill(event.signal, actions);
+        return apply(*unit, std::move(actions));
+    }
+    if (unit->scope) {
+        unit->scope->kill(event.signal, actions);
         return apply(*unit, std::move(actions));
     }
     unit->service->kill(static_cast<supervise::Service::KillWho>(event.who), event.signal, actions);

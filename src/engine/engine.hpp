@@ -4,6 +4,7 @@
 
 #include "engine/effect.hpp"
 #include "supervise/mount.hpp"
+#include "supervise/scope.hpp"
 #include "supervise/service.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
@@ -36,6 +37,7 @@ struct UnitStatus {
     base::Moment next_elapse;                      ///< of a timer that waits
     const supervise::Socket::Data* socket = nullptr; ///< null unless a socket that was started
     const supervise::Mount::Data* mount = nullptr;   ///< null unless a mount
+    const supervise::Scope::Data* scope = nullptr;   ///< null unless a scope that has had processes
     UnitId accepted_by;                            ///< of a service that one connection was accepted for: the socket unit
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it

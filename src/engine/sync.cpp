@@ -73,6 +73,8 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->socket->replace_config(unit->config);
         if (unit->mount)
             unit->mount->replace_config(unit->config);
+        if (unit->scope)
+            unit->scope->replace_config(unit->config);
         refresh_health(*unit);
     }
     if (complete)

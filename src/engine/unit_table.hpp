@@ -7,6 +7,7 @@
 #include "graph/job.hpp"
 #include "supervise/health.hpp"
 #include "supervise/mount.hpp"
+#include "supervise/scope.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
@@ -59,6 +60,7 @@ struct Unit {
     std::unique_ptr<supervise::Timer> timer; ///< made when first needed
     std::unique_ptr<supervise::Socket> socket; ///< made when first needed
     std::unique_ptr<supervise::Mount> mount; ///< made when the table is first looked at
+    std::unique_ptr<supervise::Scope> scope; ///< made when it gets processes
     UnitId accepted_by; ///< of a service that one connection was accepted for: the socket unit
     std::string peer;   ///< and where it came from
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again

@@ -121,6 +121,7 @@ void Runtime::resume() {
     feed(engine::Tick{});
     look_at_mounts();
     sockets_->close_unclaimed();
+    scopes_->release_unclaimed();
     if (!boot_began_) // it was at the generators
         generators_->run([this] { boot_units(); });
 }
@@ -134,7 +135,8 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             entry.unit = unit.value;
             checkpoint_->keep(entry);
         }
-        const bool of_units = entry.kind == FdKind::Socket || entry.kind == FdKind::Connection || entry.kind == FdKind::Stored;
+        const bool of_units = entry.kind == FdKind::Socket || entry.kind == FdKind::Connection || entry.kind == FdKind::Stored ||
+                              entry.kind == FdKind::ScopeProcess;
         if (of_units && entry.unit == 0) { // its unit is gone
             checkpoint_->forget(entry.fd);
             std::vector<sys::UniqueFd> gone;
@@ -149,6 +151,8 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             sockets_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Stored && entry.unit != 0) {
             store_->adopt(entry, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::ScopeProcess && entry.unit != 0) {
+            scopes_->resume(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {
             foreground_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.unit != 0) {

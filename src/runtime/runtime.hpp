@@ -16,6 +16,7 @@
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
 #include "runtime/probes.hpp"
+#include "runtime/scopes.hpp"
 #include "runtime/sockets.hpp"
 #include "runtime/state_dir.hpp"
 #include "runtime/views.hpp"
@@ -90,6 +91,7 @@ class Runtime {
     LogProcess& log() { return *log_; }
     Guards& guards() { return *guards_; }
     Probes& probes() { return *probes_; }
+    Scopes& scopes() { return *scopes_; }
     const StateDir& state_dir() const { return dir_; }
     std::array<std::uint8_t, 16> invocation_id(base::UnitId unit) const;
     bool booted() const { return ready_after_.has_value(); }
@@ -198,6 +200,7 @@ class Runtime {
     std::unique_ptr<Probes> probes_;
     std::unique_ptr<Generators> generators_;
     std::unique_ptr<Sockets> sockets_;
+    std::unique_ptr<Scopes> scopes_;
     std::unique_ptr<FdStore> store_;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;

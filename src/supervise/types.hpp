@@ -80,6 +80,9 @@ struct OpenSockets {};
 struct CloseSockets {};
 struct WatchSockets { bool on = false; };
 struct FlushSockets {};
+/// Of scope units: to every process of the scope that can be found; nobody asks about them any more.
+struct SignalProcesses { int signal = 15; bool then_sighup = false; };
+struct ReleaseProcesses {};
 /// Of mount units: read the mount table, whether it has changed or not. The engine is told of it.
 struct ReadMounts {};
 /// The descriptor store, sd_notify(3): keep what came with a message (Notified::offer), let go of those of a name, or of all.
@@ -89,7 +92,7 @@ struct ReleaseStored {};
 
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
                             Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
-                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts>;
+                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts, SignalProcesses, ReleaseProcesses>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 
