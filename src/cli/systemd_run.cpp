@@ -236,9 +236,30 @@ int execute(const std::vector<std::string>& command, const std::string& program)
     return complain("Failed to execute: {}", std::strerror(errno));
 }
 
-/// --scope: the command is ours, not the init's. Nothing here limits or lists a scope, so that only its process remains.
-int run_scope(const Context& context, const Wish& wish, const std::string& stem, const std::vector<std::string>& command, const std::string& program) {
+/// Makes this process a scope unit's. Without an init there is none, and the command runs even so.
+base::Result<void> enter_scope(Context& context, const Wish& wish, const std::string& stem, const std::vector<std::string>& command) {
+    const auto init = context.init();
+    if (!init) {
+        if (wish.line.has("property"))
+            complain("Properties of a scope are not in force without a running monoinit.");
+        return {};
+    }
+    unit::TriggerSpec scope{.name = stem + ".scope", .maker = "systemd-run", .literal = true};
+    scope.description = wish.line.last("description").value_or(base::printable(base::join(command, " "), 160));
+    if (const auto slice = wish.line.last("slice"))
+        scope.properties.push_back("Slice=" + unit::with_suffix(*slice, ".slice"));
+    for (const std::string& property : wish.line.all("property"))
+        scope.properties.push_back(property);
+    const std::string text = TRY(unit::transient_trigger(context.loader().environment(), scope));
+    TRY((*init)->ask<control::Empty>(control::AdoptRequest{scope.name, text, {::getpid()}}));
+    return {};
+}
+
+/// --scope: the command is ours, not the init's, which follows it.
+int run_scope(Context& context, const Wish& wish, const std::string& stem, const std::vector<std::string>& command, const std::string& program) {
     const ToolLine& line = wish.line;
+    if (const auto entered = enter_scope(context, wish, stem, command); !entered)
+        return complain("Failed to start transient scope unit: {}", entered.error().what);
     if (const auto nice = line.last("nice"))
         if (errno = 0; ::nice(static_cast<int>(*unit::parse_integer(*nice, -20, 19))) == -1 && errno != 0)
             return complain("Failed to set nice level: {}", std::strerror(errno));
@@ -255,11 +276,8 @@ int run_scope(const Context& context, const Wish& wish, const std::string& stem,
     const std::string directory = line.has("same-dir") ? "" : line.last("working-directory").value_or("");
     if (!directory.empty() && ::chdir(directory.c_str()) != 0)
         return complain("Failed to change directory to {}: {}", directory, std::strerror(errno));
-    if (!context.options.quiet) {
+    if (!context.options.quiet)
         complain("Running scope as unit: {}.scope", stem);
-        if (line.has("property"))
-            complain("Properties of a scope are not in force here: its process is not the init's.");
-    }
     return execute(command, program);
 }
 

@@ -196,6 +196,11 @@ struct ExitRequest {
 struct ShutdownPlanRequest {};
 /// A service whose file is kept beside the control socket, and gone when the container starts anew (`initctl run`).
 struct PutUnitRequest { std::string name, text; };
+/// A scope unit with this text, around processes that run already (`systemd-run --scope`): the caller's own, unless it is root.
+struct AdoptRequest {
+    std::string name, text;
+    std::vector<int> pids;
+};
 struct WaitRequest {
     std::string condition = "ready"; ///< "ready", "healthy", "active", "inactive", "failed"
     Names units;                     ///< empty: the boot target
@@ -218,7 +223,7 @@ struct SubscribeRequest {
 using Request = std::variant<InfoRequest, ListRequest, StatusRequest, PropertiesRequest, DependenciesRequest, JobsRequest,
                              EnvironmentRequest, OperateRequest, KillRequest, ResetFailedRequest, CancelRequest,
                              DaemonReloadRequest, DaemonReexecRequest, ExitRequest, WaitRequest, MuteRequest,
-                             SetEnvironmentRequest, SubscribeRequest, HealthRequest, ShutdownPlanRequest, PutUnitRequest>;
+                             SetEnvironmentRequest, SubscribeRequest, HealthRequest, ShutdownPlanRequest, PutUnitRequest, AdoptRequest>;
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 

@@ -132,6 +132,7 @@ template <> inline constexpr auto fields<ExitRequest> = std::tuple(
     MONOINIT_FIELD(ExitRequest, status), MONOINIT_FIELD(ExitRequest, force), MONOINIT_FIELD(ExitRequest, within_budget));
 template <> inline constexpr auto fields<ShutdownPlanRequest> = std::tuple();
 template <> inline constexpr auto fields<PutUnitRequest> = std::tuple(MONOINIT_FIELD(PutUnitRequest, name), MONOINIT_FIELD(PutUnitRequest, text));
+template <> inline constexpr auto fields<AdoptRequest> = std::tuple(MONOINIT_FIELD(AdoptRequest, name), MONOINIT_FIELD(AdoptRequest, text), MONOINIT_FIELD(AdoptRequest, pids));
 template <> inline constexpr auto fields<WaitRequest> = std::tuple(
     MONOINIT_FIELD(WaitRequest, condition), MONOINIT_FIELD(WaitRequest, units), MONOINIT_FIELD(WaitRequest, any),
     MONOINIT_FIELD(WaitRequest, timeout));
@@ -161,6 +162,7 @@ template <> struct Method<DaemonReexecRequest> { static constexpr std::string_vi
 template <> struct Method<ExitRequest> { static constexpr std::string_view name = "Exit"; using Answer = Empty; };
 template <> struct Method<ShutdownPlanRequest> { static constexpr std::string_view name = "ShutdownPlan"; using Answer = ShutdownPlanReply; };
 template <> struct Method<PutUnitRequest> { static constexpr std::string_view name = "PutUnit"; using Answer = Empty; };
+template <> struct Method<AdoptRequest> { static constexpr std::string_view name = "Adopt"; using Answer = Empty; };
 template <> struct Method<WaitRequest> { static constexpr std::string_view name = "Wait"; using Answer = WaitReply; };
 template <> struct Method<MuteRequest> { static constexpr std::string_view name = "Mute"; using Answer = Empty; };
 template <> struct Method<SetEnvironmentRequest> { static constexpr std::string_view name = "SetEnvironment"; using Answer = Empty; };

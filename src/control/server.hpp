@@ -56,6 +56,7 @@ class Manager {
     virtual void exit(Ticket ticket, const ExitRequest& request) = 0;                     ///< Empty, when it begins
     virtual ShutdownPlanReply shutdown_plan() = 0;
     /// Empty, when it can be started. `descriptors` came with the call; what is left in there is closed for it.
+    virtual void adopt(Ticket ticket, const Peer& peer, const AdoptRequest& request) = 0; ///< Empty, when the scope is up
     virtual void put_unit(Ticket ticket, const Peer& peer, const PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) = 0;
     virtual void wait(Ticket ticket, const WaitRequest& request) = 0;                     ///< WaitReply
     virtual void mute(Ticket ticket, const MuteRequest& request) = 0;                     ///< Empty

@@ -154,6 +154,7 @@ std::string Engine::Impl::save(const Unit& unit) const {
     save_socket(unit, io);
     save_mount(unit, io);
     save_path(unit, io);
+    save_scope(unit, io);
     return io.take();
 }
 
@@ -196,10 +197,12 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     std::optional<supervise::Socket::Data> socket_data = read_socket(io);
     std::optional<supervise::Mount::Data> mount_data = read_mount(io);
     const std::optional<supervise::Path::Data> path_data = read_path(io);
+    std::optional<supervise::Scope::Data> scope_data = read_scope(io);
     const bool is_service = unit->config->type == unit::UnitType::Service;
     if (!io.ok() || (data && !is_service) || (timer && unit->config->type != unit::UnitType::Timer) ||
         (socket_data && unit->config->type != unit::UnitType::Socket) || (mount_data && unit->config->type != unit::UnitType::Mount) ||
-        (path_data && unit->config->type != unit::UnitType::Path) || (job && (!job->id || jobs_.unit_of(job->id))))
+        (path_data && unit->config->type != unit::UnitType::Path) || (scope_data && unit->config->type != unit::UnitType::Scope) ||
+        (job && (!job->id || jobs_.unit_of(job->id))))
         return damaged("record of " + name);
 
     units_.renumber(*unit, id);
@@ -240,6 +243,11 @@ base::Result<void> Engine::Impl::restore(std::string_view bytes) {
     if (path_data) {
         unit->active = supervise::active_state(path_data->state);
         path(*unit).restore(*path_data);
+    }
+    if (scope_data) {
+        unit->active = supervise::active_state(scope_data->state);
+        unit->scope = std::make_unique<supervise::Scope>(unit->config);
+        unit->scope->restore(std::move(*scope_data));
     }
     failed_ += unit->active == ActiveState::Failed ? 1 : 0;
     if (supervise::HealthMonitor* monitor = health ? health_of(*unit) : nullptr)

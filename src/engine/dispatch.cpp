@@ -99,6 +99,8 @@ Instant Engine::Impl::deadline_of(const Unit& unit) const {
         earliest = std::min(earliest, unit.mount->deadline());
     if (unit.path)
         earliest = std::min(earliest, unit.path->deadline());
+    if (unit.scope)
+        earliest = std::min(earliest, unit.scope->deadline());
     if (unit.timer && may_elapse(unit))
         earliest = std::min(earliest, unit.timer->deadline(now_));
     if (unit.job) {
@@ -176,6 +178,11 @@ void Engine::Impl::on(const Tick&) {
             std::vector<Action> actions;
             unit->path->on_deadline(now_, actions);
             follow_path(*unit, std::move(actions));
+        }
+        if (unit->scope && unit->scope->deadline() <= now()) {
+            std::vector<Action> actions;
+            unit->scope->on_deadline(now_, actions);
+            follow_scope(*unit, std::move(actions));
         }
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
@@ -304,6 +311,8 @@ void Engine::Impl::on(const ResetFailed& event) {
             unit.mount->reset_failed(now_, actions);
         else if (unit.path)
             unit.path->reset_failed(now_, actions);
+        else if (unit.scope)
+            unit.scope->reset_failed(now_, actions);
         else if (unit.active == ActiveState::Failed)
             change(unit, ActiveState::Inactive);
         if (unit.timer)
@@ -318,7 +327,7 @@ void Engine::Impl::on(const ResetFailed& event) {
 
 void Engine::Impl::on(const KillUnit& event) {
     Unit* unit = units_.get(event.unit);
-    if (unit == nullptr || (!unit->service && !unit->socket && !unit->mount) || event.who < 0 || event.who > 2)
+    if (unit == nullptr || (!unit->service && !unit->socket && !unit->mount && !unit->scope) || event.who < 0 || event.who > 2)
         return;
     touch(*unit);
     std::vector<Action> actions;
@@ -328,6 +337,10 @@ void Engine::Impl::on(const KillUnit& event) {
     }
     if (unit->mount) {
         unit->mount->kill(event.signal, actions);
+        return apply(*unit, std::move(actions));
+    }
+    if (unit->scope) {
+        unit->scope->kill(event.signal, actions);
         return apply(*unit, std::move(actions));
     }
     unit->service->kill(static_cast<supervise::Service::KillWho>(event.who), event.signal, actions);

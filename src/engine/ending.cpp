@@ -85,6 +85,8 @@ bool Engine::Impl::keeps_container(const Unit& unit) {
         return unit.timer->data().state == TimerState::Waiting; // what it has started counts by itself
     if ((unit.socket || unit.path) && !is_down(unit.active))
         return true; // somebody may come
+    if (unit.scope && !is_down(unit.active))
+        return true;
     if (!unit.service || unit.config->builtin || is_down(unit.active))
         return false;
     return unit.service->data().state != ServiceState::Exited || !unit.service->data().guards.empty();

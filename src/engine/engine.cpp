@@ -38,7 +38,7 @@ std::string_view sub_state(const Unit& unit) {
     case UnitType::Automount:
         return up ? "waiting" : "dead";
     case UnitType::Scope:
-        return up ? "running" : "dead";
+        return unit.scope ? supervise::name(unit.scope->data().state) : up ? "running" : "dead";
     case UnitType::Target:
     case UnitType::Slice:
     case UnitType::Swap:
@@ -136,6 +136,7 @@ UnitStatus Engine::status(UnitId id) const {
     status.path = unit->path ? &unit->path->data() : nullptr;
     status.activation = unit->activation.unit.empty() ? nullptr : &unit->activation;
     status.watched = unit->watched;
+    status.scope = unit->scope ? &unit->scope->data() : nullptr;
     status.accepted_by = unit->accepted_by;
     status.monitor = unit->health.get();
     status.health = impl_->health_state(*unit);

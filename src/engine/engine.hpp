@@ -5,6 +5,7 @@
 #include "engine/effect.hpp"
 #include "supervise/mount.hpp"
 #include "supervise/path.hpp"
+#include "supervise/scope.hpp"
 #include "supervise/service.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
@@ -48,6 +49,7 @@ struct UnitStatus {
     const supervise::Path::Data* path = nullptr;     ///< null unless a path unit that was started
     const Activation* activation = nullptr;          ///< null unless a timer or path unit has started it
     bool watched = false;                            ///< X-Watch= acts
+    const supervise::Scope::Data* scope = nullptr;   ///< null unless a scope that has had processes
     UnitId accepted_by;                            ///< of a service that one connection was accepted for: the socket unit
     const supervise::HealthMonitor* monitor = nullptr;  ///< null without checks, or before the first start
     std::uint64_t invocation = 0; ///< changes with each start; the shell makes INVOCATION_ID= of it

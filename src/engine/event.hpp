@@ -45,6 +45,9 @@ struct NotifyEvent { UnitId unit; supervise::Notified what; };
 struct BusNameEvent { UnitId unit; supervise::BusNameChanged what; };
 /// What is mounted now, by the names of the units: at the beginning (`given`), whenever it has changed, and as the answer to ReadMounts.
 struct MountsRead { base::StringSet mounted; bool given = false; };
+/// The shell has processes for a scope unit, which is loaded; or none of them is left.
+struct ScopeAdopted { UnitId unit; };
+struct ScopeEmptied { UnitId unit; };
 /// Answer to CheckDevice, and whenever it was looked at.
 struct DeviceSeen { UnitId unit; bool present = false; };
 /// How a step of a health check went, or that its guard is gone.
@@ -80,7 +83,7 @@ struct Shutdown {
 struct ShutdownNow {};
 
 using Event = std::variant<JobRequest, CancelJob, ResetFailed, KillUnit, ConditionsChecked, GuardEvent, PidFileEvent,
-                           NotifyEvent, BusNameEvent, MountsRead, DeviceSeen, HealthEvent, StampRead, SocketsOpened, SocketReady, ConnectionAccepted,
-                           PathsLookedAt, PathsChanged, SourcesChanged, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
+                           NotifyEvent, BusNameEvent, MountsRead, DeviceSeen, ScopeAdopted, ScopeEmptied, HealthEvent, StampRead, SocketsOpened, SocketReady,
+                           ConnectionAccepted, PathsLookedAt, PathsChanged, SourcesChanged, ClockChanged, ZoneChanged, Tick, Shutdown, ShutdownNow>;
 
 } // namespace monoinit::engine

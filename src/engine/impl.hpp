@@ -37,6 +37,8 @@ struct Engine::Impl final : graph::World {
     void on(const NotifyEvent& event);
     void on(const MountsRead& event);
     void on(const DeviceSeen& event);
+    void on(const ScopeAdopted& event);
+    void on(const ScopeEmptied& event);
     void on(const HealthEvent& event);
     void on(const StampRead& event);
     void on(const SocketsOpened& event);
@@ -177,6 +179,11 @@ struct Engine::Impl final : graph::World {
     // sources.cpp: X-Watch=
     void refresh_sources(Unit& unit);
     void forget_sources(Unit& unit);
+
+    // scopes.cpp: processes that others have started
+    void follow_scope(Unit& unit, std::vector<supervise::Action> actions);
+    void save_scope(const Unit& unit, Writer& io) const;
+    static std::optional<supervise::Scope::Data> read_scope(Reader& io);
 
     // ending.cpp: the container ends because units have
     static bool stop_is_asked(const Unit& unit);

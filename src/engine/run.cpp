@@ -68,6 +68,8 @@ std::string Engine::Impl::why_unsupported(const Unit& unit) {
         return "containers have no autofs; a .mount unit mounts at the start, and a volume is there from the beginning";
     if (unit.config->type == UnitType::Swap)
         return "swap belongs to the machine; how much a container may use is up to its run command (--memory-swap)";
+    if (unit.config->type == UnitType::Scope)
+        return "a scope has no command of its own: it is made around processes that run already (systemd-run --scope)";
     return std::string(unit::suffix(unit.config->type)) + " units are not started by this version";
 }
 
@@ -207,6 +209,11 @@ void Engine::Impl::run_stop(Unit& unit) {
         std::vector<Action> actions;
         unit.path->stop(now_, actions);
         return follow_path(unit, std::move(actions));
+    }
+    if (unit.scope) {
+        std::vector<Action> actions;
+        unit.scope->stop(now_, actions);
+        return follow_scope(unit, std::move(actions));
     }
     if (!unit.service)
         return change(unit, ActiveState::Inactive);

@@ -134,11 +134,13 @@ void Engine::Impl::share_out_budget() {
             touch(unit);
         } else if (unit.mount) {
             unit.mount->set_stop_deadline(now() + place.by);
+        } else if (unit.scope) {
+            unit.scope->set_stop_deadline(now() + place.by);
         }
 }
 
 void Engine::Impl::add_to(StopOrder& order, const Unit& unit) {
-    order.add(unit.id, unit.service != nullptr || unit.mount != nullptr, unit.config->service->timeout_stop);
+    order.add(unit.id, unit.service != nullptr || unit.mount != nullptr || unit.scope != nullptr, unit.config->service->timeout_stop);
 }
 
 bool Engine::Impl::has_to_stop(const Unit& unit) {
@@ -190,6 +192,10 @@ void Engine::Impl::kill_all() {
         }
         if (unit.mount) {
             unit.mount->kill(SIGKILL, actions);
+            apply(unit, std::move(actions));
+        }
+        if (unit.scope) {
+            unit.scope->kill(SIGKILL, actions);
             apply(unit, std::move(actions));
         }
         if (!unit.service)

@@ -79,6 +79,8 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
             unit->mount->replace_config(unit->config);
         if (unit->path)
             unit->path->replace_config(unit->config);
+        if (unit->scope)
+            unit->scope->replace_config(unit->config);
         refresh_health(*unit);
     }
     if (complete)

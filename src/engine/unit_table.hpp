@@ -8,6 +8,7 @@
 #include "supervise/health.hpp"
 #include "supervise/mount.hpp"
 #include "supervise/path.hpp"
+#include "supervise/scope.hpp"
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
@@ -65,6 +66,7 @@ struct Unit {
     bool watched = false;  ///< X-Watch= acts
     Instant source_window{}; ///< when the changes of its sources were begun to be counted
     std::uint32_t source_changes = 0;
+    std::unique_ptr<supervise::Scope> scope; ///< made when it gets processes
     UnitId accepted_by; ///< of a service that one connection was accepted for: the socket unit
     std::string peer;   ///< and where it came from
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again

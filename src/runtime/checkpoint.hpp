@@ -20,7 +20,7 @@ namespace monoinit::runtime {
 enum class FdKind : std::uint32_t {
     None = 0, Executable = 1, Control = 2, Guard = 3, Notify = 4, LoggerLink = 5, LoggerBuffers = 6, LogStream = 7,
     LogSocket = 8, Console = 9, Reserve = 10, LoggerSpoolRead = 11, LoggerSpoolWrite = 12,
-    SyslogSocket = 13, JournalSocket = 14, JournalStream = 15, Socket = 16, Connection = 17, Stored = 18, SourceWatcher = 19,
+    SyslogSocket = 13, JournalSocket = 14, JournalStream = 15, Socket = 16, Connection = 17, Stored = 18, SourceWatcher = 19, ScopeProcess = 20,
 };
 
 struct FdEntry {

@@ -46,6 +46,9 @@ class Operations : public control::Manager {
     void exit(control::Ticket ticket, const control::ExitRequest& request) override;
     control::ShutdownPlanReply shutdown_plan() override;
     void put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) override;
+    void adopt(control::Ticket ticket, const control::Peer& peer, const control::AdoptRequest& request) override;
+    /// A scope is over: its file goes, and it is forgotten unless it has failed.
+    void forget_scope(base::UnitId unit);
     void wait(control::Ticket ticket, const control::WaitRequest& request) override;
     void mute(control::Ticket ticket, const control::MuteRequest& request) override;
     void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
@@ -70,6 +73,7 @@ class Operations : public control::Manager {
         base::Instant deadline = base::never, since;
     };
     base::UnitId known(const std::string& name);
+    base::Result<base::UnitId> make_unit(const control::PutUnitRequest& request, const control::Peer& peer);
     std::optional<std::string> name_is_taken(const std::string& name, const control::Peer& peer);
     base::Result<base::UnitId> load_transient(const control::PutUnitRequest& request, const std::string& path);
     bool is_over(const engine::UnitStatus& status);

@@ -123,6 +123,7 @@ void Runtime::resume() {
     look_at_mounts();
     sockets_->close_unclaimed();
     sources_->end_unclaimed();
+    scopes_->release_unclaimed();
     if (!boot_began_) // it was at the generators
         generators_->run([this] { boot_units(); });
 }
@@ -137,7 +138,7 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             checkpoint_->keep(entry);
         }
         const bool of_units = entry.kind == FdKind::Socket || entry.kind == FdKind::Connection || entry.kind == FdKind::Stored ||
-                              entry.kind == FdKind::SourceWatcher;
+                              entry.kind == FdKind::SourceWatcher || entry.kind == FdKind::ScopeProcess;
         if (of_units && entry.unit == 0) { // its unit is gone
             checkpoint_->forget(entry.fd);
             std::vector<sys::UniqueFd> gone;
@@ -154,6 +155,8 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             store_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::SourceWatcher && entry.unit != 0) {
             sources_->adopt(entry, sys::UniqueFd(entry.fd));
+        } else if (entry.kind == FdKind::ScopeProcess && entry.unit != 0) {
+            scopes_->resume(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.id == Foreground::guard_number) {
             foreground_->adopt(entry, sys::UniqueFd(entry.fd));
         } else if (entry.kind == FdKind::Guard && entry.unit != 0) {

@@ -50,6 +50,8 @@ void Runtime::feed(engine::Event event) {
     sockets_->forget_closed();
     if (!unmounted_.empty())
         forget_unmounted();
+    for (const base::UnitId ended : scopes_->take_ended())
+        operations_->forget_scope(ended);
     operations_->check_waits();
     tell_outside();
 }

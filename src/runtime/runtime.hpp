@@ -18,6 +18,7 @@
 #include "runtime/outer_notify.hpp"
 #include "runtime/paths.hpp"
 #include "runtime/probes.hpp"
+#include "runtime/scopes.hpp"
 #include "runtime/sockets.hpp"
 #include "runtime/sources.hpp"
 #include "runtime/state_dir.hpp"
@@ -94,6 +95,7 @@ class Runtime {
     LogProcess& log() { return *log_; }
     Guards& guards() { return *guards_; }
     Probes& probes() { return *probes_; }
+    Scopes& scopes() { return *scopes_; }
     const StateDir& state_dir() const { return dir_; }
     std::array<std::uint8_t, 16> invocation_id(base::UnitId unit) const;
     bool booted() const { return ready_after_.has_value(); }
@@ -210,6 +212,7 @@ class Runtime {
     std::unique_ptr<Probes> probes_;
     std::unique_ptr<Generators> generators_;
     std::unique_ptr<Sockets> sockets_;
+    std::unique_ptr<Scopes> scopes_;
     std::unique_ptr<FdStore> store_;
     std::unique_ptr<Paths> paths_;
     std::unique_ptr<Sources> sources_;

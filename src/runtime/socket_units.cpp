@@ -5,6 +5,7 @@
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace monoinit::runtime {
 
@@ -17,6 +18,14 @@ void Runtime::set_up_sockets() {
             log_->say(4, config->name, fmt::format("{}: {}", unit::short_name(config->name), text));
         },
         [this](base::UnitId unit) { forget_unit(unit); }});
+    scopes_ = std::make_unique<Scopes>(Scopes::Links{
+        *loop_, *checkpoint_, manager_, [this](engine::Event event) { feed(std::move(event)); },
+        [this](base::UnitId unit) { return engine_->status(unit); },
+        [this](base::UnitId unit, const std::string& text) {
+            const auto config = engine_->status(unit).config;
+            log_->say(4, config->name, fmt::format("{}: {}", unit::short_name(config->name), text));
+        },
+        [this](int pid) { return pid == ::getpid() || pid == log_->pid() || guards_->is_guard(pid); }});
     store_ = std::make_unique<FdStore>(*loop_, *checkpoint_, [this](base::UnitId unit, const std::string& text) {
         const auto config = engine_->status(unit).config;
         log_->say(4, config->name, fmt::format("{}: {}", unit::short_name(config->name), text));
@@ -38,6 +47,10 @@ bool Runtime::perform_socket_action(const engine::UnitAction& action) {
         store_->remove(action.unit, removed->name);
     else if (std::holds_alternative<supervise::ReleaseStored>(action.action))
         store_->release(action.unit);
+    else if (const auto* signal = std::get_if<supervise::SignalProcesses>(&action.action))
+        scopes_->signal(action.unit, *signal);
+    else if (std::holds_alternative<supervise::ReleaseProcesses>(action.action))
+        scopes_->release(action.unit);
     else
         return false;
     return true;

@@ -129,31 +129,35 @@ base::Result<base::UnitId> Operations::load_transient(const control::PutUnitRequ
     return base::fail(base::Errc::Invalid, config && !config->load_error.empty() ? config->load_error : "the unit could not be loaded");
 }
 
-void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) {
+/// Writes the file and loads it; what is wrong with either is the error.
+base::Result<base::UnitId> Operations::make_unit(const control::PutUnitRequest& request, const control::Peer& peer) {
     const std::string directory = runtime_.transient_directory();
     if (directory.empty())
-        return server_->fail(ticket, base::fail(base::Errc::System, "there is no writable runtime directory for units made by a request"));
-    if (!can_be_transient(request.name))
-        return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a service, timer, socket or path"));
+        return base::fail(base::Errc::System, "there is no writable runtime directory for units made by a request");
     if (request.text.size() > text_at_most)
-        return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the text of the unit is too long"));
-    if (!descriptors.empty() && descriptors.size() != 3)
-        return server_->fail(ticket, base::fail(base::Errc::Invalid, "three descriptors are the streams of a service, or none"));
-    const bool privileged = runtime_.is_privileged(peer);
-    if (const auto foreign = privileged ? std::nullopt : unit::beyond_own_rights(request.text))
-        return server_->fail(ticket, base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign)));
+        return base::fail(base::Errc::TooLarge, "the text of the unit is too long");
+    if (const auto foreign = runtime_.is_privileged(peer) ? std::nullopt : unit::beyond_own_rights(request.text))
+        return base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign));
     sweep_transient_units();
     if (const auto taken = name_is_taken(request.name, peer))
-        return server_->fail(ticket, base::fail(base::Errc::Exists, *taken));
+        return base::fail(base::Errc::Exists, *taken);
     (void)::mkdir(directory.c_str(), 0755); // it may be there; if not, the file cannot be written
     const std::string path = directory + "/" + request.name, fresh = directory + "/.new";
     if (!write_whole(fresh, request.text) || ::rename(fresh.c_str(), path.c_str()) != 0)
-        return server_->fail(ticket, base::fail_errno(errno, path));
-    const auto unit = load_transient(request, path);
+        return base::fail_errno(errno, path);
+    return load_transient(request, path);
+}
+
+void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, const control::PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) {
+    if (!can_be_transient(request.name))
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a service, timer, socket or path"));
+    if (!descriptors.empty() && descriptors.size() != 3)
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, "three descriptors are the streams of a service, or none"));
+    const auto unit = make_unit(request, peer);
     if (!unit)
         return server_->fail(ticket, unit.error());
-    if (const auto refusal = privileged ? std::nullopt : refuse_own(request.name, peer)) {
-        ::unlink(path.c_str());
+    if (const auto refusal = runtime_.is_privileged(peer) ? std::nullopt : refuse_own(request.name, peer)) {
+        ::unlink((runtime_.transient_directory() + "/" + request.name).c_str());
         runtime_.forget_unit(*unit);
         return server_->fail(ticket, base::fail(base::Errc::Denied, *refusal));
     }
@@ -161,6 +165,28 @@ void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, con
     if (!descriptors.empty())
         runtime_.lend_streams(*unit, descriptors);
     server_->reply(ticket, control::Empty{});
+}
+
+void Operations::adopt(control::Ticket ticket, const control::Peer& peer, const control::AdoptRequest& request) {
+    if (!unit::is_valid_name(request.name) || unit::is_template(request.name) || unit::type_of(request.name) != unit::UnitType::Scope)
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, base::printable(request.name, 80) + " is not a valid name of a scope"));
+    const bool privileged = runtime_.is_privileged(peer);
+    const auto unit = make_unit({request.name, request.text}, peer);
+    if (!unit)
+        return server_->fail(ticket, unit.error());
+    if (const auto adopted = runtime_.scopes().adopt(*unit, request.pids, privileged ? 0 : peer.uid); !adopted) {
+        forget_scope(*unit);
+        return server_->fail(ticket, adopted.error());
+    }
+    server_->reply(ticket, control::Empty{});
+}
+
+void Operations::forget_scope(base::UnitId unit) {
+    const engine::UnitStatus status = runtime_.engine().status(unit);
+    if (!status.config || status.active == supervise::ActiveState::Failed || !is_transient(unit))
+        return;
+    ::unlink(status.config->files.front().c_str());
+    runtime_.forget_unit(unit);
 }
 
 } // namespace monoinit::runtime

@@ -80,6 +80,9 @@ struct OpenSockets {};
 struct CloseSockets {};
 struct WatchSockets { bool on = false; };
 struct FlushSockets {};
+/// Of scope units: to every process of the scope that can be found; nobody asks about them any more.
+struct SignalProcesses { int signal = 15; bool then_sighup = false; };
+struct ReleaseProcesses {};
 /// Of mount units: read the mount table, whether it has changed or not. The engine is told of it.
 struct ReadMounts {};
 /// Of path units: look at the paths and hear of changes from now on (answered by PathsSeen), let go of them.
@@ -96,7 +99,8 @@ struct WatchBusName { bool on = false; };
 
 using Action = std::variant<Spawn, Signal, WatchPid, QueryTree, ReadPidFile, RemoveDirectories, RemovePidFile, StateChanged,
                             Say, RestartDue, Emergency, OpenSockets, CloseSockets, WatchSockets, FlushSockets,
-                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts, LookAtPaths, DropPaths, WatchSources, WatchBusName>;
+                            StoreDescriptors, RemoveStored, ReleaseStored, ReadMounts, LookAtPaths, DropPaths, WatchSources, WatchBusName,
+                            SignalProcesses, ReleaseProcesses>;
 
 // ---- inputs: what the engine tells a machine --------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <dirent.h>
@@ -199,6 +200,17 @@ bool read_cgroup_number(const char* path, std::string_view key, std::uint64_t& n
     for (; *at >= '0' && *at <= '9'; at++)
         number = number * 10 + static_cast<std::uint64_t>(*at - '0');
     return true;
+}
+
+std::vector<int> cgroup_members(const std::string& group) {
+    std::vector<int> pids;
+    const std::string procs = slurp(group + "/cgroup.procs");
+    for (const std::string_view line : base::split(procs, '\n')) {
+        int pid = 0;
+        if (std::from_chars(line.data(), line.data() + line.size(), pid).ec == std::errc{} && pid > 1)
+            pids.push_back(pid);
+    }
+    return pids;
 }
 
 std::string block_device_of(const std::string& path) {

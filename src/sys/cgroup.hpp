@@ -35,6 +35,9 @@ bool write_cgroup_file(const std::string& path, std::string_view text);
 /// The first number in a file such as memory.current or "key 123" of a flat keyed one; nothing when it is not there.
 bool read_cgroup_number(const char* path, std::string_view key, std::uint64_t& number);
 
+/// Processes in the group itself, as they are numbered here.
+std::vector<int> cgroup_members(const std::string& group);
+
 /// "254:0" of the whole disk that a path is, or lies on; empty: of none. May hang where the path does.
 std::string block_device_of(const std::string& path);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of systemd.mount(5) and systemd.timer(5), and of the unit types that are not started: automounts, swaps, scopes.
+// Rows of systemd.mount(5), systemd.timer(5) and systemd.scope(5), and of the unit types that are not started: automounts, swaps.
 
 #include "unit/codecs_timer.hpp"
 #include "unit/rows.hpp"
@@ -11,7 +11,6 @@ namespace monoinit::unit::rows {
 inline constexpr Text no_automounts = "containers have no autofs: the unit is active if Where= is mounted already, else it is not supported, and a .mount unit mounts at the start";
 inline constexpr Text no_swaps = "swap belongs to the machine: the unit is not supported, and the container's own limit (--memory-swap) applies";
 inline constexpr Text no_mounting = "mounting needs CAP_SYS_ADMIN: without it the unit is active if Where= is a mount point (a volume) already, else it fails";
-inline constexpr Text no_scopes = "no scope units in this version";
 
 inline constexpr auto other_rows = std::to_array<Directive>({
     degraded<codec::Text, &UnitConfig::mount, &MountSection::what>(Group::Mount, "What", "", "/dev/sdb1", "What to mount.", no_mounting),
@@ -49,10 +48,10 @@ inline constexpr auto other_rows = std::to_array<Directive>({
     ignored(Group::Swap, "Priority", "Priority.", no_swaps),
     ignored(Group::Swap, "Options", "Options.", no_swaps),
     ignored(Group::Swap, "TimeoutSec", "Time for swapon.", no_swaps),
-    ignored(Group::Scope, "RuntimeMaxSec", "How long it may live.", no_scopes),
-    ignored(Group::Scope, "RuntimeRandomizedExtraSec", "Random addition.", no_scopes),
-    ignored(Group::Scope, "TimeoutStopSec", "Time to stop.", no_scopes),
-    ignored(Group::Scope, "OOMPolicy", "What happens when memory ends.", no_scopes),
+    field<codec::Timeout, &UnitConfig::service, &ServiceSection::runtime_max>(Group::Scope, "RuntimeMaxSec", "infinity", "1h", "How long it may live."),
+    ignored(Group::Scope, "RuntimeRandomizedExtraSec", "Random addition to RuntimeMaxSec=.", "a scope ends when RuntimeMaxSec= is over"),
+    field<codec::Timeout, &UnitConfig::service, &ServiceSection::timeout_stop>(Group::Scope, "TimeoutStopSec", "1min 30s", "10s", "How long its processes get to end before they are killed."),
+    ignored(Group::Scope, "OOMPolicy", "What happens when memory ends.", "the kernel's choice of a process stands"),
 });
 // clang-format on
 

@@ -183,13 +183,13 @@ Result<std::string> transient_unit(const Environment& environment, const Transie
 
 Result<std::string> transient_trigger(const Environment& environment, const TriggerSpec& spec) {
     const auto type = is_valid_name(spec.name) && !is_template(spec.name) ? type_of(spec.name) : std::nullopt;
-    if (type != UnitType::Timer && type != UnitType::Socket && type != UnitType::Path)
-        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a timer, socket or path");
+    if (type != UnitType::Timer && type != UnitType::Socket && type != UnitType::Path && type != UnitType::Scope)
+        return fail(Errc::Invalid, base::printable(spec.name, 80) + " is not a valid name of a timer, socket, path or scope");
     Lines lines{.type = *type, .literal = spec.literal};
     lines.unit = "Description=" + without_specifiers(TRY(line_value("the description", spec.description))) + "\n";
     for (const std::string& property : spec.properties)
         TRY(add_property(lines, property));
-    const std::string_view own = *type == UnitType::Timer ? "Timer" : *type == UnitType::Socket ? "Socket" : "Path";
+    const std::string_view own = *type == UnitType::Timer ? "Timer" : *type == UnitType::Socket ? "Socket" : *type == UnitType::Path ? "Path" : "Scope";
     std::string text = "# Made by " + spec.maker + ".\n[Unit]\n" + lines.unit + "\n[" + std::string(own) + "]\n" + lines.own;
     if (!lines.install.empty())
         text += "\n[Install]\n" + lines.install;
@@ -202,6 +202,7 @@ std::optional<std::string> beyond_own_rights(std::string_view text) {
     constexpr std::string_view service_keys[] = {"Type", "ExecStart", "WorkingDirectory", "User", "Restart", "RestartSec", "RestartSteps",
                                                  "RestartMaxDelaySec", "Environment", "TimeoutStartSec", "TimeoutStopSec", "KillSignal",
                                                  "SuccessExitStatus", "RemainAfterExit", "UMask", "X-Ports"};
+    constexpr std::string_view scope_keys[] = {"RuntimeMaxSec", "TimeoutStopSec", "KillSignal", "SendSIGHUP"};
     const auto holds = [](auto& keys, std::string_view key) { return std::find(std::begin(keys), std::end(keys), key) != std::end(keys); };
     std::string_view section;
     for (std::string_view line : base::split(text, '\n')) {
@@ -212,13 +213,13 @@ std::optional<std::string> beyond_own_rights(std::string_view text) {
             return "a line that goes on in the next";
         if (line.front() == '[') {
             section = line.substr(1, line.size() - 1 - (line.ends_with(']') ? 1 : 0));
-            if (section != "Unit" && section != "Service" && !section.starts_with("X-Health"))
+            if (section != "Unit" && section != "Service" && section != "Scope" && !section.starts_with("X-Health"))
                 return "section [" + base::printable(section, 80) + "]";
             continue;
         }
         const std::string_view key = base::trim(line.substr(0, line.find('=')));
         const bool stream = section == "Service" && key.starts_with("Standard") && base::trim(line.substr(std::min(line.find('=') + 1, line.size()))).starts_with("fd:");
-        const bool own = section == "Unit" ? holds(unit_keys, key) : section == "Service" ? stream || holds(service_keys, key) : section.starts_with("X-Health");
+        const bool own = section == "Unit" ? holds(unit_keys, key) : section == "Service" ? stream || holds(service_keys, key) : section == "Scope" ? holds(scope_keys, key) : section.starts_with("X-Health");
         if (!own)
             return base::printable(key, 80) + "=";
     }

@@ -26,7 +26,7 @@ struct TransientSpec {
     bool literal = false;          ///< a "%" in properties stands for itself
 };
 
-/// What starts a transient service (or a unit that is there): a timer, socket or path.
+/// What starts a transient service (or a unit that is there): a timer, socket or path. Also a scope, which has no command either.
 struct TriggerSpec {
     std::string name; ///< full, "backup.timer"
     std::string description;

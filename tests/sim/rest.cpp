@@ -47,7 +47,8 @@ void World::check_rest() const {
             for (const UnitId other : engine_->dependencies(id, kind, false))
                 check_pair(seen, kind, units_.at(other));
         // A daemon-reload changes who needs whom; that is felt when one of them changes its state.
-        if (is_up(seen.status) && seen.status.config->unit.stop_when_unneeded && !needed(seen) && !manners_.reloads && !let_alone(id))
+        const bool stuck = seen.status.mount != nullptr && seen.status.mount->result != supervise::MountResult::Success; // umount has failed
+        if (is_up(seen.status) && seen.status.config->unit.stop_when_unneeded && !needed(seen) && !manners_.reloads && !let_alone(id) && !stuck)
             fail(name_of(id) + " runs although nobody needs it (StopWhenUnneeded=)");
     }
     // Nothing is kept for what is over: what wakes the engine is a timer of a service that runs.
@@ -82,7 +83,8 @@ void World::check_listening(const Seen& seen) const {
 
 void World::check_pair(const Seen& seen, DependencyKind kind, const Seen& other) const {
     const std::string both = name_of(seen.status.id) + " and " + name_of(other.status.id);
-    if (manners_.reloads || seen.status.id == other.status.id)
+    const bool mounts = seen.status.mount != nullptr || other.status.mount != nullptr; // umount may fail, and mounts come by themselves
+    if (manners_.reloads || seen.status.id == other.status.id || mounts)
         return; // as with StopWhenUnneeded=
     const auto recently = [&](const std::map<UnitId, Instant>& times, UnitId unit) {
         const auto at = times.find(unit);
@@ -132,7 +134,7 @@ void World::check_end() {
     if (!all_stopped_)
         return;
     for (const auto& [unit, seen] : units_)
-        if (!is_down(seen.status))
+        if (!is_down(seen.status) && seen.status.mount == nullptr) // others' mounts stay, and what is in use
             fail("left while " + name_of(unit) + " is " + std::string(supervise::name(seen.status.active)));
     for (const auto& [id, guard] : guards_) { // the shell ends these
         const Seen& seen = units_.at(guard.unit);

@@ -56,6 +56,7 @@ struct FakeManager : Manager {
     void daemon_reexec(Ticket t) override { later(t, "daemon-reexec"); }
     void exit(Ticket t, const ExitRequest&) override { later(t, "exit"); }
     ShutdownPlanReply shutdown_plan() override { return {.budget = std::chrono::seconds(8), .stops = {{.unit = "web.service"}}}; }
+    void adopt(Ticket t, const Peer&, const AdoptRequest&) override { later(t, "adopt"); }
     void put_unit(Ticket t, const Peer&, const PutUnitRequest&, std::vector<sys::UniqueFd>& descriptors) override {
         given = descriptors.size();
         later(t, "run");
