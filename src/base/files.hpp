@@ -3,9 +3,11 @@
 // sys/real_files.hpp is the real one (regular files only, O_NONBLOCK|O_NOCTTY, size-checked); tests use MemoryFiles.
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace monoinit::base {
@@ -42,6 +44,10 @@ class FileTree : public FileSource {
     virtual Result<void> remove(const std::string& path) = 0; ///< file or symlink
     /// An empty directory; Exists when something is in it.
     virtual Result<void> remove_directory(const std::string& path) = 0;
+    /// A regular file, 0644, in the place of whatever file or link was there, never half of it; its directory is made.
+    virtual Result<void> write(const std::string& path, std::string_view text) = 0;
+    /// When a file, or the link that leads to it, was last changed: µs since 1970; NotFound when there is none.
+    virtual Result<Duration> changed_at(const std::string& path) const = 0;
 };
 
 } // namespace monoinit::base

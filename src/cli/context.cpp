@@ -149,6 +149,17 @@ std::string own_binary() {
     return length <= 0 ? "monoinit" : std::string(path, static_cast<std::size_t>(length));
 }
 
+bool changed_on_disk(Context& context, const std::string& unit, const Names& files, base::Duration loaded) {
+    if (files.empty() || files.front().empty())
+        return false;
+    for (const std::string& path : files) {
+        const auto changed = context.files().changed_at(path);
+        if (!changed || *changed > loaded)
+            return true;
+    }
+    return context.loader().load(unit)->files != files;
+}
+
 unit::Environment offline_environment(const std::string& root, const Names& unit_path) {
     unit::Environment environment;
     const sys::RealFiles files(root == "/" ? "" : root);
@@ -176,10 +187,25 @@ unit::Environment offline_environment(const std::string& root, const Names& unit
     return environment;
 }
 
+std::string full_name(Context& context, const std::string& word, std::string_view suffix) {
+    std::string name = unit::with_suffix(word, suffix);
+    const bool as_written = name == word || name == word + std::string(suffix) || word.starts_with('/');
+    if (context.systemctl() && !as_written && word.find_first_of("*?[") == std::string::npos)
+        context.remark("Invalid unit name \"{}\" escaped as \"{}\" (maybe you should use systemd-escape?).", base::printable(word, 200), name);
+    return name;
+}
+
 Names mangled(const Names& words) {
     Names names;
     for (const std::string& word : words)
         names.push_back(word.find_first_of("*?[") == std::string::npos ? unit::with_suffix(word) : word);
+    return names;
+}
+
+Names mangled(Context& context, const Names& words) {
+    Names names;
+    for (const std::string& word : words)
+        names.push_back(word.find_first_of("*?[") == std::string::npos ? full_name(context, word) : word);
     return names;
 }
 
@@ -188,7 +214,7 @@ Result<Names> expand(Context& context, const Names& words, bool* expanded) {
     std::vector<control::UnitSummary> loaded;
     for (const std::string& word : words) {
         if (word.find_first_of("*?[") == std::string::npos) {
-            names.push_back(unit::with_suffix(word));
+            names.push_back(full_name(context, word));
             continue;
         }
         if (expanded != nullptr)

@@ -82,8 +82,12 @@ template <class Answer> base::Result<Answer> ask(Context& context, const control
     return client->ask<Answer>(request);
 }
 
-/// Completes names with ".service"; systemctl's mangling.
+/// A word as a unit's name, completed with ".service"; tells of characters that had to be escaped, as systemctl does.
+std::string full_name(Context& context, const std::string& word, std::string_view suffix = ".service");
+/// Completes names with ".service" and says nothing; patterns stay.
 Names mangled(const Names& words);
+/// As full_name(), several; patterns stay.
+Names mangled(Context& context, const Names& words);
 /// Mangled, with globs expanded over the loaded units. `expanded`: there was a glob.
 base::Result<Names> expand(Context& context, const Names& words, bool* expanded = nullptr);
 /// Names of units in one list, for "did you mean"; empty when nothing is close.
@@ -91,6 +95,12 @@ std::string suggest_unit(Context& context, std::string_view name);
 
 /// Our own binary, for units that call it.
 std::string own_binary();
+/// What a change of files means for a running init: it reads its units again, unless --no-reload. Says why not; 0 or 1.
+int reload_after(Context& context);
+
+/// Whether files of a unit, or the set of them, have changed since the init read them. `files`: as it did, the fragment first.
+bool changed_on_disk(Context& context, const std::string& unit, const Names& files, base::Duration loaded);
+
 /// The environment of specifiers and defaults for work on files.
 unit::Environment offline_environment(const std::string& root, const Names& unit_path);
 /// "Sun 2026-11-22 08:34:03 UTC" (systemd's) and "10:02:11 JST", "Nov 21 10:02 JST" (ours).

@@ -53,6 +53,10 @@ std::string_view embedded_text(std::string_view name) {
     return {};
 }
 
+bool is_embedded(std::string_view name) {
+    return std::ranges::any_of(unit::embedded_units(), [&](const unit::EmbeddedUnit& unit) { return unit.name == name; });
+}
+
 /// The unit's files, each after a line with its path. False when there are none.
 bool print_files(Context& context, const unit::UnitConfig& config, bool& first, std::vector<std::string>& rows) {
     bool any = false;
@@ -87,12 +91,18 @@ struct FileRow {
 
 std::string preset_of(Context& context, const unit::Presets& presets, const std::string& name, FileState state) {
     if (state != FileState::Enabled && state != FileState::EnabledRuntime && state != FileState::Disabled && state != FileState::Linked &&
-        state != FileState::Indirect && state != FileState::Masked && state != FileState::LinkedRuntime)
+        state != FileState::Indirect && state != FileState::Masked && state != FileState::MaskedRuntime && state != FileState::LinkedRuntime)
         return "-";
     const auto config = context.loader().load_as_written(name);
-    if (config->install->empty() && state != FileState::Masked)
+    if (config->install->empty() && state != FileState::Masked && state != FileState::MaskedRuntime)
         return "-";
     return presets.verdict(name, nullptr) == unit::Presets::Verdict::Enable ? "enabled" : "disabled";
+}
+
+/// Whether there is a file or link of this very name.
+bool has_file(Context& context, const std::string& name) {
+    return std::ranges::any_of(context.loader().environment().unit_path,
+                               [&](const std::string& directory) { return context.files().kind(directory + "/" + name).has_value(); });
 }
 
 std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
@@ -101,6 +111,8 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
     const unit::Presets presets(context.files());
     for (const std::string& name : context.loader().all_names()) {
         const std::string type = name.substr(name.rfind('.') + 1);
+        if (context.systemctl() && is_embedded(name) && !has_file(context, name))
+            continue; // built in, as nothing of systemctl's is
         if (!options.types.empty() && std::find(options.types.begin(), options.types.end(), type) == options.types.end())
             continue;
         if (!patterns.empty() && std::none_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -113,6 +125,8 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
             continue;
         rows.push_back({name, state, preset_of(context, presets, name, state)});
     }
+    if (context.systemctl())
+        std::ranges::stable_sort(rows, {}, [](const FileRow& row) { return std::string_view(row.name).substr(row.name.rfind('.') + 1); });
     return rows;
 }
 
@@ -121,11 +135,12 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
 int is_enabled(Context& context, Words words) {
     bool enabled = false;
     std::vector<std::string> rows;
-    for (const std::string& name : mangled(words)) {
+    for (const std::string& name : mangled(context, words)) {
         const FileState state = unit::file_state(context.files(), context.loader(), name, context.install_options());
         if (state == FileState::NotFound) {
             if (context.systemctl()) {
                 context.complain("Failed to get unit file state for {}: No such file or directory", name);
+                return 1; // as systemctl, which says nothing of those behind it
             } else {
                 const std::string best = suggest_unit(context, name);
                 context.complain("{}: there is no such unit{}", unit::short_name(name), best.empty() ? "" : "; did you mean " + best + "?");
@@ -147,7 +162,7 @@ int cat(Context& context, Words words) {
     int status = 0;
     bool first = true;
     std::vector<std::string> rows;
-    for (const std::string& name : mangled(words)) {
+    for (const std::string& name : mangled(context, words)) {
         const auto config = context.loader().load_as_written(name);
         if (config->load_state == unit::LoadState::Masked)
             context.complain("Unit {} is masked.", name);

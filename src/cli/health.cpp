@@ -8,7 +8,7 @@
 namespace monoinit::cli {
 
 int health(Context& context, Words words) {
-    const auto reply = ask<control::HealthReply>(context, control::HealthRequest{context.options.health_kind, mangled(words)});
+    const auto reply = ask<control::HealthReply>(context, control::HealthRequest{context.options.health_kind, mangled(context, words)});
     if (!reply) {
         context.complain("{}: {}", context.program, reply.error().what);
         return reply.error().code == base::Errc::Invalid ? 2 : 1;

@@ -4,10 +4,12 @@
 #include "cli/json.hpp"
 #include "cli/verbs.hpp"
 #include "config/options.hpp"
+#include "sys/program.hpp"
 #include "unit/directives.hpp"
 #include "unit/reference.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace monoinit::cli {
 
@@ -93,6 +95,35 @@ std::string help_text(Face face) {
     return out + "\nOptions:\n" + table.render(false, 2, "  ");
 }
 
+namespace {
+
+/// `systemctl help UNIT`: the manual pages that Documentation= names, one after the other.
+int manual_pages(Context& context, Words words) {
+    for (const std::string& name : mangled(context, words)) {
+        const auto config = context.loader().load_as_written(name);
+        if (config->unit.documentation.empty())
+            context.remark("Documentation for {} not known.", name);
+        for (const std::string& uri : config->unit.documentation) {
+            const std::size_t open = uri.find('('), close = uri.find(')');
+            if (!uri.starts_with("man:")) {
+                context.remark("Can't show: {}", uri);
+                continue;
+            }
+            const bool has_section = open != std::string::npos && close != std::string::npos && close > open;
+            std::vector<std::string> command{"man"};
+            if (has_section)
+                command.push_back(uri.substr(open + 1, close - open - 1));
+            command.push_back(uri.substr(4, (has_section ? open : uri.size()) - 4));
+            context.flush();
+            if (const auto ended = sys::run_program(command); !ended)
+                context.complain("Failed to execute man: {}", std::strerror(ended.error().errnum));
+        }
+    }
+    return 0;
+}
+
+} // namespace
+
 int help(Context& context, Words words) {
     const std::string topic = words.empty() ? "" : words.front();
     const std::string& form = context.options.format;
@@ -118,10 +149,8 @@ int help(Context& context, Words words) {
     }
     if (const VerbRow* verb = find_verb(context.face, topic); verb != nullptr)
         return help_of_verb(context, *verb);
-    if (context.systemctl()) { // `systemctl help UNIT` shows man pages
-        context.complain("Failed to execute man: No such file or directory");
-        return 0;
-    }
+    if (context.systemctl())
+        return manual_pages(context, words);
     const std::string_view close = unit::closest_directive(topic);
     context.complain("no help on {}; there is: directives, states, options, every verb and every directive{}", base::printable(topic),
                      close.empty() ? "" : fmt::format("; did you mean {}?", close));
@@ -141,12 +170,7 @@ int version(Context& context, Words) {
 }
 
 int not_here(Context& context, Words) {
-    if (context.verb == "edit")
-        context.complain("{}: edit a file yourself (see: initctl cat UNIT), then: initctl daemon-reload", context.program);
-    else if (context.verb == "revert")
-        context.complain("{}: remove the files yourself (see: initctl cat UNIT), then: initctl daemon-reload", context.program);
-    else
-        context.complain("{}: a container cannot {}", context.program, context.verb);
+    context.complain("{}: a container cannot {}", context.program, context.verb);
     return 1;
 }
 

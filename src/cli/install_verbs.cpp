@@ -1,19 +1,24 @@
 // enable, disable, reenable, preset, mask, unmask, link, set-default: changes to links, in docker build as well as online;
 // a running init re-reads its units afterwards, as systemd does. Tested by tests/unit/cli/offline_test.cpp.
+#include "base/enum_names.hpp"
 #include "base/strings.hpp"
 #include "cli/json.hpp"
 #include "cli/operate.hpp"
 #include "cli/verbs.hpp"
+#include "sys/program.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <unistd.h>
 
 namespace monoinit::cli {
 
 using unit::InstallChange;
 using unit::InstallResult;
+using unit::first_failure;
 
 namespace {
 
@@ -35,11 +40,12 @@ constexpr std::string_view nothing_to_install =
 
 bool is_nothing_to_install(std::string_view note) { return note.starts_with("The unit files have no installation config"); }
 
-/// One row a verb: what it does to the files, what follows with --now, how it is called when it went well.
+/// One row a verb: what it does to the files, what follows with --now, how it is called when it went well, and when not.
 struct LinkVerb {
     std::string_view name, done;
     std::optional<control::Verb> now;
     InstallResult (*run)(Context&, const unit::InstallOptions&, const Names&);
+    std::string_view attempt; ///< "Failed to … unit"; empty: the name
 };
 
 template <InstallResult (*Function)(unit::FileTree&, const unit::Loader&, const Names&, const unit::InstallOptions&)>
@@ -47,15 +53,24 @@ InstallResult plain(Context& context, const unit::InstallOptions& options, const
     return Function(context.files(), context.loader(), names, options);
 }
 
+constexpr auto preset_modes = base::enum_names<unit::PresetMode>(
+    {{unit::PresetMode::Full, "full"}, {unit::PresetMode::EnableOnly, "enable-only"}, {unit::PresetMode::DisableOnly, "disable-only"}});
+
+unit::PresetMode preset_mode(const Context& context) {
+    return base::value_of(preset_modes, context.options.preset_mode).value_or(unit::PresetMode::Full);
+}
+
 InstallResult run_preset(Context& context, const unit::InstallOptions& options, const Names& names) {
-    const std::string& mode = context.options.preset_mode;
-    if (!mode.empty() && mode != "full" && mode != "enable-only")
-        return base::fail(base::Errc::Invalid, "--preset-mode=" + base::printable(mode) + " is not supported; full and enable-only are.");
-    return unit::preset(context.files(), context.loader(), names, options, mode == "enable-only");
+    return unit::preset(context.files(), context.loader(), names, options, preset_mode(context));
 }
 
 InstallResult run_preset_all(Context& context, const unit::InstallOptions& options, const Names&) {
-    return run_preset(context, options, context.loader().all_names());
+    return unit::preset_all(context.files(), context.loader(), options, preset_mode(context));
+}
+
+InstallResult run_add(Context& context, const unit::InstallOptions& options, const Names& names) {
+    const std::string_view side = context.verb == "add-wants" ? ".wants" : ".requires";
+    return unit::add_dependency(context.files(), context.loader(), names.front(), side, {names.begin() + 1, names.end()}, options);
 }
 
 // clang-format off
@@ -67,11 +82,47 @@ constexpr LinkVerb link_verbs[] = {
     {"unmask",     "unmasked",         std::nullopt,         plain<unit::unmask>},
     {"link",       "linked",           std::nullopt,         plain<unit::link>},
     {"preset",     "set as its preset says", std::nullopt,   run_preset},
-    {"preset-all", "set as presets say", std::nullopt,       run_preset_all},
+    {"preset-all", "set as presets say", std::nullopt,       run_preset_all, "preset"},
+    {"revert",     "as its package has it", std::nullopt,    plain<unit::revert>},
+    {"add-wants",    "wanted",         std::nullopt,         run_add, "add dependency on"},
+    {"add-requires", "required",       std::nullopt,         run_add, "add dependency on"},
 };
 // clang-format on
 
-void report_as_systemctl(Context& context, const LinkVerb& verb, const std::vector<InstallChange>& changes) {
+std::string_view attempt_of(const LinkVerb& verb) { return verb.attempt.empty() ? verb.name : verb.attempt; }
+
+/// What systemctl says where it works on the files itself; where the manager does, the text is the bus's.
+std::string offline_failure(std::string_view attempt, const InstallChange& change) {
+    const auto line = [&](std::string_view form) { return fmt::format(fmt::runtime(form), attempt, change.subject, change.other); };
+    switch (change.refusal) {
+    case unit::Refusal::Exists:
+        return line(change.other.empty() ? "Failed to {} unit, file \"{}\" already exists." : "Failed to {} unit, file \"{}\" already exists and is a symlink to \"{}\".");
+    case unit::Refusal::Masked:
+        return line("Failed to {} unit, unit {} is masked.");
+    case unit::Refusal::Generated:
+        return line("Failed to {} unit, unit {} is transient or generated.");
+    case unit::Refusal::AliasName:
+        return line("Failed to {} unit, refusing to operate on linked unit file {}.");
+    case unit::Refusal::CannotAlias:
+        return line("Failed to {} unit, cannot alias {} as {}.");
+    case unit::Refusal::NotFound:
+        return line("Failed to {} unit, unit {} does not exist.");
+    case unit::Refusal::InvalidName:
+        return line("Failed to {} unit, \"{}\" is not a valid unit name.");
+    case unit::Refusal::NotTemplate:
+        return line("Failed to {} {}, destination unit {} is a non-template unit.");
+    case unit::Refusal::NotAbsolute:
+        return line("Failed to {} unit, {} is not an absolute path.");
+    case unit::Refusal::System:
+        return change.errnum != 0 ? fmt::format("Failed to {} unit, file \"{}\": {}", attempt, change.subject, std::strerror(change.errnum))
+                                  : fmt::format("Failed to {} unit, file \"{}\": {}", attempt, change.subject, change.other);
+    case unit::Refusal::None:
+        break;
+    }
+    return change.path;
+}
+
+void report_as_systemctl(Context& context, std::string_view attempt, const InstallResult& changes) {
     for (const InstallChange& change : changes) {
         switch (change.kind) {
         case InstallChange::Kind::Symlink:
@@ -81,16 +132,20 @@ void report_as_systemctl(Context& context, const LinkVerb& verb, const std::vect
             context.remark("Removed \"{}\".", change.path);
             break;
         case InstallChange::Kind::Note:
-            context.remark("{}", is_nothing_to_install(change.path) ? nothing_to_install : std::string_view(change.path));
+            if (change.refusal == unit::Refusal::None || context.has_init())
+                context.remark("{}", is_nothing_to_install(change.path) ? nothing_to_install : std::string_view(change.path));
             break;
         case InstallChange::Kind::Failed:
-            context.complain("Failed to {} unit: {}", verb.name, change.path);
+            if (context.has_init())
+                context.complain("Failed to {} unit: {}", attempt, change.path);
+            else
+                context.complain("{}", offline_failure(attempt, change));
             break;
         }
     }
 }
 
-void report(Context& context, const LinkVerb& verb, const Names& names, const std::vector<InstallChange>& changes) {
+void report(Context& context, const LinkVerb& verb, const Names& names, const InstallResult& changes) {
     bool changed = false, noted = false;
     std::string details;
     for (const InstallChange& change : changes) {
@@ -132,7 +187,75 @@ void report_as_json(Context& context, const std::vector<InstallChange>& changes)
     context.print("{}\n", json_array(rows));
 }
 
-/// What a file change means for a running init: it reads its units again.
+/// The links of init scripts follow those of the unit, where the machine's tool for that is installed.
+int follow_init_scripts(Context& context, const Names& names) {
+    constexpr const char* tool = "/lib/systemd/systemd-sysv-install";
+    if (!context.systemctl() || (context.verb != "enable" && context.verb != "disable" && context.verb != "reenable"))
+        return 0;
+    int status = 0;
+    for (const std::string& name : names) {
+        const std::string script(unit::short_name(name));
+        const std::string path = context.options.root + "/etc/init.d/" + script;
+        if (!name.ends_with(".service") || name.find('/') != std::string::npos || ::access(path.c_str(), F_OK) != 0 || ::access(tool, X_OK) != 0)
+            continue;
+        std::vector<std::string> command{tool, context.verb == "disable" ? "disable" : "enable", script};
+        if (!context.options.root.empty())
+            command.insert(command.begin() + 1, "--root=" + context.options.root);
+        context.remark("Synchronizing state of {} with SysV service script with {}.", name, tool);
+        context.remark("Executing: {}", base::join(command, " "));
+        context.flush();
+        const auto ended = sys::run_program(command);
+        if (!ended || *ended != 0)
+            status = 1;
+    }
+    return status;
+}
+
+/// Paths are made absolute, names complete.
+base::Result<Names> file_names(Context& context, const Names& words) {
+    Names names;
+    for (const std::string& word : words) {
+        const bool is_path = word.find('/') != std::string::npos || context.verb == "link";
+        if (!is_path) {
+            names.push_back(full_name(context, word, names.empty() && context.verb.starts_with("add-") ? ".target" : ".service"));
+        } else if (word.starts_with('/')) {
+            names.push_back(word);
+        } else {
+            if (!context.options.root.empty())
+                return base::fail(base::Errc::Invalid, "Non-absolute paths are not allowed when --root is used: " + word);
+            std::error_code error;
+            names.push_back(std::filesystem::absolute(word, error).lexically_normal().string());
+        }
+    }
+    return names;
+}
+
+int refused(Context& context, const LinkVerb& verb, const Names& names, const InstallChange& failure) {
+    const bool missing = failure.refusal == unit::Refusal::NotFound;
+    context.complain("{}: not {}: {}", names.empty() ? std::string(verb.name) : std::string(unit::short_name(names.front())), verb.done, failure.path);
+    if (failure.errnum == EACCES || failure.errnum == EPERM)
+        context.complain("  uid {} may not change {}; what works: sudo initctl {} {}", ::geteuid(), context.install_options().root + "/etc/systemd/system",
+                         verb.name, base::join(names, " "));
+    if (missing && !names.empty())
+        if (const std::string best = suggest_unit(context, names.front()); !best.empty())
+            context.complain("  did you mean {}?", best);
+    return missing ? 4 : 1;
+}
+
+bool did_something(const InstallResult& changes) {
+    return std::ranges::any_of(changes, [](const InstallChange& change) {
+        return change.kind == InstallChange::Kind::Symlink || change.kind == InstallChange::Kind::Removed;
+    });
+}
+
+/// Away from a manager systemctl does not mind that what is to be disabled is not there.
+bool counts_as_failed(Context& context, const InstallChange& change) {
+    return change.kind == InstallChange::Kind::Failed &&
+           !(context.systemctl() && context.verb == "disable" && change.refusal == unit::Refusal::NotFound && !context.has_init());
+}
+
+} // namespace
+
 int reload_after(Context& context) {
     if (!context.options.reload || !context.options.root.empty() || !context.has_init())
         return 0;
@@ -143,44 +266,32 @@ int reload_after(Context& context) {
     return 1;
 }
 
-Names file_names(const Names& words) {
-    Names names;
-    for (const std::string& word : words)
-        names.push_back(word.find('/') != std::string::npos ? word : unit::with_suffix(word));
-    return names;
-}
-
-int refused(Context& context, const LinkVerb& verb, const Names& names, const base::Error& error) {
-    if (context.systemctl()) {
-        context.complain("Failed to {} unit: {}", verb.name, error.what);
-        return 1;
-    }
-    context.complain("{}: not {}: {}", names.empty() ? std::string(verb.name) : std::string(unit::short_name(names.front())), verb.done, error.what);
-    if (error.errnum == EACCES || error.errnum == EPERM || error.code == base::Errc::Denied)
-        context.complain("  uid {} may not change {}; what works: sudo initctl {} {}", ::geteuid(), context.install_options().root + "/etc/systemd/system",
-                         verb.name, base::join(names, " "));
-    if (error.code == base::Errc::NotFound && !names.empty())
-        if (const std::string best = suggest_unit(context, names.front()); !best.empty())
-            context.complain("  did you mean {}?", best);
-    return error.code == base::Errc::NotFound ? 4 : 1;
-}
-
-} // namespace
-
 int change_links(Context& context, Words words) {
     const LinkVerb& verb = *std::find_if(std::begin(link_verbs), std::end(link_verbs),
                                          [&](const LinkVerb& row) { return row.name == context.verb; });
-    const Names names = file_names(words);
-    const auto changes = verb.run(context, context.install_options(), names);
-    if (!changes)
-        return refused(context, verb, names, changes.error());
+    const std::string& mode = context.options.preset_mode;
+    if (!mode.empty() && !base::value_of(preset_modes, mode)) {
+        context.complain("Failed to parse preset mode: {}.", base::printable(mode));
+        return context.systemctl() ? 1 : 2;
+    }
+    const auto named = file_names(context, words);
+    if (!named) {
+        context.complain("{}", named.error().what);
+        return context.systemctl() ? 1 : 2;
+    }
+    const Names& names = *named;
+    if (const int followed = follow_init_scripts(context, names); followed != 0)
+        return followed;
+    const InstallResult changes = verb.run(context, context.install_options(), names);
+    if (const InstallChange* failure = first_failure(changes); failure != nullptr && !context.systemctl() && !did_something(changes))
+        return refused(context, verb, names, *failure);
     if (context.options.json)
-        report_as_json(context, *changes);
+        report_as_json(context, changes);
     else if (context.systemctl())
-        report_as_systemctl(context, verb, *changes);
+        report_as_systemctl(context, attempt_of(verb), changes);
     else
-        report(context, verb, names, *changes);
-    int status = std::any_of(changes->begin(), changes->end(), [](const auto& c) { return c.kind == InstallChange::Kind::Failed; });
+        report(context, verb, names, changes);
+    int status = std::ranges::any_of(changes, [&](const auto& change) { return counts_as_failed(context, change); }) ? 1 : 0;
     context.flush();
     if (const int reloaded = reload_after(context); status == 0 && !context.systemctl())
         status = reloaded;
@@ -197,18 +308,19 @@ int change_links(Context& context, Words words) {
 }
 
 int set_default(Context& context, Words words) {
-    const std::string target = unit::with_suffix(words.front(), ".target");
-    const auto changes = unit::set_default(context.files(), context.loader(), target, context.install_options());
-    if (!changes) {
-        context.complain("{}: {}", context.systemctl() ? "Failed to set default target" : "set-default", changes.error().what);
-        return !context.systemctl() && changes.error().code == base::Errc::NotFound ? 4 : 1;
+    const std::string target = full_name(context, words.front(), ".target");
+    const InstallResult changes = unit::set_default(context.files(), context.loader(), target, context.install_options());
+    if (const InstallChange* failure = first_failure(changes); failure != nullptr) {
+        const bool missing = failure->refusal == unit::Refusal::NotFound;
+        if (!context.systemctl())
+            context.complain("set-default: {}", failure->path);
+        else if (context.has_init())
+            context.complain("Failed to set default target: {}", failure->path);
+        else
+            context.complain("{}", failure->refusal == unit::Refusal::System ? "Failed to set default: Invalid argument." : offline_failure("set default", *failure));
+        return !context.systemctl() && missing ? 4 : 1;
     }
-    for (const InstallChange& change : *changes) {
-        if (change.kind == InstallChange::Kind::Symlink)
-            context.remark("Created symlink {} → {}.", change.path, change.target);
-        else if (change.kind == InstallChange::Kind::Removed)
-            context.remark("Removed \"{}\".", change.path);
-    }
+    report_as_systemctl(context, "set default", changes);
     (void)reload_after(context); // it matters at the next boot only
     return 0;
 }

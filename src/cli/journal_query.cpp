@@ -133,7 +133,7 @@ base::Result<JournalQuery> journal_query(const Options& options, Face face, cons
     log::Selection& selection = query.selection;
     const JournalOptions& journal = options.journal;
     for (const std::string& word : face == Face::Initctl ? words : options.units)
-        selection.units.push_back(word == log::stray_unit || word == log::own_unit ? word : mangled({word}).front());
+        selection.units.push_back(word == log::stray_unit || word == log::own_unit ? word : unit::with_suffix(word));
     selection.identifiers = journal.identifiers;
     selection.not_identifiers = journal.not_identifiers;
     // `initctl logs -p err`: the letter is --property= for other verbs

@@ -24,6 +24,36 @@ int failed(Context& context, const base::Error& error) {
 
 bool contains(const Names& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
 
+/// As strcasecmp(3) orders it.
+std::string folded(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+}
+
+/// The fields of systemctl -o json.
+std::string units_as_json(const std::vector<UnitSummary>& units) {
+    std::vector<std::string> rows;
+    for (const UnitSummary& unit : units)
+        rows.push_back(json_object({{"unit", json_string(unit.name)},
+                                    {"load", json_string(unit.load_state)},
+                                    {"active", json_string(unit.active_state)},
+                                    {"sub", json_string(unit.sub_state)},
+                                    {"description", json_string(unit.description)}}));
+    return json_array(rows) + "\n";
+}
+
+std::string jobs_as_json(const std::vector<control::JobInfo>& jobs) {
+    std::vector<std::string> rows;
+    for (const control::JobInfo& job : jobs)
+        rows.push_back(json_object({{"job", std::to_string(job.id)},
+                                    {"unit", json_string(job.unit)},
+                                    {"type", json_string(job.type)},
+                                    {"state", json_string(job.state)}}));
+    return json_array(rows) + "\n";
+}
+
 bool matches(const UnitSummary& unit, const Options& options, const Names& patterns) {
     const std::string type = unit.name.substr(unit.name.rfind('.') + 1);
     if (!options.types.empty() && !contains(options.types, type) && !contains(options.types, unit.load_state))
@@ -85,9 +115,11 @@ std::string render_units(const std::vector<UnitSummary>& units, const Options& o
                "SUB    = The low-level unit activation state, values depend on unit type.\n";
     if (job_column)
         out += "JOB    = Pending job for the unit.\n";
-    const bool everything = options.all || !options.states.empty();
-    out += fmt::format("{} loaded units listed.{}\n", units.size(), everything ? "" : " Pass --all to see loaded but inactive units, too.");
-    if (everything || !units.empty())
+    const bool everything = options.all || contains(options.states, "inactive");
+    const bool hints = everything || options.states.empty();
+    out += fmt::format("{} loaded units listed.{}\n", units.size(),
+                       everything || !hints ? "" : " Pass --all to see loaded but inactive units, too.");
+    if (hints)
         out += "To show all installed unit files use 'systemctl list-unit-files'.\n";
     return out;
 }
@@ -106,8 +138,10 @@ int list_units(Context& context, Words words) {
         return !matches(unit, context.options, words) || (!everything && !is_interesting(unit)) ||
                (!context.options.all && context.options.states.empty() && unit.load_state != "loaded" && !is_interesting(unit));
     });
+    const auto type_of = [](const UnitSummary& unit) { return std::string_view(unit.name).substr(unit.name.rfind('.') + 1); };
+    std::ranges::stable_sort(reply->units, {}, [&](const UnitSummary& unit) { return std::pair(type_of(unit), folded(unit.name)); });
     if (context.options.json)
-        context.out = control::to_json(*reply) + "\n";
+        context.out = context.systemctl() ? units_as_json(reply->units) : control::to_json(*reply) + "\n";
     else
         context.out = render_units(reply->units, context.options, context.color);
     return 0;
@@ -123,7 +157,7 @@ int list_jobs(Context& context, Words words) {
         });
     });
     if (context.options.json) {
-        context.out = control::to_json(*reply) + "\n";
+        context.out = context.systemctl() ? jobs_as_json(reply->jobs) : control::to_json(*reply) + "\n";
         return 0;
     }
     if (reply->jobs.empty()) {
@@ -224,23 +258,39 @@ int list_timers(Context& context, Words words) {
 
 std::string render_sockets(const std::vector<UnitSummary>& sockets, const Options& options, bool color) {
     struct Line {
-        std::string address, unit, triggers;
+        std::string address, type, unit, triggers;
     };
     std::vector<Line> lines;
     for (const UnitSummary& socket : sockets)
         for (const std::string& listen : socket.listens)
-            lines.push_back({listen.substr(0, listen.rfind(" (")), socket.name, socket.triggers.empty() ? "-" : socket.triggers});
+            lines.push_back({listen.substr(0, listen.rfind(" (")), listen.substr(listen.rfind(" (") + 2, listen.size() - listen.rfind(" (") - 3), socket.name, socket.triggers.empty() ? "-" : socket.triggers});
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.address < b.address; });
     Table table;
+    const auto add = [&](std::string address, std::string type, std::string unit, std::string triggers) {
+        std::vector<Cell> row{std::move(address)};
+        if (options.show_types)
+            row.emplace_back(std::move(type));
+        row.emplace_back(std::move(unit));
+        row.emplace_back(std::move(triggers));
+        table.add(std::move(row));
+    };
     if (options.legend && !lines.empty())
-        table.add({"LISTEN", "UNIT", "ACTIVATES"});
+        add("LISTEN", "TYPE", "UNIT", "ACTIVATES");
     for (const Line& line : lines)
-        table.add({base::printable(line.address), line.unit, line.triggers});
+        add(base::printable(line.address), line.type, line.unit, line.triggers);
     std::string out = table.render(color);
     if (options.legend)
         out += fmt::format("{}{} sockets listed.\n{}", lines.empty() ? "" : "\n", lines.size(),
                            options.all ? "" : "Pass --all to see loaded but inactive sockets, too.\n");
     return out;
+}
+
+int list_automounts(Context& context, Words) { // they need the kernel's autofs, which a container has not
+    if (context.options.json)
+        context.print("[]\n");
+    else if (context.options.legend)
+        context.print("0 automounts listed.\n{}", context.options.all ? "" : "Pass --all to see loaded but inactive automounts, too.\n");
+    return 0;
 }
 
 int list_sockets(Context& context, Words words) {

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <ctime>
+#include <unistd.h>
 
 namespace monoinit::cli {
 
@@ -68,12 +69,52 @@ int exit_container(Context& context, Words words) {
 
 int power(Context& context, Words) {
     control::ExitRequest request{.force = context.options.force > 0};
+    if (!context.options.when.empty()) {
+        context.complain("Failed to schedule {}: a container ends now or not at all (a timer of yours can end it later)", context.verb);
+        return 1;
+    }
     if (context.verb != "halt" && context.verb != "poweroff")
         context.remark("{}: a container cannot {}; it ends instead.", context.program, context.verb);
     return told(context, ask<control::Empty>(context, request), context.verb);
 }
 
+int whoami(Context& context, Words words) {
+    Names pids = words;
+    if (pids.empty())
+        pids.push_back(std::to_string(::getpid()));
+    for (const std::string& word : pids) {
+        int pid = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), pid);
+        if (error != std::errc{} || end != word.data() + word.size() || pid <= 0) {
+            context.complain("Failed to parse PID {}", base::printable(word));
+            return context.systemctl() ? 1 : 2;
+        }
+        const auto reply = ask<control::StatusReply>(context, control::StatusRequest{.pid = pid});
+        if (!reply) {
+            context.complain("Failed to get unit for PID {}: {}", pid, reply.error().what);
+            return 1;
+        }
+        context.print("{}\n", reply->unit.summary.name);
+    }
+    return 0;
+}
+
+/// What monoinit's own lines are like, and whether WatchdogSec= counts: neither can be changed while it runs.
+int log_level(Context& context, Words words) {
+    const std::string_view now = context.verb == "log-level" ? "info" : context.verb == "log-target" ? "console" : "yes";
+    if (words.empty()) {
+        context.print("{}\n", now);
+        return 0;
+    }
+    if (words.front() == now)
+        return 0;
+    context.complain("Failed to set {}: monoinit's is {} and stays so", context.verb, now);
+    return 1;
+}
+
 int is_system_running(Context& context, Words) {
+    if (context.options.until_over && context.has_init()) // the boot target is reached, or cannot be
+        (void)ask<control::WaitReply>(context, control::WaitRequest{.condition = "active"});
     std::string state = "offline";
     if (context.has_init()) {
         const auto info = ask<control::ManagerInfo>(context, control::InfoRequest{});

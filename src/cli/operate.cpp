@@ -136,6 +136,10 @@ std::string refused(std::string_view verb, const JobOutcome& outcome) {
     const std::string& unit = outcome.unit;
     const std::string failed = fmt::format("Failed to {} {}: ", verb == "isolate" ? "start" : verb, unit);
     const std::string see = fmt::format("\nSee system logs and 'systemctl status {}' for details.", unit);
+    if (!unit::is_valid_name(unit))
+        return fmt::format("Failed to {} {}: Unit name {} is not valid.", verb, base::printable(unit, 100), base::printable(unit, 100));
+    if (outcome.refusal == "template")
+        return failed + fmt::format("Unit name {} is missing the instance name.", unit) + see;
     if (outcome.refusal == "not-found")
         return failed + fmt::format("Unit {} not {}.", missing_unit(outcome), verb == "stop" ? "loaded" : "found");
     if (outcome.refusal == "masked")
@@ -186,7 +190,7 @@ int systemctl_status(const JobOutcome& outcome) {
     if (succeeded(outcome))
         return 0;
     if (outcome.refusal == "not-found" || outcome.refusal == "load-error")
-        return 5;
+        return unit::is_valid_name(outcome.unit) ? 5 : 1;
     if (outcome.refusal == "not-applicable")
         return 3;
     if (outcome.refusal == "manual" || outcome.refusal == "isolate" || outcome.refusal == "destructive")
@@ -221,6 +225,9 @@ class Operation {
         });
         if (!asked)
             return failed(units, asked.error());
+        warn_of_triggers();
+        if (context_.options.until_over && !context_.options.no_block && verb_ != Verb::Stop && verb_ != Verb::Isolate)
+            wait_until_over();
         return status_;
     }
 
@@ -229,12 +236,53 @@ class Operation {
         if (std::find(seen_.begin(), seen_.end(), outcome.unit) != seen_.end())
             return;
         seen_.push_back(outcome.unit);
+        if (context_.systemctl() && verb_ == Verb::Isolate && outcome.refusal == "not-found") {
+            take_as_not_isolated(outcome);
+            return;
+        }
         const int status = context_.systemctl() ? systemctl_status(outcome) : initctl_status(outcome);
         status_ = status_ == 0 ? status : status_;
+        if (status != 0)
+            failed_.push_back(outcome.unit);
         if (context_.systemctl())
             say_as_systemctl(outcome, status);
         else if (!context_.options.json)
             say(outcome);
+    }
+    /// systemctl asks whether a unit may be isolated before it asks whether there is one.
+    void take_as_not_isolated(JobOutcome outcome) {
+        outcome.refusal = "isolate";
+        status_ = status_ == 0 ? systemctl_status(outcome) : status_;
+        say_as_systemctl(outcome, status_);
+    }
+    /// --wait: what was started is to end; that it failed is a failure of ours.
+    void wait_until_over() {
+        Names started;
+        for (const std::string& unit : seen_)
+            if (std::find(failed_.begin(), failed_.end(), unit) == failed_.end())
+                started.push_back(unit);
+        if (started.empty() || !ask<control::WaitReply>(context_, control::WaitRequest{.condition = "inactive", .units = started}))
+            return;
+        for (const std::string& unit : started) {
+            const auto reply = ask<control::PropertiesReply>(context_, control::PropertiesRequest{.unit = unit, .only = {"ActiveState"}});
+            for (const auto& [name, value] : reply ? reply->properties : control::PropertyList{})
+                if (name == "ActiveState" && value == "failed")
+                    status_ = 1;
+        }
+    }
+    /// A unit that is stopped may be started again at once by what triggers it.
+    void warn_of_triggers() {
+        if (verb_ != Verb::Stop || !context_.systemctl() || context_.options.quiet || context_.options.no_warn)
+            return;
+        for (const std::string& unit : seen_) {
+            const auto reply = ask<control::DependenciesReply>(context_, control::DependenciesRequest{unit, {"TriggeredBy"}});
+            Names active;
+            for (const control::Dependency& trigger : reply ? reply->dependencies : std::vector<control::Dependency>{})
+                if (trigger.active_state == "active" || trigger.active_state == "reloading")
+                    active.push_back(trigger.unit);
+            if (!active.empty())
+                context_.complain("Stopping '{}', but its triggering units are still active:\n{}", unit, base::join(active, ", "));
+        }
     }
     void say_as_systemctl(const JobOutcome& outcome, int status) {
         if (status == 0)
@@ -283,7 +331,7 @@ class Operation {
     Context& context_;
     Verb verb_;
     int status_ = 0;
-    Names seen_;
+    Names seen_, failed_;
 };
 
 /// A glob that matches nothing: systemctl warns about start, is silent about the rest, and succeeds.

@@ -27,6 +27,8 @@ struct JournalOptions {
 struct Options {
     std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
     std::string iterations, base_time; ///< calendar
+    std::string drop_in, when;         ///< edit; reboot and kin
+    std::vector<std::string> what;     ///< clean
     std::vector<std::string> types, states, properties, units;
     // run
     std::string name, description, restart, run_as, directory, health, every;
@@ -39,7 +41,7 @@ struct Options {
     bool json = false, quiet = false, no_block = false, full = false, legend = true, plain = false, all = false, failed = false;
     bool value = false, now = false, runtime = false, reload = true, portable = false, any = false, follow = false,
          masked = false, reverse = false, after = false, before = false, global = false, help = false, version = false,
-         systemctl = false, dry_run = false, pager = true;
+         systemctl = false, dry_run = false, no_warn = false, from_stdin = false, show_types = false, until_over = false, pager = true;
 };
 
 /// Optional: joined with the option, or the next word where it can be nothing else (a number, a boot).

@@ -39,6 +39,10 @@ void collect(int parent, std::size_t depth, bool with_commands, std::vector<Proc
 
 } // namespace
 
+std::vector<Process> init_process() {
+    return {{.pid = 1, .command = command_of(1), .memory = sys::proportional_memory(1)}};
+}
+
 std::vector<Process> processes_below(const std::vector<int>& guards, bool with_commands) {
     std::vector<Process> out;
     for (const int guard : guards)

@@ -17,6 +17,8 @@ struct Process {
     std::uint64_t cpu_usec = 0;
 };
 
+/// PID 1 itself, which init.scope stands for.
+std::vector<Process> init_process();
 /// Everything below the guards, parents before children.
 std::vector<Process> processes_below(const std::vector<int>& guards, bool with_commands);
 /// The tree as lines: "├─41 node …"; `quote` as systemctl does.

@@ -1,12 +1,14 @@
 // show, env, is-active, is-failed and the manager's environment block. Tested by tests/system.
 #include "base/strings.hpp"
 #include "cli/json.hpp"
+#include "cli/property_order.hpp"
 #include "cli/verbs.hpp"
 #include "control/codec.hpp"
 #include "unit/install_links.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 extern char** environ;
@@ -20,12 +22,18 @@ int failed(Context& context, const base::Error& error) {
     return 1;
 }
 
+/// A property with several values has one a line. What is empty is shown only where it was asked for.
 void print_properties(Context& context, const control::PropertyList& properties) {
+    const bool empty_too = context.options.all || !context.options.properties.empty();
     for (const auto& [name, value] : properties) {
-        if (context.options.value)
-            context.print("{}\n", value);
-        else
-            context.print("{}={}\n", name, value);
+        if (value.empty() && !empty_too)
+            continue;
+        for (const std::string_view line : base::split(value, '\n')) {
+            if (context.options.value)
+                context.print("{}\n", line);
+            else
+                context.print("{}={}\n", name, line);
+        }
     }
 }
 
@@ -59,13 +67,51 @@ void print_states(Context& context, const Names& units, const Names& states) {
         context.print("{}\n", json_array(rows));
 }
 
-/// The init does not look at links in directories; we do.
-void fill_file_state(Context& context, const std::string& unit, control::PropertyList& properties) {
+/// What is needed to answer NeedDaemonReload=, beside what was asked for.
+const Names for_reload = {"FragmentPath", "DropInPaths", "X-Loaded"};
+
+bool wants(const Names& asked, const std::string& name) { return asked.empty() || std::ranges::find(asked, name) != asked.end(); }
+
+Names with_helpers(Names asked) {
+    if (!asked.empty() && wants(asked, "NeedDaemonReload"))
+        asked.insert(asked.end(), for_reload.begin(), for_reload.end());
+    return asked;
+}
+
+void fill_need_of_reload(Context& context, const std::string& unit, control::PropertyList& properties) {
+    Names files;
+    std::int64_t loaded = 0;
+    std::string drop_ins;
+    for (const auto& [name, value] : properties) {
+        if (name == "FragmentPath")
+            files.push_back(value);
+        else if (name == "DropInPaths")
+            drop_ins = value;
+        else if (name == "X-Loaded")
+            std::from_chars(value.data(), value.data() + value.size(), loaded);
+    }
+    for (const std::string_view path : base::split(drop_ins, ' '))
+        if (!path.empty())
+            files.emplace_back(path);
     for (auto& [name, value] : properties)
+        if (name == "NeedDaemonReload")
+            value = changed_on_disk(context, unit, files, base::Duration(loaded)) ? "yes" : "no";
+}
+
+/// The init looks neither at links in directories nor at preset files; we do.
+void fill_file_state(Context& context, const std::string& unit, control::PropertyList& properties) {
+    std::string fragment = "?"; // not asked for
+    for (const auto& [name, value] : properties)
+        if (name == "FragmentPath")
+            fragment = value;
+    for (auto& [name, value] : properties) {
         if (name == "UnitFileState" && value.empty()) {
             const unit::FileState state = unit::file_state(context.files(), context.loader(), unit, context.install_options());
             value = state == unit::FileState::NotFound ? std::string_view() : unit::file_state_name(state);
         }
+        if (name == "UnitFilePreset" && !fragment.empty())
+            value = unit::Presets(context.files()).verdict(unit) == unit::Presets::Verdict::Disable ? "disabled" : "enabled";
+    }
 }
 
 } // namespace
@@ -108,11 +154,16 @@ int show(Context& context, Words words) {
     bool first = true;
     for (const std::string& unit : units) {
         auto reply =
-            ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = context.options.properties});
+            ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = with_helpers(context.options.properties)});
         if (!reply)
             return failed(context, reply.error());
-        if (!unit.empty())
+        if (!unit.empty()) {
             fill_file_state(context, unit, reply->properties);
+            if (wants(context.options.properties, "NeedDaemonReload"))
+                fill_need_of_reload(context, unit, reply->properties);
+        }
+        std::erase_if(reply->properties, [&](const auto& property) { return !wants(context.options.properties, property.first); });
+        order_properties(reply->properties, unit, context.systemctl());
         if (context.options.json) {
             context.out += control::to_json(*reply) + "\n";
             continue;
@@ -174,6 +225,8 @@ int change_environment(Context& context, Words words) {
     } else if (context.verb == "set-environment") {
         request.assign = words;
     } else if (words.empty()) {
+        if (context.systemctl())
+            context.remark("Calling import-environment without a list of variable names is deprecated.");
         for (char** variable = environ; *variable != nullptr; variable++)
             request.assign.emplace_back(*variable);
     } else {
@@ -190,12 +243,6 @@ int change_environment(Context& context, Words words) {
     if (!done)
         return failed(context, done.error());
     context.done_silently();
-    return 0;
-}
-
-int set_property(Context& context, Words words) {
-    context.remark("{}: properties such as {} need cgroup controllers, which a container has not; nothing was changed.",
-                   context.program, base::printable(words[1], 80));
     return 0;
 }
 

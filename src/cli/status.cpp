@@ -282,7 +282,7 @@ void explain_port(Context& context, UnitDetail& unit, std::vector<std::string> l
 }
 
 std::string print_one(Context& context, UnitDetail unit) {
-    StatusView view{.unit = unit, .processes = processes_below(unit.summary.guards, true), .file_state = unit.file_state, .preset = unit.preset,
+    StatusView view{.unit = unit, .processes = unit.summary.name == "init.scope" ? init_process() : processes_below(unit.summary.guards, true), .file_state = unit.file_state, .preset = unit.preset,
                     .now = sys::wall_now(), .color = context.color};
     if (view.file_state.empty())
         view.file_state = unit::file_state_name(unit::file_state(context.files(), context.loader(), unit.summary.name, context.install_options()));
@@ -291,6 +291,15 @@ std::string print_one(Context& context, UnitDetail unit) {
         view.lines = last_lines(context, unit.summary.name, lines.value_or(default_lines));
     if (!context.systemctl())
         explain_port(context, unit, view.lines);
+    Names files{unit.fragment_path};
+    files.insert(files.end(), unit.drop_in_paths.begin(), unit.drop_in_paths.end());
+    if (unit.summary.load_state == "loaded" && changed_on_disk(context, unit.summary.name, files, unit.loaded.wall)) {
+        if (context.systemctl())
+            context.remark("Warning: The unit file, source configuration file or drop-ins of {} changed on disk. Run 'systemctl daemon-reload' to reload units.",
+                           unit.summary.name);
+        else
+            unit.notices.push_back("its files have changed since they were read; initctl daemon-reload reads them again");
+    }
     if (!context.systemctl())
         return render_status(view);
     const bool has_preset = view.file_state == "enabled" || view.file_state == "disabled" || view.file_state == "enabled-runtime";

@@ -45,6 +45,11 @@ std::string loaded(const StatusView& view) {
     return text + ")";
 }
 
+std::string ago(base::Duration span) {
+    const std::string relative = systemd_relative(span);
+    return relative == "now" ? relative : relative + " ago";
+}
+
 /// The moment the present state began.
 const base::Moment& since(const UnitDetail& unit) {
     const std::string& state = unit.summary.active_state;
@@ -67,10 +72,7 @@ std::string active(const StatusView& view) {
     std::string text = paint(words, color, view.color);
     const base::Moment& moment = since(unit);
     if (moment)
-        text += fmt::format(" since {}; {}", systemd_timestamp(moment), [&] {
-            const std::string relative = systemd_relative(view.now - moment.wall);
-            return relative == "now" ? relative : relative + " ago";
-        }());
+        text += fmt::format(" since {}; {}", systemd_timestamp(moment), ago(view.now - moment.wall));
     return text;
 }
 
@@ -118,7 +120,7 @@ void resources(std::string& out, const StatusView& view) {
     out += fmt::format("      Tasks: {}\n     Memory: {}\n", view.unit.tasks.value_or(view.processes.size()), systemd_size(memory));
     if (cpu != 0)
         out += fmt::format("        CPU: {}\n", span_text(base::Duration(static_cast<std::int64_t>(cpu))));
-    out += fmt::format("     CGroup: /system.slice/{}\n", view.unit.summary.name);
+    out += fmt::format("     CGroup: {}/{}\n", view.unit.summary.name == "init.scope" ? "" : "/system.slice", view.unit.summary.name);
     for (const std::string& line : process_lines(view.processes, false))
         out += "             " + line + "\n";
 }
@@ -157,8 +159,11 @@ std::string render_status_block(const StatusView& view) {
         related("Triggers", "   Triggers: ");
     for (std::size_t i = 0; i < unit.summary.listens.size(); i++)
         out += (i == 0 ? "     Listen: " : "             ") + base::printable(unit.summary.listens[i]) + "\n";
-    if (!unit.condition_failed.empty())
-        out += "  Condition: start condition failed; " + unit.condition_failed + " was not met\n";
+    if (!unit.condition_failed.empty()) {
+        const base::Moment& when = unit.condition_time;
+        out += fmt::format("  Condition: start condition failed at {}; {}\n", systemd_timestamp(when), ago(view.now - when.wall));
+        out += "             └─ " + unit.condition_failed.substr(0, unit.condition_failed.rfind(" (")) + " was not met\n";
+    }
     for (std::size_t i = 0; i < unit.documentation.size(); i++)
         out += (i == 0 ? "       Docs: " : "             ") + unit.documentation[i] + "\n";
     processes_that_ran(out, unit);

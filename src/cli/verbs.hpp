@@ -49,17 +49,21 @@ std::string environment_text(const std::vector<control::EnvironmentEntry>& entri
 int is_active(Context&, Words);
 int is_failed(Context&, Words);
 int change_environment(Context&, Words); // set-environment, unset-environment, import-environment
-int set_property(Context&, Words);
 int list_units(Context&, Words);         // lists.cpp
 int list_jobs(Context&, Words);
 int cancel(Context&, Words);
 int list_timers(Context&, Words);
 int calendar(Context&, Words);           // calendar.cpp
 int list_sockets(Context&, Words);
+int list_automounts(Context&, Words);
 int list_dependencies(Context&, Words);  // dependencies.cpp
 int list_unit_files(Context&, Words);    // files.cpp
 int is_enabled(Context&, Words);
 int cat(Context&, Words);
+int edit(Context&, Words);               // edit.cpp
+int set_property(Context&, Words);       // unit_control.cpp
+int clean(Context&, Words);
+int freeze(Context&, Words);             // freeze, thaw
 int get_default(Context&, Words);
 int change_links(Context&, Words);       // install_verbs.cpp: enable, disable, reenable, preset, mask, unmask, link
 int set_default(Context&, Words);
@@ -69,6 +73,8 @@ int daemon_reexec(Context&, Words);
 int exit_container(Context&, Words);
 int power(Context&, Words);              // halt, poweroff, reboot …
 int is_system_running(Context&, Words);
+int whoami(Context&, Words);
+int log_level(Context&, Words);          // log-level, log-target, service-watchdogs
 int health(Context&, Words);             // health.cpp
 int doctor(Context&, Words);             // doctor.cpp
 int run(Context&, Words);                // run.cpp

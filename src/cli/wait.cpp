@@ -44,7 +44,7 @@ void report(Context& context, const control::WaitReply& reply, const std::string
 
 int wait(Context& context, Words words) {
     const Options& options = context.options;
-    control::WaitRequest request{.condition = options.wait_for, .units = mangled(words), .any = options.any};
+    control::WaitRequest request{.condition = options.wait_for, .units = mangled(context, words), .any = options.any};
     if (std::find(std::begin(conditions), std::end(conditions), options.wait_for) == std::end(conditions)) {
         context.complain("{}: --for= is one of ready, healthy, active, inactive, failed", context.program);
         return 2;

@@ -105,6 +105,8 @@ struct UnitDetail {
     std::vector<Dependency> dependencies; ///< what it needs and who needs it; ordering only where asked
     Names notices;            ///< degraded directives, problems in its files, where its output goes if not to the log
     std::string condition_failed; ///< "ConditionPathExists=/x (a.service:3)"
+    Moment condition_time;        ///< when that was looked at
+    Moment loaded;                ///< when its files were read
     Names why;                ///< why it does not run: chain of causes to the root unit, one line each
     std::string next;         ///< what to do or what happens next; empty: the client works it out
     bool can_reload = false, needs_daemon_reload = false;

@@ -63,7 +63,8 @@ template <> inline constexpr auto fields<UnitDetail> = std::tuple(
     MONOINIT_FIELD(UnitDetail, tasks), MONOINIT_FIELD(UnitDetail, active_enter), MONOINIT_FIELD(UnitDetail, active_exit),
     MONOINIT_FIELD(UnitDetail, inactive_enter), MONOINIT_FIELD(UnitDetail, inactive_exit),
     MONOINIT_FIELD(UnitDetail, invocation_id), MONOINIT_FIELD(UnitDetail, history), MONOINIT_FIELD(UnitDetail, checks), MONOINIT_FIELD(UnitDetail, dependencies),
-    MONOINIT_FIELD(UnitDetail, notices), MONOINIT_FIELD(UnitDetail, condition_failed), MONOINIT_FIELD(UnitDetail, why),
+    MONOINIT_FIELD(UnitDetail, notices), MONOINIT_FIELD(UnitDetail, condition_failed), MONOINIT_FIELD(UnitDetail, condition_time),
+    MONOINIT_FIELD(UnitDetail, loaded), MONOINIT_FIELD(UnitDetail, why),
     MONOINIT_FIELD(UnitDetail, next), MONOINIT_FIELD(UnitDetail, can_reload), MONOINIT_FIELD(UnitDetail, needs_daemon_reload));
 template <> inline constexpr auto fields<ManagerInfo> = std::tuple(
     MONOINIT_FIELD(ManagerInfo, version), MONOINIT_FIELD(ManagerInfo, pid), MONOINIT_FIELD(ManagerInfo, system_state),

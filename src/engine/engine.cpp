@@ -112,6 +112,7 @@ UnitStatus Engine::status(UnitId id) const {
     status.inactive_exit = unit->inactive_exit;
     status.state_change = unit->state_change;
     status.condition_time = unit->condition_time;
+    status.loaded = unit->loaded;
     status.condition_result = unit->condition_result;
     status.assert_result = unit->assert_result;
     status.condition_failed = unit->condition_failed;

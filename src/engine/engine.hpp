@@ -23,6 +23,7 @@ struct UnitStatus {
     std::string_view sub; ///< "running", "exited", "dead" …
     const supervise::Service::Data* service = nullptr; ///< null unless a service
     base::Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;
+    base::Moment loaded; ///< when its files were read
     bool condition_result = false, assert_result = false;
     std::string condition_failed; ///< which, empty if none
     std::optional<graph::JobType> job;

@@ -65,6 +65,8 @@ Engine::Impl::Outcome Engine::Impl::request(const JobRequest& event) {
     const RefusalReason unusable = graph::refusal_of(unit->config->load_state);
     if (event.type == JobType::Stop && unusable == RefusalReason::NotFound && unit->active == ActiveState::Inactive)
         return {unusable, graph::describe_unloadable(facts(unit->id)), {}};
+    if (event.type != JobType::Stop && unusable != RefusalReason::None) // also where it would do nothing, as try-restart of what is down
+        return {unusable, graph::describe_unloadable(facts(unit->id)), {}};
     if (event.by_person)
         if (Outcome refused = refused_by_hand(*unit, event.type); refused.refusal != RefusalReason::None)
             return refused;

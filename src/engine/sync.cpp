@@ -58,9 +58,13 @@ void Engine::Impl::sync(const std::vector<ConfigPtr>& units, bool complete, Mome
     for (const ConfigPtr& config : units) {
         Unit* unit = find_unit(*config);
         if (unit == nullptr) {
-            seen.insert(units_.add(config).id);
+            Unit& added = units_.add(config);
+            added.loaded = now;
+            seen.insert(added.id);
             continue;
         }
+        if (unit->config != config)
+            unit->loaded = now;
         seen.insert(unit->id);
         const bool usable = config->load_state == LoadState::Loaded;
         unit->listed = config->load_state != LoadState::NotFound || !is_busy(*unit);

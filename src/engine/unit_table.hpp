@@ -62,6 +62,7 @@ struct Unit {
     std::string health_failure; ///< why OnUnhealthy=stop ended it; empty once it is up again
     std::unique_ptr<Job> job;
     Moment active_enter, active_exit, inactive_enter, inactive_exit, state_change, condition_time;
+    Moment loaded; ///< when its configuration was taken over
     bool condition_result = false, assert_result = false;
     std::string condition_failed;
     std::uint32_t checks_pending = 0; ///< answers of the shell that are still to come; only the last one counts

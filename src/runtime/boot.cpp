@@ -263,6 +263,7 @@ void Runtime::set_up_place() {
     };
     manager_.accounts.group = [](std::string_view name) -> std::optional<gid_t> { return sys::find_group(name); };
     place_ = sys::look_around();
+    note_inherited();
     set_up_cgroups();
     if (std::ranges::none_of(manager_.environment, [](const std::string& entry) { return entry.starts_with("LANG="); }))
         manager_.locale = place_.locale.empty() ? "C.UTF-8" : place_.locale;
@@ -452,6 +453,8 @@ void Runtime::boot_units() {
     note_names(configs);
     save_facts();
     set_up_control();
+    if (const base::UnitId scope = load("init.scope")) // what `status 1` shows
+        feed(engine::JobRequest{0, graph::JobType::Start, scope, unit::JobMode::Replace, false});
     engine_->set_boot_target(boot_target_);
     feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
     const bool any = std::ranges::any_of(configs, [](const auto& config) { return !config->builtin && config->type != unit::UnitType::Target; });

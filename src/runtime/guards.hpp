@@ -66,6 +66,8 @@ class Guards : public SenderJudge {
     void resynchronise();
 
     std::vector<int> pids_of(base::UnitId unit) const; ///< of living guards
+    /// The unit that a process belongs to; 0 = none.
+    base::UnitId unit_above(int pid) const;
     std::vector<control::ExecRecord> history_of(base::UnitId unit) const;
     std::vector<std::string> notices_of(base::UnitId unit) const;
     /// The start that the unit's credentials were made for; asked before the next one is made.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 
 namespace monoinit::runtime {
 
@@ -77,13 +78,21 @@ std::vector<std::string> Operations::expand(const std::vector<std::string>& name
 }
 
 void Operations::operate(Ticket ticket, const control::Peer& peer, const control::OperateRequest& request) {
-    (void)peer; // rights were checked by the server
     auto mode = base::value_of(job_modes, request.mode);
     if (!mode)
         return server_->fail(ticket, base::fail(base::Errc::Invalid, fmt::format("unknown job mode {}", base::printable(request.mode))));
     if (request.verb == control::Verb::Isolate)
         mode = unit::JobMode::Isolate;
     const std::vector<std::string> names = expand(request.units);
+    base::UnitId caller; // if it could be that the job waits for who asks
+    if (!request.no_block && peer.pid > 0)
+        caller = runtime_.guards().unit_above(peer.pid);
+    if (caller) {
+        const auto status = runtime_.engine().status(caller);
+        const bool busy = status.job || status.active == supervise::ActiveState::Activating || status.active == supervise::ActiveState::Deactivating ||
+                          status.active == supervise::ActiveState::Reloading;
+        caller = busy ? caller : base::UnitId{};
+    }
     Operation& operation = operations_[ticket];
     operation.open = names.size();
     operation.no_block = request.no_block;
@@ -109,9 +118,60 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
             settle(number, std::move(outcome));
             continue;
         }
+        const auto running = unit == caller ? runtime_.engine().status(unit).job : std::nullopt;
+        if (running && *running == job_of(request.verb)) { // "reload" asked for by ExecReload= would come again and again
+            control::JobOutcome outcome{.unit = names[i], .result = "queued", .job_id = runtime_.engine().status(unit).job_id.value};
+            settle(number, std::move(outcome));
+            continue;
+        }
         requests_[number].before = runtime_.engine().status(unit).state_change;
         runtime_.feed(engine::JobRequest{number, job_of(request.verb), unit, *mode, true});
     }
+    if (!request.no_block)
+        spare_caller(ticket, peer, caller);
+}
+
+/// A command of a unit, whose job has not ended, may ask for that very job, or for one that waits for it: waiting would be for
+/// ever. It is told that the job is queued. `caller`: that unit, if it was busy before it asked.
+void Operations::spare_caller(Ticket ticket, const control::Peer& peer, base::UnitId caller) {
+    const auto operation = operations_.find(ticket);
+    if (!caller || operation == operations_.end() || peer.pid <= 0)
+        return;
+    const auto jobs = runtime_.engine().jobs();
+    const auto job_of_unit = [&](base::UnitId unit) { return runtime_.engine().status(unit).job_id; };
+    const auto waits_for_caller = [&](base::UnitId unit) {
+        if (unit == caller)
+            return true;
+        std::vector<base::JobId> ahead{job_of_unit(unit)};
+        std::unordered_set<std::uint32_t> seen;
+        while (!ahead.empty()) {
+            const base::JobId id = ahead.back();
+            ahead.pop_back();
+            const auto job = std::ranges::find(jobs, id, &engine::JobStatus::id);
+            if (job == jobs.end() || !seen.insert(id.value).second)
+                continue;
+            if (job->unit == caller)
+                return true;
+            ahead.insert(ahead.end(), job->waits_for.begin(), job->waits_for.end());
+        }
+        return false;
+    };
+    std::vector<std::pair<std::uint64_t, control::JobOutcome>> spared;
+    for (const auto& [number, waiting] : requests_) {
+        if (waiting.ticket != ticket)
+            continue;
+        control::JobOutcome outcome;
+        outcome.unit = operation->second.reply.outcomes[waiting.index].unit;
+        const base::UnitId unit = runtime_.engine().find(outcome.unit);
+        if (!unit || !job_of_unit(unit) || !waits_for_caller(unit))
+            continue;
+        outcome.result = "queued";
+        outcome.job_id = job_of_unit(unit).value;
+        outcome.text = fmt::format("it waits for {}, which asks for it", runtime_.engine().status(caller).config->name);
+        spared.emplace_back(number, std::move(outcome));
+    }
+    for (auto& [number, outcome] : spared)
+        settle(number, std::move(outcome));
 }
 
 void Operations::replied(const engine::RequestReply& reply) {

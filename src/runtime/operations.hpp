@@ -58,6 +58,7 @@ class Operations : public control::Manager {
         std::size_t open = 0; ///< outcomes still to come
         bool no_block = false;
     };
+    void spare_caller(control::Ticket ticket, const control::Peer& peer, base::UnitId caller);
     struct Request {
         control::Ticket ticket;
         std::size_t index = 0; ///< of its outcome

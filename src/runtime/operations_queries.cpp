@@ -79,9 +79,9 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
     if (!request.unit.empty()) {
         id = known(request.unit);
     } else {
-        for (const base::UnitId unit : runtime_.engine().units())
-            if (runtime_.guards().guard_above(unit, request.pid))
-                id = unit;
+        id = runtime_.guards().unit_above(request.pid);
+        if (request.pid == ::getpid() || request.pid == runtime_.log().pid())
+            id = runtime_.load("init.scope");
         if (!id)
             return base::fail(base::Errc::NotFound, fmt::format("PID {} does not belong to any loaded unit.", request.pid));
     }
@@ -96,14 +96,9 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
 base::Result<control::PropertyList> Operations::properties(const control::PropertiesRequest& request, bool with_environment) {
     control::PropertyList all;
     if (request.unit.empty()) {
-        const control::ManagerInfo manager = info();
-        all = {{"Version", manager.version}, {"SystemState", manager.system_state}, {"NFailedUnits", fmt::format("{}", manager.failed)},
-               {"NJobs", fmt::format("{}", manager.jobs)}, {"NNames", fmt::format("{}", manager.units)},
-               {"UnitPath", base::join(manager.unit_path, " ")}, {"DefaultTarget", manager.boot_target}};
-        if (with_environment)
-            all.emplace_back("Environment", base::join(runtime_.manager_context().environment, " "));
+        all = runtime_.properties(with_environment);
     } else if (const base::UnitId id = known(request.unit)) {
-        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment);
+        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment, request.only);
     } else {
         all = {{"Id", request.unit}, {"LoadState", "not-found"}, {"ActiveState", "inactive"}, {"SubState", "dead"}};
     }
@@ -152,7 +147,7 @@ base::Result<control::HealthReply> Operations::health(const control::HealthReque
 
 void Operations::environment(Ticket ticket, const control::EnvironmentRequest& request) {
     if (request.unit.empty())
-        return server_->reply(ticket, control::EnvironmentReply{runtime_.manager_context().environment, {}});
+        return server_->reply(ticket, control::EnvironmentReply{exec::inherited_environment(runtime_.manager_context().environment, false), {}});
     const base::UnitId id = known(request.unit);
     if (!id)
         return server_->fail(ticket, unknown_unit(request.unit));

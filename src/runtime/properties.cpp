@@ -1,11 +1,15 @@
-// Properties as `systemctl show` names and prints them: first what runs, then every directive of the table that keeps a
-// value. Ansible, Puppet and invoke-rc.d read these.
+// Properties as `systemctl show` names and prints them: what runs, and the settings (unit/properties.hpp). In what order they
+// are shown is the client's business. Ansible, Puppet and invoke-rc.d read these.
 #include "base/calendar.hpp"
 #include "base/fmt.hpp"
 #include "base/strings.hpp"
 #include "runtime/views.hpp"
-#include "unit/directives.hpp"
+#include "sys/cgroup.hpp"
+#include "unit/enums.hpp"
+#include "unit/properties.hpp"
+#include "unit/transient.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace monoinit::runtime {
@@ -23,6 +27,10 @@ class List {
         add(name, format_timestamp(moment));
         add(fmt::format("{}Monotonic", name), fmt::format("{}", moment.mono.since_boot.count()));
     }
+    /// False where nothing in particular was asked for.
+    bool has_all(const std::vector<std::string>& names) const {
+        return !names.empty() && std::ranges::all_of(names, [&](const std::string& name) { return seen_.contains(name); });
+    }
     control::PropertyList take() { return std::move(items_); }
 
   private:
@@ -39,9 +47,14 @@ void add_service(List& list, const ViewContext& context, const engine::UnitStatu
     list.add("Result", std::string(supervise::name(data.result)));
     list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
     list.add("NFileDescriptorStore", fmt::format("{}", context.stored(status.id)));
+    if (status.config->exec->user.empty() && status.config->exec->group.empty()) { // else it is the guard that finds out
+        list.add("UID", "[not set]");
+        list.add("GID", "[not set]");
+    }
     list.add("NRestarts", fmt::format("{}", data.restarts));
     list.add("StatusText", data.status_text);
     list.add("StatusErrno", fmt::format("{}", data.notify_errno));
+    list.add("CleanResult", "success");
     list.time("ExecMainStartTimestamp", data.main_started);
     list.time("ExecMainExitTimestamp", data.main_exited);
     const bool ended = data.main_exit.has_value();
@@ -73,6 +86,13 @@ void add_timer(List& list, const ViewContext& context, const engine::UnitStatus&
         calendars += (calendars.empty() ? "" : "\n") +
                      fmt::format("{{ OnCalendar={} ; next_elapse={} }}", calendar->normalized(), format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}));
     list.add("TimersCalendar", std::move(calendars));
+    constexpr std::string_view bases[unit::timer_bases] = {"OnActiveUSec", "OnBootUSec", "OnStartupUSec", "OnUnitActiveUSec", "OnUnitInactiveUSec"};
+    std::string monotonic;
+    for (std::size_t base = 0; base < unit::timer_bases; base++)
+        for (const base::Duration span : status.config->timer->spans[base])
+            monotonic += fmt::format("{}{{ {}={} ; next_elapse={} }}", monotonic.empty() ? "" : "\n", bases[base], base::format_time_span(span),
+                                     spans ? base::format_time_span(data.next_mono.since_boot) : "0");
+    list.add("TimersMonotonic", std::move(monotonic));
     for (const base::UnitId other : context.engine.dependencies(status.id, unit::DependencyKind::Triggers, false))
         list.add("Unit", context.engine.status(other).config->name);
 }
@@ -100,60 +120,112 @@ void add_socket(List& list, const ViewContext& context, const engine::UnitStatus
 }
 
 void add_usage(List& list, const ViewContext& context, const engine::UnitStatus& status) {
-    const GroupUsage usage = group_usage(context, status);
-    if (usage.path.empty())
+    if (status.config->type != unit::UnitType::Service)
         return;
+    const GroupUsage usage = group_usage(context, status);
     const auto words = [](const std::optional<std::uint64_t>& number) { return number ? fmt::format("{}", *number) : "[not set]"; };
-    list.add("ControlGroup", usage.path.substr(context.group_root.size()));
+    list.add("ControlGroup", usage.path.empty() ? std::string() : usage.path.substr(context.group_root.size()));
+    list.add("X-ControlGroup", usage.path);
     list.add("MemoryCurrent", words(usage.memory));
     list.add("CPUUsageNSec", words(usage.cpu_usec ? std::optional(*usage.cpu_usec * 1000) : std::nullopt));
     list.add("TasksCurrent", words(usage.tasks));
+}
+
+/// Why a unit cannot be used, as an error of the bus.
+std::string load_error(const unit::UnitConfig& config) {
+    switch (config.load_state) {
+    case unit::LoadState::Loaded:
+    case unit::LoadState::Stub:
+        return {};
+    case unit::LoadState::NotFound:
+        return fmt::format("org.freedesktop.systemd1.NoSuchUnit \"Unit {} not found.\"", config.name);
+    case unit::LoadState::BadSetting:
+        return fmt::format("org.freedesktop.systemd1.BadUnitSetting \"Unit {} has a bad unit file setting.\"", config.name);
+    case unit::LoadState::Masked:
+        return fmt::format("org.freedesktop.systemd1.UnitMasked \"Unit {} is masked.\"", config.name);
+    case unit::LoadState::Error:
+        return fmt::format("org.freedesktop.systemd1.LoadFailed \"{}\"", config.load_error);
+    }
+    return {};
 }
 
 void add_state(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     const unit::UnitConfig& config = *status.config;
     list.add("Id", config.name);
     list.add("Names", base::join(config.names, " "));
+    list.add("Following", "");
     list.add("Description", config.unit.description.empty() ? config.name : config.unit.description);
     list.add("LoadState", std::string(name(config.load_state)));
-    if (!config.load_error.empty() && config.load_state != unit::LoadState::NotFound)
-        list.add("LoadError", config.load_error);
+    list.add("LoadError", load_error(config));
     list.add("ActiveState", std::string(supervise::name(status.active)));
+    std::uint64_t frozen = 0;
+    const std::string group = group_usage(context, status).path;
+    const bool can_freeze = !group.empty() && sys::read_cgroup_number((group + "/cgroup.freeze").c_str(), {}, frozen);
+    list.flag("CanFreeze", can_freeze);
+    list.add("FreezerState", frozen != 0 ? "frozen" : "running");
     list.add("SubState", std::string(status.sub));
     list.add("FragmentPath", config.files.empty() ? std::string() : config.files.front());
-    list.add("DropInPaths", config.files.size() < 2 ? std::string()
-                                                    : base::join({config.files.begin() + 1, config.files.end()}, " "));
+    list.add("DropInPaths", config.files.size() < 2 ? std::string() : unit::quoted_words({config.files.begin() + 1, config.files.end()}));
     list.add("UnitFileState", context.file_state(config.name));
-    list.add("UnitFilePreset", "enabled");
+    list.add("UnitFilePreset", ""); // the client asks the preset files
     list.time("StateChangeTimestamp", status.state_change);
     list.time("InactiveExitTimestamp", status.inactive_exit);
     list.time("ActiveEnterTimestamp", status.active_enter);
     list.time("ActiveExitTimestamp", status.active_exit);
     list.time("InactiveEnterTimestamp", status.inactive_enter);
     list.time("ConditionTimestamp", status.condition_time);
+    list.time("AssertTimestamp", status.condition_time); // looked at together
     list.flag("ConditionResult", status.condition_result);
     list.flag("AssertResult", status.assert_result);
-    list.flag("CanStart", !config.unit.refuse_manual_start);
-    list.flag("CanStop", !config.unit.refuse_manual_stop);
-    list.flag("CanIsolate", config.unit.allow_isolate);
-    const auto& service = *config.service;
-    list.flag("CanReload", config.type == unit::UnitType::Service &&
-                               (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload));
-    list.flag("NeedDaemonReload", false);
-    list.flag("Transient", false);
+    const bool usable = config.load_state == unit::LoadState::Loaded;
+    list.flag("CanStart", usable && !config.unit.refuse_manual_start);
+    list.flag("CanStop", usable && !config.unit.refuse_manual_stop);
+    list.flag("CanIsolate", usable && config.unit.allow_isolate);
+    list.flag("CanReload", can_reload(config));
+    list.flag("NeedDaemonReload", false); // the client looks at the files; for that:
+    list.add("X-Loaded", fmt::format("{}", status.loaded.wall.count()));
+    list.flag("Transient", unit::is_transient_path(config.files.empty() ? std::string_view() : config.files.front()));
+    list.flag("Perpetual", config.builtin && config.load_state == unit::LoadState::Loaded && config.unit.refuse_manual_stop);
     list.add("InvocationID", context.invocation_id(status.id));
     list.add("Job", status.job ? fmt::format("{}", status.job_id.value) : std::string());
 }
 
+/// How each command went last: found again by its list and its words.
+unit::RunOf runs_of(const ViewContext& context, const engine::UnitStatus& status) {
+    return [history = context.history(status.id)](unit::ExecList which, const unit::Command& command) {
+        unit::CommandRun run;
+        const std::string words = base::join(command.argv, " ");
+        for (const control::ExecRecord& record : history) {
+            if (record.directive != base::name_of(unit::exec_list_names, which) || record.command != words)
+                continue;
+            run.started = format_timestamp(record.started);
+            run.exited = format_timestamp(record.exited);
+            run.pid = record.pid;
+            run.code = record.code == "exited" ? "exited" : record.code == "killed" ? "killed" : record.code.empty() ? "" : "dumped";
+            run.status = record.status;
+        }
+        return run;
+    };
+}
+
 } // namespace
 
-control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment) {
+bool can_reload(const unit::UnitConfig& config) {
+    const auto& service = *config.service;
+    return config.type == unit::UnitType::Service && config.load_state == unit::LoadState::Loaded &&
+           (!service.list(unit::ExecList::Reload).empty() || service.type == unit::ServiceType::NotifyReload);
+}
+
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment,
+                                    const std::vector<std::string>& only) {
     List list;
     add_state(list, context, status);
     add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
     add_usage(list, context, status);
+    if (list.has_all(only))
+        return list.take();
     std::string last_kind;
     std::string units;
     for (const control::Dependency& dependency : dependencies_of(context, status.id, {})) {
@@ -167,22 +239,10 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     }
     if (!last_kind.empty())
         list.add(last_kind, std::move(units));
-    for (const unit::Directive& row : unit::directives()) {
-        if (row.show == nullptr || row.group == unit::Group::Install)
-            continue;
-        const std::string_view section = row.group == unit::Group::Unit      ? "Unit"
-                                         : status.config->type == unit::UnitType::Service ? "Service"
-                                         : status.config->type == unit::UnitType::Mount   ? "Mount"
-                                         : status.config->type == unit::UnitType::Timer   ? "Timer"
-                                         : status.config->type == unit::UnitType::Socket  ? "Socket"
-                                                                                          : "";
-        if (unit::find_directive(status.config->type, section, row.name) != &row)
-            continue;
-        const std::string property = unit::property_name(row);
-        const bool secret = property == "Environment" || property == "EnvironmentFiles" || property == "StandardInputData";
-        if (!secret || with_environment)
-            list.add(property, row.show(*status.config));
-    }
+    if (list.has_all(only))
+        return list.take();
+    unit::settings_as_properties(*status.config, context.inherited, with_environment, runs_of(context, status),
+                                 [&](std::string_view name, std::string value) { list.add(name, std::move(value)); });
     return list.take();
 }
 

@@ -550,7 +550,7 @@ ViewContext Runtime::view() {
                        [this](base::UnitId unit) { return guards_->notices_of(unit); },
                        [this](const std::string& name) { return file_state(name); },
                        [this](base::UnitId unit) { return store_->count(unit); },
-                       manager_.group_root, !manager_.group_controllers.empty()};
+                       manager_.group_root, !manager_.group_controllers.empty(), inherited_};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

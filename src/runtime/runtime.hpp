@@ -86,6 +86,7 @@ class Runtime {
     void shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget);
     ViewContext view();
     control::ManagerInfo info();
+    control::PropertyList properties(bool with_environment); ///< of the manager; manager_properties.cpp
     const unit::Loader& loader() const { return *loader_; }
     LogProcess& log() { return *log_; }
     Guards& guards() { return *guards_; }
@@ -103,6 +104,7 @@ class Runtime {
     // boot.cpp
     base::Result<void> set_up();
     void set_up_place();
+    void note_inherited(); // manager_properties.cpp
     void set_up_cgroups();
     void listen_for_control();
     void set_up_control();
@@ -183,6 +185,7 @@ class Runtime {
     std::unique_ptr<unit::Loader> loader_;
     std::unique_ptr<engine::Engine> engine_;
     exec::ManagerContext manager_;
+    unit::Inherited inherited_;
     std::unique_ptr<LogProcess> log_;
     std::unique_ptr<Guards> guards_;
     std::unique_ptr<NotifySockets> notify_;

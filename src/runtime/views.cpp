@@ -9,6 +9,7 @@
 #include "sys/local_zone.hpp"
 #include "unit/cgroup_settings.hpp"
 #include "unit/directives.hpp"
+#include "unit/enums.hpp"
 #include "unit/name.hpp"
 #include "unit/verify.hpp"
 
@@ -252,14 +253,9 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
     detail.load_error = config.load_error;
     detail.file_state = context.file_state(config.name);
     if (config.type == unit::UnitType::Service) {
-        const auto properties = properties_of(context, status, false);
-        const auto value = [&](std::string_view wanted) {
-            const auto found = std::ranges::find(properties, wanted, &std::pair<std::string, std::string>::first);
-            return found == properties.end() ? std::string() : found->second;
-        };
-        detail.type = value("Type");
-        detail.restart = value("Restart");
-        detail.can_reload = value("CanReload") == "yes";
+        detail.type = base::name_of(unit::service_type_names, config.service->type);
+        detail.restart = base::name_of(unit::restart_policy_names, config.service->restart);
+        detail.can_reload = can_reload(config);
         detail.user = config.exec->user;
         detail.group = config.exec->group;
     }
@@ -283,6 +279,8 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
                                                                "WantedBy", "BoundBy", "TriggeredBy", "Triggers"});
     detail.notices = notices_for(context, status);
     detail.condition_failed = status.condition_failed;
+    detail.condition_time = status.condition_time;
+    detail.loaded = status.loaded;
     detail.why = lines_of(status.why);
     return detail;
 }

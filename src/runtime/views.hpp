@@ -4,6 +4,7 @@
 
 #include "control/api.hpp"
 #include "engine/engine.hpp"
+#include "unit/properties.hpp"
 
 #include <functional>
 #include <string>
@@ -22,6 +23,7 @@ struct ViewContext {
     std::function<std::size_t(base::UnitId)> stored;                   ///< descriptors in the unit's store
     std::string group_root;                                            ///< sys::Cgroup; empty = units have no groups
     bool limits_act = false;                                           ///< and they have controllers
+    const unit::Inherited& inherited;                                  ///< what services get where their files say nothing
 };
 
 /// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.
@@ -33,11 +35,14 @@ GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& sta
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);
-/// Every property `systemctl show` of ours knows; `with_environment` = also values of Environment= and kin.
-control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment);
+/// Every property `systemctl show` of ours knows; `with_environment` = also values of Environment= and kin. When all of `only`
+/// (empty: everything) are there, no more are made: there may be some on top.
+control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment,
+                                    const std::vector<std::string>& only);
 std::vector<control::Dependency> dependencies_of(const ViewContext& context, base::UnitId unit,
                                                  const std::vector<std::string>& kinds);
 
+bool can_reload(const unit::UnitConfig& config); ///< it has ExecReload=, or is Type=notify-reload
 std::string_view name(unit::LoadState state); ///< "loaded", "not-found" …
 /// "Sun 2026-11-22 08:34:03 UTC", in the container's zone; empty for no time.
 std::string format_timestamp(base::Moment moment);

@@ -241,4 +241,36 @@ base::Result<void> RealFiles::remove_directory(const std::string& path) {
     return {};
 }
 
+base::Result<void> RealFiles::write(const std::string& path, std::string_view text) {
+    TRY(make_directory(path.substr(0, path.rfind('/'))));
+    const std::string real = TRY(real_path(path, false));
+    const std::string beside = real.substr(0, real.rfind('/') + 1) + ".#" + real.substr(real.rfind('/') + 1) + std::to_string(::getpid());
+    const UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd)
+        return failed(errno, "Failed to write " + path);
+    bool written = ::fchmod(fd.get(), 0644) == 0; // whatever the umask
+    while (written && !text.empty()) {
+        const ssize_t count = ::write(fd.get(), text.data(), text.size());
+        written = count > 0 || (count < 0 && errno == EINTR);
+        text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    }
+    if (written && ::rename(beside.c_str(), real.c_str()) == 0)
+        return {};
+    const int error = errno;
+    ::unlink(beside.c_str());
+    return failed(error, "Failed to write " + path);
+}
+
+base::Result<base::Duration> RealFiles::changed_at(const std::string& path) const {
+    base::Duration latest{};
+    for (const bool follow : {false, true}) {
+        const std::string real = TRY(real_path(path, follow));
+        struct stat info {};
+        if (::lstat(real.c_str(), &info) != 0)
+            return failed(errno, path + " cannot be looked at");
+        latest = std::max(latest, base::Duration(std::int64_t{info.st_ctim.tv_sec} * 1'000'000 + info.st_ctim.tv_nsec / 1000));
+    }
+    return latest;
+}
+
 } // namespace monoinit::sys

@@ -23,6 +23,8 @@ class RealFiles : public base::FileTree {
     base::Result<void> symlink(const std::string& target, const std::string& path) override;
     base::Result<void> remove(const std::string& path) override;
     base::Result<void> remove_directory(const std::string& path) override;
+    base::Result<void> write(const std::string& path, std::string_view text) override;
+    base::Result<base::Duration> changed_at(const std::string& path) const override;
 
   private:
     base::Result<std::string> real_path(const std::string& path, bool follow_last) const;

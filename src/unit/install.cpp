@@ -41,28 +41,33 @@ class Installer {
 
     bool exists(const std::string& name);
     bool can_enable(const Names& names);
+    void revert(const std::string& name);
+    void add_dependency(const std::string& target, std::string_view side, const Names& names);
     void enable(const Names& names);
     /// Reenable keeps a linked unit's own link; a preset does not follow Also=.
     enum class Scope : unsigned char { All, KeepLinked, NamesOnly };
     void disable(const Names& names, Scope scope);
     void mask(const std::string& name);
     void unmask(const std::string& name);
-    void preset(const std::string& name, const Presets& presets, bool enable_only);
+    void preset(const std::string& name, const Presets& presets, PresetMode mode);
     bool can_link(const std::string& path);
     void link(const std::string& path);
     void set_default(const std::string& target);
-    InstallResult result();
+    InstallResult result() { return std::move(changes_); }
 
   private:
     const std::string& directory() const {
         return options_.runtime ? options_.runtime_directory : options_.config_directory;
     }
     std::string shown(const std::string& path) const { return options_.root + path; }
-    void fail(Errc code, std::string text);
+    const Loader& loader() const { return fresh_ ? *fresh_ : loader_; }
+    void fail(Refusal refusal, std::string subject, std::string other = {});
+    void fail(const std::string& what, const base::Error& error);
     void note(std::string text) { changes_.push_back({Kind::Note, std::move(text), {}}); }
+    bool failed() const { return first_failure(changes_) != nullptr; }
 
     UnitPtr find(const std::string& name, bool auxiliary);
-    void refuse_masked(const UnitConfig& unit) { fail(Errc::Denied, "Unit file " + shown(unit.files.front()) + " is masked."); }
+    void refuse_masked(const UnitConfig& unit) { fail(Refusal::Masked, shown(unit.files.front())); }
     bool is_alias_link(const std::string& name, const UnitConfig& unit) const;
     void enable_one(const std::string& name, bool auxiliary, Names& queue);
     Names expand(const Names& list, const std::string& name, const std::string& file);
@@ -75,27 +80,47 @@ class Installer {
 
     FileTree& tree_;
     const Loader& loader_;
+    std::optional<Loader> fresh_; ///< knows what was linked meanwhile
     const InstallOptions& options_;
     std::vector<InstallChange> changes_;
     NameSet done_;
-    std::optional<base::Error> first_error_;
     bool carries_install_ = false;
 };
 
-void Installer::fail(Errc code, std::string text) {
-    if (!first_error_)
-        first_error_ = base::fail(code, text);
-    changes_.push_back({Kind::Failed, std::move(text), {}});
+std::string text_of(Refusal refusal, const std::string& subject, const std::string& other) {
+    switch (refusal) {
+    case Refusal::None:
+    case Refusal::System:
+        return subject + (other.empty() ? "" : ": ") + other;
+    case Refusal::Exists:
+        return "File '" + subject + "' already exists" + (other.empty() ? "." : " and is a symlink to " + other + ".");
+    case Refusal::Masked:
+        return "Unit file " + subject + " is masked.";
+    case Refusal::Generated:
+        return "Unit " + subject + " is transient or generated.";
+    case Refusal::AliasName:
+        return "Refusing to operate on alias name or linked unit file: " + subject;
+    case Refusal::CannotAlias:
+        return "Cannot alias " + subject + " as " + other + ".";
+    case Refusal::NotFound:
+        return "Unit file " + subject + " does not exist.";
+    case Refusal::InvalidName:
+        return "\"" + subject + "\" is not a valid unit name.";
+    case Refusal::NotTemplate:
+        return "Failed to enable " + subject + ", destination unit " + other + " is a non-template unit.";
+    case Refusal::NotAbsolute:
+        return "\"" + subject + "\" is not the absolute path of a unit file.";
+    }
+    return subject;
 }
 
-/// The changes; an error only where nothing at all was done.
-InstallResult Installer::result() {
-    const bool did_something = std::ranges::any_of(changes_, [](const InstallChange& change) {
-        return change.kind == Kind::Symlink || change.kind == Kind::Removed;
-    });
-    if (first_error_ && !did_something)
-        return *first_error_;
-    return std::move(changes_);
+void Installer::fail(Refusal refusal, std::string subject, std::string other) {
+    std::string text = text_of(refusal, subject, other);
+    changes_.push_back({Kind::Failed, std::move(text), {}, refusal, std::move(subject), std::move(other)});
+}
+
+void Installer::fail(const std::string& what, const base::Error& error) {
+    changes_.push_back({Kind::Failed, error.what, {}, Refusal::System, what, error.what, error.errnum});
 }
 
 /// /lib and /usr/lib are one on a merged-/usr system.
@@ -117,24 +142,23 @@ void Installer::make_link(const std::string& path, const std::string& target) {
                 old_target = normalize_path(std::string_view(path).substr(0, path.rfind('/')), *link);
         if (same_file(old_target, target))
             return;
-        if (!options_.force || *present == DirEntry::Kind::Directory)
-            return fail(Errc::Exists, "File '" + shown(path) + "' already exists" +
-                                          (old_target.empty() ? "." : " and is a symlink to " + old_target + "."));
+        if (!options_.force || *present != DirEntry::Kind::Symlink)
+            return fail(Refusal::Exists, shown(path), old_target);
         if (const auto removed = tree_.remove(path); !removed)
-            return fail(removed.error().code, removed.error().what);
+            return fail(shown(path), removed.error());
         changes_.push_back({Kind::Removed, shown(path), {}});
     }
     if (const auto made = tree_.make_directory(path.substr(0, path.rfind('/'))); !made)
-        return fail(made.error().code, made.error().what);
+        return fail(shown(path), made.error());
     if (const auto made = tree_.symlink(target, path); !made)
-        return fail(made.error().code, made.error().what);
+        return fail(shown(path), made.error());
     changes_.push_back({Kind::Symlink, shown(path), target});
 }
 
 void Installer::remove_path(const std::string& path) {
     const auto removed = tree_.remove(path);
     if (!removed)
-        return fail(removed.error().code, removed.error().what);
+        return fail(shown(path), removed.error());
     changes_.push_back({Kind::Removed, shown(path), {}});
 }
 
@@ -145,13 +169,13 @@ bool Installer::is_alias_link(const std::string& name, const UnitConfig& unit) c
 
 /// A unit file that may be enabled; says what is against it.
 UnitPtr Installer::find(const std::string& name, bool auxiliary) {
-    UnitPtr unit = loader_.load_as_written(name);
+    UnitPtr unit = loader().load_as_written(name);
     switch (unit->load_state) {
     case LoadState::NotFound:
         if (auxiliary)
             note("Failed to enable auxiliary unit " + name + ", ignoring.");
         else
-            fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+            fail(Refusal::NotFound, name);
         return nullptr;
     case LoadState::Masked:
         if (auxiliary)
@@ -160,7 +184,7 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
             refuse_masked(*unit);
         return nullptr;
     case LoadState::Error:
-        fail(Errc::Invalid, (unit->files.empty() ? name : shown(unit->files.front())) + ": " + unit->load_error + ".");
+        fail(Refusal::System, unit->files.empty() ? name : shown(unit->files.front()), unit->load_error + ".");
         return nullptr;
     case LoadState::Loaded:
     case LoadState::BadSetting: // may be enabled all the same, as systemctl does
@@ -168,7 +192,7 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
         break;
     }
     if (is_alias_link(name, *unit)) {
-        fail(Errc::Denied, "Refusing to operate on alias name or linked unit file: " + name);
+        fail(Refusal::AliasName, name);
         return nullptr;
     }
     return unit;
@@ -178,11 +202,11 @@ UnitPtr Installer::find(const std::string& name, bool auxiliary) {
 Names Installer::expand(const Names& list, const std::string& name, const std::string& file) {
     Names names;
     for (const std::string& text : list) {
-        auto expanded = expand_specifiers(loader_.environment(), name, file, text);
+        auto expanded = expand_specifiers(loader().environment(), name, file, text);
         if (expanded && is_valid_name(*expanded))
             names.push_back(*std::move(expanded));
         else
-            fail(Errc::Invalid, "\"" + base::printable(text, name_limit) + "\" is not a valid unit name.");
+            fail(Refusal::InvalidName, base::printable(text, name_limit));
     }
     return names;
 }
@@ -192,7 +216,7 @@ void Installer::make_aliases(const std::string& name, const std::string& file, c
         if (is_instance(name) && is_template(alias))
             alias = with_instance(alias, instance_of(name));
         if (!may_alias(name, alias))
-            fail(Errc::Invalid, "Cannot alias " + name + " as " + alias + ".");
+            fail(Refusal::CannotAlias, name, alias);
         else if (alias != name)
             make_link(directory() + "/" + alias, file);
     }
@@ -201,11 +225,11 @@ void Installer::make_aliases(const std::string& name, const std::string& file, c
 void Installer::make_dependency_links(const std::string& name, const std::string& file, std::string_view side, const Names& others) {
     for (const std::string& other : others) {
         if (is_template(name) && !is_template(other) && !is_instance(other)) {
-            fail(Errc::Invalid, "Failed to enable " + name + ", destination unit " + other + " is a non-template unit.");
+            fail(Refusal::NotTemplate, name, other);
             continue;
         }
         make_link(directory() + "/" + other + std::string(side) + "/" + name, file);
-        if (loader_.load_as_written(other)->load_state == LoadState::NotFound)
+        if (loader().load_as_written(other)->load_state == LoadState::NotFound)
             note("Unit " + shown(file) + " is added as a dependency to a non-existent unit " + other + ".");
     }
 }
@@ -230,14 +254,10 @@ void Installer::enable_one(const std::string& name, bool auxiliary, Names& queue
 }
 
 bool Installer::exists(const std::string& name) {
-    const UnitPtr unit = loader_.load_as_written(name);
+    const UnitPtr unit = loader().load_as_written(name);
     if (unit->load_state == LoadState::NotFound)
-        fail(Errc::NotFound, "Unit file " + name + " does not exist.");
-    else if (unit->load_state == LoadState::Masked)
-        refuse_masked(*unit);
-    else
-        return true;
-    return false;
+        fail(Refusal::NotFound, name);
+    return unit->load_state != LoadState::NotFound;
 }
 
 /// All or nothing, as systemctl has it: a misspelt name changes nothing.
@@ -256,8 +276,10 @@ void Installer::enable(const Names& names) {
             continue;
         }
         link(name);
-        if (!first_error_)
-            queue.push_back(name.substr(name.rfind('/') + 1));
+        if (failed())
+            return;
+        fresh_.emplace(tree_, loader_.environment());
+        queue.push_back(name.substr(name.rfind('/') + 1));
     }
     const std::size_t asked = queue.size();
     if (!can_enable(queue))
@@ -267,7 +289,7 @@ void Installer::enable(const Names& names) {
             const std::string name = queue[i];
             enable_one(name, i >= asked, queue);
         }
-    if (!carries_install_ && !first_error_ && changes_.empty() && asked != 0)
+    if (!carries_install_ && changes_.empty() && asked != 0)
         note("The unit files have no installation config (WantedBy=, RequiredBy=, UpheldBy=, Also= or Alias= in [Install], "
              "or DefaultInstance= for templates). They are not meant to be enabled: other units, or people, start them.");
 }
@@ -275,12 +297,12 @@ void Installer::enable(const Names& names) {
 void Installer::add_also(const std::string& name, NameSet& names) const {
     if (!names.insert(name).second)
         return;
-    const UnitPtr unit = loader_.load_as_written(name);
+    const UnitPtr unit = loader().load_as_written(name);
     if (unit->load_state == LoadState::NotFound || is_alias_link(name, *unit))
         return;
     names.insert(unit->name);
     for (const std::string& also : unit->install->also)
-        if (const auto expanded = expand_specifiers(loader_.environment(), unit->name, unit->files.front(), also))
+        if (const auto expanded = expand_specifiers(loader().environment(), unit->name, unit->files.front(), also))
             add_also(*expanded, names);
 }
 
@@ -290,13 +312,13 @@ void Installer::disable(const Names& names, Scope scope) {
     NameSet gone;
     for (const std::string& name : names) {
         const std::string key = name.substr(name.rfind('/') + 1);
-        const UnitPtr unit = loader_.load_as_written(key);
+        const UnitPtr unit = loader().load_as_written(key);
         // The links of a unit whose file is gone can still be taken away.
         if (unit->load_state == LoadState::Masked)
             note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
         else if (unit->load_state == LoadState::NotFound &&
             std::ranges::none_of(links, [&](const InstalledLink& link) { return link.name == key || link.target_name() == key; }))
-            fail(Errc::NotFound, "Unit file " + name + " does not exist.");
+            fail(Refusal::NotFound, key);
         else if (scope == Scope::NamesOnly)
             gone.insert(key);
         else
@@ -332,9 +354,9 @@ void Installer::disable(const Names& names, Scope scope) {
 
 void Installer::mask(const std::string& name) {
     if (!is_valid_name(name))
-        return fail(Errc::Invalid, "\"" + name + "\" is not a valid unit name.");
-    if (loader_.load_as_written(name)->load_state == LoadState::NotFound)
-        note("Unit " + name + " does not exist, proceeding anyway.");
+        return fail(Refusal::InvalidName, name);
+    if (loader().load_as_written(name)->load_state == LoadState::NotFound)
+        changes_.push_back({Kind::Note, "Unit " + name + " does not exist, proceeding anyway.", {}, Refusal::NotFound, name});
     const std::string path = directory() + "/" + name;
     // What unmask() put there to overrule the list of machine units may go without force.
     if (const auto target = tree_.read_link(path); target && is_vendor_directory(*target)) {
@@ -347,7 +369,7 @@ void Installer::mask(const std::string& name) {
 
 void Installer::unmask(const std::string& name) {
     if (!is_valid_name(name))
-        return fail(Errc::Invalid, "\"" + name + "\" is not a valid unit name.");
+        return fail(Refusal::InvalidName, name);
     const std::string path = directory() + "/" + name;
     const auto kind = tree_.kind(path);
     const auto target = tree_.read_link(path);
@@ -355,20 +377,23 @@ void Installer::unmask(const std::string& name) {
     const auto text = kind && *kind == DirEntry::Kind::Regular ? tree_.read(path, 1 << 20) : base::Result<std::string>("x");
     if (null_link || (text && text->empty()))
         return remove_path(path);
-    const UnitPtr unit = loader_.load(name);
+    const UnitPtr unit = loader().load(name);
     if (unit->machine_masked)
         make_link(directory() + "/" + unit->name, unit->files.front());
 }
 
-void Installer::preset(const std::string& name, const Presets& presets, bool enable_only) {
-    const UnitPtr unit = loader_.load_as_written(name);
+void Installer::preset(const std::string& name, const Presets& presets, PresetMode mode) {
+    const UnitPtr unit = loader().load_as_written(name);
     if (unit->name != name)
         return; // an alias follows its unit
     Names instances;
     const auto verdict = presets.verdict(name, &instances);
-    if (verdict == Presets::Verdict::Disable && !enable_only)
+    if (verdict == Presets::Verdict::Disable && mode != PresetMode::EnableOnly)
         return disable({name}, Scope::NamesOnly);
-    if (verdict != Presets::Verdict::Enable || unit->install->empty())
+    if (verdict != Presets::Verdict::Enable || mode == PresetMode::DisableOnly || (unit->install->empty() && unit->load_state != LoadState::Masked))
+        return;
+    const bool lacks_instance = is_template(name) && instances.empty() && unit->install->default_instance.empty();
+    if (lacks_instance)
         return;
     if (instances.empty())
         return enable({name});
@@ -377,15 +402,60 @@ void Installer::preset(const std::string& name, const Presets& presets, bool ena
     enable(instances);
 }
 
+/// What a person put over or beside the unit: in all four directories that belong to people and to requests.
+void Installer::revert(const std::string& name) {
+    if (!is_valid_name(name))
+        return fail(Refusal::InvalidName, name);
+    const auto is_vendors = [&](const std::string& directory) { return is_vendor_directory(directory + "/" + name); };
+    bool has_vendor = false;
+    for (const std::string& directory : loader().environment().unit_path)
+        has_vendor = has_vendor || (is_vendors(directory) && tree_.kind(directory + "/" + name).has_value());
+    const std::string places[] = {options_.config_directory + ".control", options_.runtime_directory + ".control", "/run/systemd/transient",
+                                  options_.config_directory, options_.runtime_directory};
+    NameSet gone;
+    for (const std::string& place : places) {
+        const std::string drop_ins = place + "/" + name + ".d";
+        if (const auto entries = tree_.list(drop_ins)) {
+            for (const DirEntry& entry : *entries)
+                if (entry.kind != DirEntry::Kind::Directory)
+                    remove_path(drop_ins + "/" + entry.name);
+            if (const auto removed = tree_.remove_directory(drop_ins))
+                changes_.push_back({Kind::Removed, shown(drop_ins), {}});
+        }
+        const std::string path = place + "/" + name;
+        if (!has_vendor || !tree_.kind(path))
+            continue;
+        remove_path(path);
+        gone.insert(path);
+    }
+    for (const std::string* place : {&options_.runtime_directory, &options_.config_directory}) // links to what is gone
+        for (const InstalledLink& link : installed_links(tree_, *place))
+            if (gone.contains(link.target))
+                remove_path(link.path);
+}
+
+void Installer::add_dependency(const std::string& target, std::string_view side, const Names& names) {
+    if (!find(target, false))
+        return;
+    for (const std::string& name : names)
+        if (!find(name, false))
+            return;
+    for (const std::string& name : names) {
+        const UnitPtr unit = loader().load_as_written(name);
+        if (!unit->files.empty() && !unit->files.front().empty())
+            make_dependency_links(name, unit->files.front(), side, {target});
+    }
+}
+
 bool Installer::can_link(const std::string& path) {
     const std::string name = path.substr(path.rfind('/') + 1);
     const auto kind = tree_.kind(path);
     if (!path.starts_with('/') || !is_valid_name(name) || normalize_path("/", path) != path)
-        fail(Errc::Invalid, "\"" + path + "\" is not the absolute path of a unit file.");
+        fail(Refusal::NotAbsolute, path);
     else if (!kind)
-        fail(Errc::NotFound, "Unit file " + path + " does not exist.");
+        fail(Refusal::NotFound, path);
     else if (*kind != DirEntry::Kind::Regular)
-        fail(Errc::Invalid, path + " is not a regular file.");
+        fail(Refusal::System, path, "not a regular file");
     else
         return true;
     return false;
@@ -399,7 +469,7 @@ void Installer::link(const std::string& path) {
 void Installer::set_default(const std::string& target) {
     const std::string name = with_suffix(target, ".target");
     if (!is_valid_name(name) || type_of(name) != UnitType::Target || name == "default.target" || is_template(name))
-        return fail(Errc::Invalid, "\"" + target + "\" is not the name of a target.");
+        return fail(Refusal::System, "\"" + target + "\" is not the name of a target.");
     const UnitPtr unit = find(name, false);
     if (!unit)
         return;
@@ -416,6 +486,11 @@ void Installer::set_default(const std::string& target) {
 }
 
 } // namespace
+
+const InstallChange* first_failure(const InstallResult& changes) {
+    const auto found = std::ranges::find(changes, Kind::Failed, &InstallChange::kind);
+    return found == changes.end() ? nullptr : &*found;
+}
 
 InstallResult enable(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
     Installer run(tree, loader, options);
@@ -452,15 +527,44 @@ InstallResult unmask(FileTree& tree, const Loader& loader, const Names& names, c
     return run.result();
 }
 
-InstallResult
-preset(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options, bool enable_only) {
+InstallResult preset(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options, PresetMode mode) {
     Installer run(tree, loader, options);
     const Presets presets(tree);
     for (const std::string& name : names)
         if (!run.exists(name))
             return run.result();
     for (const std::string& name : names)
-        run.preset(name, presets, enable_only);
+        run.preset(name, presets, mode);
+    return run.result();
+}
+
+InstallResult preset_all(FileTree& tree, const Loader& loader, const InstallOptions& options, PresetMode mode) {
+    const Presets presets(tree);
+    InstallResult all;
+    for (const std::string& name : loader.all_names()) {
+        Installer run(tree, loader, options); // for each its own: what one lacks holds up no other
+        const auto unit = loader.load_as_written(name);
+        if (unit->load_state == LoadState::Masked)
+            all.push_back({Kind::Note, "Unit " + options.root + unit->files.front() + " is masked, ignoring."});
+        else if (!unit->builtin)
+            run.preset(name, presets, mode);
+        for (InstallChange& change : run.result())
+            all.push_back(std::move(change));
+    }
+    return all;
+}
+
+InstallResult revert(FileTree& tree, const Loader& loader, const Names& names, const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    for (const std::string& name : names)
+        run.revert(name);
+    return run.result();
+}
+
+InstallResult add_dependency(FileTree& tree, const Loader& loader, const std::string& target, std::string_view side, const Names& names,
+                             const InstallOptions& options) {
+    Installer run(tree, loader, options);
+    run.add_dependency(target, side, names);
     return run.result();
 }
 

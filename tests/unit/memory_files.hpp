@@ -111,6 +111,14 @@ class MemoryFiles : public base::FileTree {
         nodes_.erase(path);
         return {};
     }
+    base::Result<void> write(const std::string& path, std::string_view text) override {
+        nodes_.erase(path);
+        put(path, {base::DirEntry::Kind::Regular, std::string(text)});
+        return {};
+    }
+    base::Result<base::Duration> changed_at(const std::string& path) const override {
+        return nodes_.contains(parent_resolved(path)) ? base::Result<base::Duration>(base::Duration{}) : base::fail(base::Errc::NotFound, "nothing there");
+    }
 
   private:
     /// Follows links component by component; empty when they lead in a circle.

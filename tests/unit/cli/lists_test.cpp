@@ -24,8 +24,7 @@ TEST_CASE("failed units, with and without legend") {
                                                   "LOAD   = Reflects whether the unit definition was properly loaded.\n"
                                                   "ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
                                                   "SUB    = The low-level unit activation state, values depend on unit type.\n"
-                                                  "2 loaded units listed.\n"
-                                                  "To show all installed unit files use 'systemctl list-unit-files'.\n");
+                                                  "2 loaded units listed.\n");
     options.legend = false;
     options.plain = true;
     CHECK(render_units(failed, options, false) == "noexec.service       loaded failed failed noexec.service\n"

@@ -36,10 +36,13 @@ struct World {
     using Verb = InstallResult (*)(FileTree&, const Loader&, const Names&, const InstallOptions&);
     /// "+link -> target", "-removed", "# note", "! failure of a part", "error: all failed".
     Lines lines(const InstallResult& result) const {
-        if (!result)
-            return {"error: " + result.error().what};
+        const bool did_something = std::ranges::any_of(result, [](const InstallChange& change) {
+            return change.kind == InstallChange::Kind::Symlink || change.kind == InstallChange::Kind::Removed;
+        });
+        if (const InstallChange* failure = first_failure(result); failure != nullptr && !did_something)
+            return {"error: " + failure->path};
         Lines out;
-        for (const InstallChange& change : *result)
+        for (const InstallChange& change : result)
             switch (change.kind) {
             case InstallChange::Kind::Symlink:
                 out.push_back("+" + change.path + " -> " + change.target);
@@ -57,7 +60,9 @@ struct World {
         return out;
     }
     Lines run(Verb verb, const Names& names) { return lines(verb(files, loader(), names, options)); }
-    Lines preset(const Names& names, bool enable_only) { return lines(unit::preset(files, loader(), names, options, enable_only)); }
+    Lines preset(const Names& names, bool enable_only) {
+        return lines(unit::preset(files, loader(), names, options, enable_only ? PresetMode::EnableOnly : PresetMode::Full));
+    }
     std::string state(const std::string& name) const {
         const FileState state = file_state(files, loader(), name, options);
         // PID 1 tells it of a loaded unit from links that it read before: the same, or nothing.

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""systemctl's verbs against a running monoinit, beyond the oracle: what it writes, what it refuses, and what must not hang."""
+import json
+import os
+import re
+import subprocess
+
+from harness import MONOINIT, Box, check, equal, run, until
+
+SYSTEMCTL = os.path.join(os.path.dirname(MONOINIT), "systemctl")
+SLEEP = "[Service]\nExecStart=/bin/sleep 1000\n"
+ONCE = "[Service]\nType=oneshot\n"
+
+
+class FileBox(Box):
+    """Units lie where systemctl writes, in the box's own /etc/systemd; no file of the machine is seen."""
+
+    def __init__(self, units=None, **options):
+        setup = "mount --make-rprivate /\nmount -t tmpfs tmpfs /etc/systemd\nmkdir -p /etc/systemd/system\nmount -t tmpfs tmpfs /usr/lib/systemd\nmkdir /usr/lib/systemd/system\n"
+        super().__init__(units, keep_unit_path=False, **options)
+        self.setup = setup + f"cp -a {self.units}/. /etc/systemd/system/\n"
+
+    def systemctl(self, *arguments, **options):
+        return self.initctl(*arguments, name="systemctl", **options)
+
+    def read(self, path):
+        return self.inside("cat", path).stdout
+
+
+def story_edit_and_revert():
+    with FileBox({"web.service": "[Unit]\nDescription=Web\n" + SLEEP}) as box:
+        box.boot()
+        box.systemctl("start", "web", check=True)
+        done = box.systemctl("edit", "--stdin", "web", input="[Unit]\nDescription=Edited\n")
+        equal((done.returncode, done.stdout), (0, ""), done.stderr)
+        equal(done.stderr, "Successfully installed edited file '/etc/systemd/system/web.service.d/override.conf'.\n")
+        equal(box.show("web", "Description"), "Edited")
+        box.systemctl("edit", "--stdin", "--drop-in=limits", "--runtime", "web", input="[Service]\nNice=3\n", check=True)
+        equal(box.show("web", "Nice"), "3")
+        equal(box.show("web", "DropInPaths"), "/run/systemd/system/web.service.d/limits.conf /etc/systemd/system/web.service.d/override.conf")
+        done = box.systemctl("edit", "--stdin", "--full", "nope", input=SLEEP)
+        equal((done.returncode, done.stderr.splitlines()[0]), (1, "No files found for nope.service."))
+        box.systemctl("edit", "--stdin", "--full", "--force", "new", input=SLEEP, check=True)
+        box.systemctl("start", "new", check=True)
+        equal(box.systemctl("edit", "web").stderr, "Cannot edit units if not on a tty.\n")
+        equal(box.systemctl("revert", "web").returncode, 0)
+        equal(box.show("web", "Description"), "Web")
+        equal(box.show("web", "DropInPaths"), "")
+
+
+def story_an_editor():
+    with FileBox({"web.service": SLEEP}) as box:
+        editor = box.path("editor")
+        with open(editor, "w", encoding="utf-8") as out:
+            out.write("#!/bin/sh\nsed -i '2i [Service]\\nNice=4' \"$1\"\n")
+        os.chmod(editor, 0o755)
+        box.boot()
+        script = f"SYSTEMD_EDITOR={editor} {SYSTEMCTL} edit web"
+        done = box.inside("script", "-qec", script, "/dev/null")
+        check("Successfully installed" in done.stdout, done.stdout + done.stderr)
+        equal(box.read("/etc/systemd/system/web.service.d/override.conf"), "[Service]\nNice=4\n")
+        done = box.inside("script", "-qec", f"SYSTEMD_EDITOR=/bin/true {SYSTEMCTL} edit web", "/dev/null")
+        check("canceled" in done.stdout, done.stdout)
+
+
+def story_properties_are_kept():
+    with FileBox({"web.service": SLEEP}) as box:
+        box.boot()
+        done = box.systemctl("set-property", "web", "CPUWeight=50", "MemoryMax=1G")
+        equal((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        equal(box.show("web", "CPUWeight"), "50")
+        check("CPUWeight=50" in box.read("/etc/systemd/system.control/web.service.d/50-CPUWeight.conf"), "the drop-in")
+        box.systemctl("set-property", "--runtime", "web", "TasksMax=7", check=True)
+        check("TasksMax=7" in box.read("/run/systemd/system.control/web.service.d/50-TasksMax.conf"), "the drop-in in /run")
+        done = box.systemctl("set-property", "web", "ExecStart=/bin/false")
+        equal(done.stderr, "Failed to set unit properties on web.service: Cannot set property ExecStart, or unknown property.\n")
+        done = box.systemctl("set-property", "web", "CPUWeight=lots")
+        check(done.returncode == 1 and done.stderr.startswith("Failed to set unit properties on web.service: CPUWeight=: "), done.stderr)
+        done = box.systemctl("set-property", "web", "CPUWeight=1\n[Service]\nUser=root")
+        check(done.returncode == 1 and "one line" in done.stderr, done.stderr)
+        equal(box.systemctl("set-property", "nope", "CPUWeight=1").returncode, 1)
+        box.systemctl("revert", "web", check=True)
+        equal(box.show("web", "CPUWeight"), "[not set]")
+
+
+def story_clean():
+    unit = ONCE + "RemainAfterExit=yes\nRuntimeDirectory=app\nCacheDirectory=monoinit-clean-test\nRuntimeDirectoryPreserve=yes\nExecStart=/bin/sh -c 'touch /run/app/x'\n"
+    with FileBox({"app.service": unit, "none.service": SLEEP}) as box:
+        box.setup += "mount -t tmpfs tmpfs /var/cache\n"
+        box.boot()
+        box.systemctl("start", "app", check=True)
+        equal(box.systemctl("clean", "app").stderr, "Failed to clean unit app.service: Unit is not inactive or has pending job.\n")
+        box.systemctl("stop", "app", check=True)
+        equal(box.inside("ls", "/run/app").stdout, "x\n")
+        box.systemctl("clean", "--what=cache", "app", check=True)
+        equal(box.inside("ls", "/run/app").stdout, "x\n")
+        box.systemctl("clean", "app", check=True)
+        check(box.inside("ls", "/run/app").returncode != 0, "the runtime directory is gone")
+        equal(box.systemctl("clean", "none").stderr, "Failed to clean unit none.service: No matching resources found.\n")
+        equal(box.systemctl("clean", "--what=dirt", "app").returncode, 1)
+
+
+def story_daemon_reload_is_needed():
+    with FileBox({"web.service": SLEEP}) as box:
+        box.boot()
+        equal(box.show("web", "NeedDaemonReload"), "no")
+        box.inside("sh", "-c", "echo '# more' >> /etc/systemd/system/web.service", check=True)
+        equal(box.show("web", "NeedDaemonReload"), "yes")
+        done = box.systemctl("status", "web")
+        check("web.service changed on disk. Run 'systemctl daemon-reload'" in done.stderr, done.stderr)
+        box.systemctl("daemon-reload", check=True)
+        equal(box.show("web", "NeedDaemonReload"), "no")
+        box.inside("sh", "-c", "mkdir /etc/systemd/system/web.service.d; echo '[Unit]' > /etc/systemd/system/web.service.d/a.conf", check=True)
+        equal(box.show("web", "NeedDaemonReload"), "yes")
+
+
+def story_a_unit_that_asks_for_itself():
+    """systemd leaves these waiting for ever, or until a timeout."""
+    units = {
+        "self.service": ONCE + f"ExecStart={SYSTEMCTL} start self\n",
+        "first.service": "[Unit]\nBefore=second.service\n" + ONCE + f"ExecStart={SYSTEMCTL} start second\n",
+        "second.service": ONCE + "RemainAfterExit=yes\nExecStart=/bin/true\n",
+        "reload.service": SLEEP + f"ExecReload={SYSTEMCTL} reload reload\n",
+        "stop.service": SLEEP + f"ExecStop={SYSTEMCTL} stop stop\n",
+        "pre.service": "[Service]\n" + f"ExecStartPre={SYSTEMCTL} restart pre\nExecStart=/bin/sleep 1000\n",
+        "other.service": ONCE + f"ExecStart={SYSTEMCTL} start second\n",
+    }
+    with FileBox(units) as box:
+        box.boot()
+        for unit in ("self", "first", "other"):
+            done = box.systemctl("start", unit, timeout=15)
+            equal((unit, done.returncode, done.stderr), (unit, 0, ""))
+        box.wait_state("second", "active")
+        box.systemctl("start", "reload", "stop", check=True)
+        equal(box.systemctl("reload", "reload", timeout=15).returncode, 0)
+        equal(box.systemctl("stop", "stop", timeout=15).returncode, 0)
+        equal(box.systemctl("is-active", "stop").stdout, "inactive\n")
+
+
+def story_waiting():
+    units = {"short.service": "[Service]\nExecStart=/bin/sh -c 'read x < /run/go'\n", "fails.service": "[Service]\nExecStart=/bin/sh -c 'read x < /run/go; exit 3'\n"}
+    with FileBox(units) as box:
+        box.setup += "mkfifo /run/go\n"
+        box.boot()
+        for unit, status in (("short", 0), ("fails", 1)):
+            waiting = subprocess.Popen(["nsenter", f"--target={box.init}", "--mount", "--pid", SYSTEMCTL, "start", "--wait", unit])
+            box.wait_state(unit, "active")
+            check(waiting.poll() is None, "it waits")
+            box.inside("sh", "-c", "echo > /run/go", check=True)
+            equal(waiting.wait(20), status, unit)
+        equal(box.systemctl("is-system-running", "--wait").stdout, "degraded\n")
+
+
+def story_bad_input():
+    with FileBox({"web.service": SLEEP, "tpl@.service": SLEEP}) as box:
+        box.boot()
+        names = [f"nobody{i}.service" for i in range(2000)]
+        done = box.systemctl("is-active", *names, timeout=60)
+        equal((done.returncode, len(done.stdout.splitlines())), (3, 2000))
+        done = box.systemctl("start", *names, "web", timeout=60)
+        equal((done.returncode, len(done.stderr.splitlines())), (5, 2000))
+        equal(box.state("web"), "active")
+        done = box.systemctl("status", *names, timeout=60)
+        equal((done.returncode, len(done.stderr.splitlines())), (4, 2000))
+        done = box.systemctl("stop", "we\nb", "x\x1b[31my")
+        equal(done.returncode, 5)
+        equal(done.stderr.splitlines()[0], 'Invalid unit name "we\\x0ab" escaped as "we\\x0ab.service" (maybe you should use systemd-escape?).')
+        check("\x1b" not in done.stderr, done.stderr)
+        done = box.systemctl("start", "tpl@")
+        equal((done.returncode, done.stderr.splitlines()[0]), (1, "Failed to start tpl@.service: Unit name tpl@.service is missing the instance name."))
+        equal(box.systemctl("start", "tpl@a b").returncode, 0)
+        equal(box.systemctl("start", "").returncode, 1)
+        equal(box.systemctl("-H", "host", "start", "web").returncode, 1)
+        equal(box.systemctl("start", "x" * 5000).returncode, 1)
+        for verb in ("rescue", "emergency", "suspend", "switch-root", "bind a b", "mount-image a b", "log-level debug", "service-watchdogs no", "freeze web", "kexec --when=tomorrow"):
+            done = box.systemctl(*verb.split())
+            check(done.returncode == 1 and done.stderr, f"{verb}: {done.returncode} {done.stderr!r}")
+        equal(box.systemctl("log-level").stdout, "info\n")
+        equal(box.systemctl("whoami", str(box.main_pid("web"))).stdout, "web.service\n")
+        equal(box.systemctl("whoami", "1").stdout, "init.scope\n")
+        equal(box.state("web"), "active")
+
+
+def story_triggers_and_json():
+    units = {"web.service": SLEEP, "web.socket": "[Socket]\nListenStream=/run/web.sock\n", "web.timer": "[Timer]\nOnActiveSec=1h\n"}
+    with FileBox(units) as box:
+        box.boot()
+        box.systemctl("start", "web.socket", "web.timer", "web", check=True)
+        done = box.systemctl("stop", "web")
+        equal((done.returncode, done.stderr), (0, "Stopping 'web.service', but its triggering units are still active:\nweb.socket, web.timer\n"))
+        rows = json.loads(box.systemctl("list-units", "-o", "json", "web.*").stdout)
+        equal(rows[0], {"unit": "web.service", "load": "loaded", "active": "inactive", "sub": "dead", "description": "web.service"})
+        equal(box.systemctl("show", "-P", "ActiveState", "web.timer", "web").stdout, "active\n\ninactive\n")
+        monotonic = box.systemctl("show", "-p", "TimersMonotonic", "web.timer").stdout
+        check(re.fullmatch(r"TimersMonotonic=\{ OnActiveUSec=1h ; next_elapse=.+ \}\n", monotonic), monotonic)
+        equal(box.systemctl("show", "-p", "Listen", "web.socket").stdout, "Listen=/run/web.sock (Stream)\n")
+        check("TYPE" in box.systemctl("list-sockets", "--show-types").stdout, "the type")
+
+
+def story_offline():
+    """Live verbs where nobody answers: systemctl's own sentence, and exit status 1."""
+    script = "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; " + "; ".join(f"{SYSTEMCTL} {call} >/dev/null; echo $?" for call in ("start x", "status", "list-units", "show x"))
+    done = subprocess.run(["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    equal(done.stdout, "1\n" * 4)
+    equal(done.stderr, "System has not been booted with systemd as init system (PID 1). Can't operate.\n" * 4)
+
+
+if __name__ == "__main__":
+    run(globals())
