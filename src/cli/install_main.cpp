@@ -79,6 +79,9 @@ int Installer::run(const std::string& binary, bool systemctl) {
         link(binary, path);
     if (systemctl)
         write(policy, policy_text);
+    const auto is_there = [&](const char* name) { return exists(std::string("/usr/bin/") + name) || exists(std::string("/bin/") + name); };
+    if (systemctl && !is_there("systemd-tmpfiles"))
+        say("hint:     packages expect systemd-tmpfiles (/run/mysqld, /run/haproxy …): apt-get install systemd-standalone-tmpfiles systemd-standalone-sysusers");
     return status_;
 }
 

@@ -145,6 +145,8 @@ class Journal {
     Journal(Context& context, Words words) : context_(context), options_(context.options), journal_(context.options.journal), words_(words) {}
 
     int run() {
+        if (journal_.update_catalog) // packages that bring message catalogs call it; we keep none
+            return 0;
         const auto form = options_.output.empty() ? std::optional(context_.face == Face::Initctl ? JournalForm::Own : JournalForm::Short) : journal_form(options_.output);
         if (!form)
             return usage_error(context_, "unknown output form " + base::printable(options_.output, 60) + ": " + journal_form_names());

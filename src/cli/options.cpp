@@ -126,6 +126,7 @@ constexpr auto rows = std::to_array<OptionRow>({
     {"flush",         0,  Argument::None,     J,         mark<&JournalOptions::sync>,   ""},
     {"relinquish-var", 0, Argument::None,     J,         mark<&JournalOptions::sync>,   ""},
     {"smart-relinquish-var", 0, Argument::None, J,       mark<&JournalOptions::sync>,   ""},
+    {"update-catalog", 0, Argument::None,     J,         mark<&JournalOptions::update_catalog>, ""},
     {"header",        0,  Argument::None,     J,         mark<&JournalOptions::header>, "facts about the files of the store"},
     {"verify",        0,  Argument::None,     J,         mark<&JournalOptions::verify>, "check the files of the store"},
     {"user-unit",     0,  Argument::Required, J,         mark<&JournalOptions::user_unit>, ""},

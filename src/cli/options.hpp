@@ -20,7 +20,7 @@ struct JournalOptions {
     std::string priority, grep, case_sensitive, since, until, cursor, after_cursor, cursor_file, field, directory, around;
     std::optional<std::string> boot; ///< "" = this one
     std::optional<std::string> vacuum_size, vacuum_time, vacuum_files;
-    bool list_boots = false, list_fields = false, disk_usage = false, rotate = false, sync = false, header = false, utc = false, kernel = false,
+    bool list_boots = false, list_fields = false, disk_usage = false, rotate = false, sync = false, update_catalog = false, header = false, utc = false, kernel = false,
          show_cursor = false, no_hostname = false, no_tail = false, this_run = false, user_unit = false, verify = false;
 };
 

@@ -336,6 +336,9 @@ class Builder {
             set("JOURNAL_STREAM", context_.journal_stream);
         if (!context_.notify_socket.empty())
             set("NOTIFY_SOCKET", context_.notify_socket);
+        // Debian's init scripts hand over to systemctl unless their parent is PID 1; here it is the guard.
+        if (command_.path.starts_with("/etc/init.d/"))
+            set("SYSTEMCTL_SKIP_REDIRECT", "1");
         if (context_.watchdog.count() > 0) {
             set("WATCHDOG_USEC", std::to_string(context_.watchdog.count()));
             p.pids.watchdog = true;

@@ -6,6 +6,7 @@
 #include "base/strings.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #if MONOINIT_PCRE2
 #define PCRE2_CODE_UNIT_WIDTH 8

@@ -196,7 +196,7 @@ void StoreWriter::run() {
         while (!ring_.empty()) {
             write_some();
             wrote = true;
-            if (wanted_.exchange(false))
+            if ((hurry_ || ring_.used() <= store_ring_size / 2) && wanted_.exchange(false)) // not for each block: who waits would fill it at once
                 notify();
             if (error_ != 0 || (ring_.used() < block_limit && !hurry_))
                 break;

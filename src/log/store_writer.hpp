@@ -33,7 +33,7 @@ class StoreWriter {
     void append(const Record& record);
     /// After lines were appended.
     void wake();
-    /// Be told, at event_fd(), once there is room again.
+    /// Be told, at event_fd(), once half of the ring is free, or what was asked for is done.
     void tell_me() { wanted_.store(true, std::memory_order_seq_cst); }
     int event_fd() const { return event_.get(); }
     void drain_event();

@@ -291,7 +291,10 @@ std::string command_name(pid_t pid) {
 }
 
 std::vector<std::string> command_line(pid_t pid) {
-    return split_at_nul(read_whole(pid, "cmdline", 64 << 10));
+    std::vector<std::string> words = split_at_nul(read_whole(pid, "cmdline", 64 << 10));
+    while (words.size() > 1 && words.back().empty()) // what a title that a process gave itself left of its arguments
+        words.pop_back();
+    return words;
 }
 
 std::optional<std::string> environment_value(pid_t pid, std::string_view name) {

@@ -42,18 +42,18 @@ def section_logs():
         ask = lambda: timed_inside(init, CALLS, *status)
         until("it answers", lambda: subprocess.run(inside(init, *status), capture_output=True, check=False).returncode == 0)
         idle = ask()
-        row("status, median, idle", idle)
+        row("status, median, idle", idle * 1e3)
         subprocess.run(inside(init, TOOL, "start", "--no-block", *(f"flood{i}" for i in range(STREAMS))), check=True, capture_output=True)
         until("lines", lambda: len(seen) > 100)
         # On two cores the ten writers themselves take their share of every call: the same without us beside it.
         busy = ask()
-        row(f"status, {STREAMS} services flood stdout", busy, ratio=busy / idle, budget="1.5 x")
+        row(f"status, {STREAMS} services flood stdout", busy * 1e3, ratio=busy / idle, budget="1.5 x")
         go.clear()
         time.sleep(1)
         began = time.monotonic()
         stalled = [ask() for _ in range(2)]
         time.sleep(max(0, STALLED - (time.monotonic() - began)))
-        row(f"status, stdout stands still for {STALLED} s", statistics.median(stalled), ratio=statistics.median(stalled) / idle, budget="1.5 x")
+        row(f"status, stdout stands still for {STALLED} s", statistics.median(stalled) * 1e3, ratio=statistics.median(stalled) / idle, budget="1.5 x")
         before = len(seen)
         go.set()
         until("stdout goes on", lambda: len(seen) > before + 100)
@@ -68,5 +68,5 @@ def section_logs():
         for loop in loops:
             os.killpg(loop.pid, 9)
             loop.wait()
-        row(f"status beside {STREAMS} such writers that monoinit does not know", busy, ratio=busy / idle)
+        row(f"status beside {STREAMS} such writers that monoinit does not know", busy * 1e3, ratio=busy / idle)
     print(f"   ({MONOINIT})", flush=True)
