@@ -543,13 +543,6 @@ base::UnitId Guards::unit_above(int pid) const {
     return {};
 }
 
-base::UnitId Guards::unit_above(int pid) const {
-    for (int at = sys::parent_of(pid), depth = 0; at > 1 && depth < 1000; at = sys::parent_of(at), depth++)
-        if (const auto found = by_pid_.find(at); found != by_pid_.end())
-            return guards_.at(found->second).unit;
-    return {};
-}
-
 base::GuardId Guards::guard_above(base::UnitId unit, int pid) const {
     // At most as deep as processes nest; a loop cannot be, but pids change while one looks.
     for (int at = pid, depth = 0; at > 1 && depth < 1000; at = sys::parent_of(at), depth++) {
