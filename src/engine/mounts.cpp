@@ -42,8 +42,14 @@ constexpr Tag ended_tag = 15; ///< 0: the command has not; else how, plus one
 } // namespace
 
 Mount& Engine::Impl::mount(Unit& unit) {
-    if (!unit.mount)
-        unit.mount = std::make_unique<Mount>(unit.config, [this] { return next_guard(); });
+    if (unit.mount)
+        return *unit.mount;
+    unit.mount = std::make_unique<Mount>(unit.config, [this] { return next_guard(); });
+    if (unit.active == ActiveState::Active) { // a built-in one that was started before the table was known
+        Mount::Data data;
+        data.state = MountState::Mounted;
+        unit.mount->restore(std::move(data));
+    }
     return *unit.mount;
 }
 

@@ -93,7 +93,7 @@ void Engine::Impl::run_start(Unit& unit) {
     case UnitType::Service:
         return start_service(unit);
     case UnitType::Mount:
-        if (!unit.config->builtin)
+        if (!unit.config->builtin || unit.mount)
             return start_mount(unit);
         break;
     case UnitType::Timer:

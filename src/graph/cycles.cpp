@@ -39,7 +39,8 @@ namespace {
 template <class JobOf> std::vector<UnitId> successors(const Graph& graph, UnitId unit, const JobOf& job_of) {
     std::vector<UnitId> found;
     const std::optional<JobType> own = job_of(unit);
-    if (!own)
+    // No cycle leads through such a slice, and a thousand units may be in it: each of their starts would walk over all.
+    if (!own || graph.is_plain_group(unit))
         return found;
     graph.for_each(unit, Atom::Before, [&](const Edge& edge) {
         const auto other = job_of(edge.to);

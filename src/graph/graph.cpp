@@ -118,6 +118,11 @@ bool Graph::has(UnitId unit, Atom atom, UnitId other) const {
     return false;
 }
 
+bool Graph::is_plain_group(UnitId unit) const {
+    const unit::UnitConfig* const config = unit && unit.value <= configs_.size() ? configs_[unit.value - 1] : nullptr;
+    return config != nullptr && config->type == unit::UnitType::Slice && config->builtin;
+}
+
 std::uint32_t Graph::present(UnitId unit) const {
     return unit && unit.value <= present_.size() ? present_[unit.value - 1] : 0;
 }

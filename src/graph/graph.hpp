@@ -34,6 +34,8 @@ class Graph {
     std::span<const Edge> edges(UnitId unit) const;
     std::span<const Edge> edges(UnitId unit, Relation relation) const;
     bool has(UnitId unit, Atom atom, UnitId other) const;
+    /// A slice that no file describes: what is in it is all that is ordered by it.
+    bool is_plain_group(UnitId unit) const;
 
     /// Calls `visit(edge)` for each edge of `unit` whose relation holds `atom`.
     template <class Visit> void for_each(UnitId unit, Atom atom, Visit&& visit) const {

@@ -265,13 +265,14 @@ void Mount::spawn(ExecList list, Step& step) {
 
 void Mount::on(const SpawnResult& event, Moment now, std::vector<Action>& out) {
     Step step{now, out};
+    if (!event.ok)
+        std::erase(data_.guards, event.guard); // whoever waits for it still, or not any more
     if (!event.guard || event.guard != data_.control_guard)
         return;
     if (event.ok) {
         data_.control_pid = event.pid;
         return;
     }
-    std::erase(data_.guards, event.guard);
     end_command(event.resources ? MountResult::Resources : MountResult::ExitCode, event.text, step);
 }
 

@@ -29,13 +29,13 @@ struct Edge { SocketState from, to; };
 constexpr Edge edges[] = {
     {Dead, StartPre}, {Dead, StartOpen}, {Dead, Failed}, {Failed, StartPre}, {Failed, StartOpen}, {Failed, Dead}, {Failed, Failed},
     {StartPre, StartOpen}, {StartPre, FinalSigterm}, {StartPre, Failed},
-    {StartOpen, StartPost}, {StartOpen, Listening}, {StartOpen, StopPost}, {StartOpen, Dead}, {StartOpen, Failed},
-    {StartPost, Listening}, {StartPost, StopPreSigterm}, {StartPost, StopPre}, {StartPost, StopPost}, {StartPost, Failed},
-    {Listening, Running}, {Listening, StopPre}, {Listening, StopPost}, {Listening, Dead}, {Listening, Failed},
-    {Running, Listening}, {Running, StopPre}, {Running, StopPost}, {Running, Dead}, {Running, Failed},
-    {StopPre, StopPreSigterm}, {StopPre, StopPost}, {StopPre, Dead}, {StopPre, Failed},
+    {StartOpen, StartPost}, {StartOpen, Listening}, {StartOpen, StopPost}, {StartOpen, Dead}, {StartOpen, Failed}, {StartOpen, FinalSigterm},
+    {StartPost, Listening}, {StartPost, StopPreSigterm}, {StartPost, StopPre}, {StartPost, StopPost}, {StartPost, Failed}, {StartPost, FinalSigterm},
+    {Listening, Running}, {Listening, StopPre}, {Listening, StopPost}, {Listening, Dead}, {Listening, Failed}, {Listening, FinalSigterm},
+    {Running, Listening}, {Running, StopPre}, {Running, StopPost}, {Running, Dead}, {Running, Failed}, {Running, FinalSigterm},
+    {StopPre, StopPreSigterm}, {StopPre, StopPost}, {StopPre, Dead}, {StopPre, Failed}, {StopPre, FinalSigterm},
     {StopPreSigterm, StopPreSigkill}, {StopPreSigterm, StopPost}, {StopPreSigterm, Dead}, {StopPreSigterm, Failed},
-    {StopPreSigkill, StopPost}, {StopPreSigkill, Dead}, {StopPreSigkill, Failed},
+    {StopPreSigkill, StopPost}, {StopPreSigkill, Dead}, {StopPreSigkill, Failed}, {StopPreSigkill, FinalSigterm},
     {StopPost, FinalSigterm}, {StopPost, Dead}, {StopPost, Failed},
     {FinalSigterm, FinalSigkill}, {FinalSigterm, Dead}, {FinalSigterm, Failed},
     {FinalSigkill, Dead}, {FinalSigkill, Failed},
@@ -274,7 +274,7 @@ void Socket::run_commands(SocketState state, ExecList list, Step& step) {
         case StopPre:
             return enter_stop_post(data_.result, step);
         case StopPost:
-            return enter_dead(data_.result, step);
+            return enter_signal(FinalSigterm, step); // what the commands before have left
         case Dead:
         case StartOpen:
         case Listening:

@@ -122,9 +122,12 @@ void World::check_jobs() {
 void World::check_guards() {
     std::set<GuardId> known;
     for (const auto& [unit, seen] : units_) {
-        if (seen.status.service == nullptr && seen.status.socket == nullptr)
-            continue;
-        for (const GuardId guard : seen.status.service != nullptr ? seen.status.service->guards : seen.status.socket->guards) {
+        static const std::vector<GuardId> none;
+        const engine::UnitStatus& status = seen.status;
+        for (const GuardId guard : status.service != nullptr  ? status.service->guards
+                                   : status.socket != nullptr ? status.socket->guards
+                                   : status.mount != nullptr  ? status.mount->guards
+                                                              : none) {
             known.insert(guard);
             if (!guards_.contains(guard) && !std::any_of(pending_.begin(), pending_.end(), [&](const Pending& p) { return p.guard == guard; }))
                 fail(fmt::format("{} counts on guard {}, which is gone", name_of(unit), guard.value));

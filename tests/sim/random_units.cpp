@@ -163,7 +163,7 @@ void random_socket(Random& random, unit::UnitConfig& config) {
 
 void random_mount(Random& random, unit::UnitConfig& config) {
     config.mount.edit().where = "/mnt";
-    config.mount.edit().timeout = random.chance(80) ? base::Duration(2s) : base::infinity;
+    config.mount.edit().timeout = 2s;
     for (const auto list : {unit::ExecList::Start, unit::ExecList::Reload, unit::ExecList::Stop})
         config.service.edit().commands[static_cast<std::size_t>(list)] = {unit::Command{.path = "mount", .argv = {"mount"}}};
     config.kill.edit().send_sigkill = random.chance(95);

@@ -139,7 +139,8 @@ void World::check_end() {
     for (const auto& [id, guard] : guards_) { // the shell ends these
         const Seen& seen = units_.at(guard.unit);
         const unit::KillSection& kill = *seen.status.config->kill;
-        const bool spared = kill.mode == unit::KillMode::None || kill.mode == unit::KillMode::Process || !kill.send_sigkill;
+        const bool spared = kill.mode == unit::KillMode::None || kill.mode == unit::KillMode::Process || !kill.send_sigkill ||
+                            seen.status.mount != nullptr; // daemons of FUSE, which end with what they serve
         if (!spared && seen.status.active != ActiveState::Failed && !manners_.reloads)
             fail(fmt::format("all is stopped, and guard {} of {} is still there", id.value, name_of(guard.unit)));
     }
