@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::string_view aside = ".before-monoinit", divert_tool = "/usr/bin/dpkg-divert";
 constexpr const char* policy = "/usr/sbin/policy-rc.d";
+constexpr const char* bus_policy = "/etc/dbus-1/system.d/monoinit.conf";
 
 /// Debian's images ship one that always refuses. This one refuses while nobody answers: when an image is built.
 constexpr std::string_view policy_text = "#!/bin/sh\n"
@@ -30,6 +31,13 @@ constexpr std::string_view policy_text = "#!/bin/sh\n"
                                          "offline | '') exit 101 ;;\n"
                                          "esac\n"
                                          "exit 0\n";
+
+/// dbus-daemon asks this name to start services, and lets everybody who talks to one of them wait for it.
+constexpr std::string_view bus_policy_text =
+    "<!-- Written by monoinit install --systemctl: it starts the services that the bus asks for. -->\n"
+    "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\"\n"
+    " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
+    "<busconfig><policy user=\"root\"><allow own=\"org.freedesktop.systemd1\"/></policy></busconfig>\n";
 
 } // namespace
 
@@ -77,8 +85,11 @@ int Installer::run(const std::string& binary, bool systemctl) {
             divert(path);
     for (const std::string& path : linked(binary, systemctl))
         link(binary, path);
-    if (systemctl)
-        write(policy, policy_text);
+    if (systemctl) {
+        write(policy, policy_text, 0755);
+        make_directory_of(bus_policy);
+        write(bus_policy, bus_policy_text, 0644);
+    }
     const auto is_there = [&](const char* name) { return exists(std::string("/usr/bin/") + name) || exists(std::string("/bin/") + name); };
     if (systemctl && !is_there("systemd-tmpfiles"))
         say("hint:     packages expect systemd-tmpfiles (/run/mysqld, /run/haproxy …): apt-get install systemd-standalone-tmpfiles systemd-standalone-sysusers");
@@ -89,6 +100,7 @@ int Installer::remove(const std::string& binary) {
     for (const std::string& path : linked(binary, true))
         unlink(path);
     unlink(policy);
+    unlink(bus_policy);
     for (const std::string& path : diverted())
         restore(path);
     return status_;
@@ -203,7 +215,13 @@ bool Installer::is_ours(const std::string& path) const {
     return std::string_view(text, count).find("Written by monoinit") != std::string_view::npos;
 }
 
-void Installer::write(const std::string& path, std::string_view text) {
+/// dbus may be installed later.
+void Installer::make_directory_of(const std::string& path) {
+    for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+        ::mkdir((root_ + path.substr(0, slash)).c_str(), 0755);
+}
+
+void Installer::write(const std::string& path, std::string_view text, unsigned mode) {
     const std::string real = root_ + path;
     struct stat info {};
     if (::lstat(real.c_str(), &info) == 0 && !is_ours(path)) {
@@ -216,7 +234,7 @@ void Installer::write(const std::string& path, std::string_view text) {
         return fail("write", path);
     const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
     const bool closed = std::fclose(file) == 0;
-    if (!written || !closed || ::chmod(real.c_str(), 0755) != 0)
+    if (!written || !closed || ::chmod(real.c_str(), mode) != 0)
         return fail("write", path);
     say("written:  " + path);
 }

@@ -31,7 +31,8 @@ class Installer {
     bool has_dpkg() const;
     bool ask_dpkg(const std::string& path, Way way);
     bool is_ours(const std::string& path) const;
-    void write(const std::string& path, std::string_view text);
+    void write(const std::string& path, std::string_view text, unsigned mode);
+    void make_directory_of(const std::string& path);
     void unlink(const std::string& path);
 
     std::string root_;

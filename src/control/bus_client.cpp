@@ -18,7 +18,7 @@ namespace {
 using base::Errc;
 using base::fail;
 
-constexpr std::string_view bus = "org.freedesktop.DBus";
+constexpr std::string_view bus = "org.freedesktop.DBus", manager = "org.freedesktop.systemd1";
 constexpr std::size_t most_to_write = 1 << 20, most_line = 1024, reads_at_once = 16;
 
 std::string match_of(const std::string& name) {
@@ -45,17 +45,20 @@ std::string bus_socket(std::string_view address) {
     return address.empty() ? "/run/dbus/system_bus_socket" : "";
 }
 
-base::Result<BusClient> BusClient::connect(const std::string& path) {
-    return BusClient(TRY(sys::connect_unix(path, SOCK_STREAM | SOCK_NONBLOCK)));
+base::Result<BusClient> BusClient::connect(const std::string& path, bool activates) {
+    return BusClient(TRY(sys::connect_unix(path, SOCK_STREAM | SOCK_NONBLOCK)), activates);
 }
 
-BusClient::BusClient(sys::UniqueFd fd) : fd_(std::move(fd)) {
+BusClient::BusClient(sys::UniqueFd fd, bool activates) : fd_(std::move(fd)) {
     out_ = std::string(1, '\0') + "AUTH EXTERNAL " + hexadecimal(std::to_string(::geteuid())) + "\r\n";
+    constexpr std::uint32_t do_not_queue = 4;
     later_ = encode_bus_call(++serial_, "Hello", {});
+    if (activates)
+        later_ += encode_bus_call(++serial_, "RequestName", {std::string(manager)}, do_not_queue);
 }
 
 std::uint32_t BusClient::call(std::string_view member, const std::string& argument) {
-    (stage_ == Stage::Talking ? out_ : later_) += encode_bus_call(++serial_, member, {argument});
+    queue() += encode_bus_call(++serial_, member, {argument});
     return serial_;
 }
 
@@ -70,8 +73,12 @@ void BusClient::unwatch(const std::string& name) {
     std::erase_if(asked_, [&](const auto& each) { return each.second == name; });
 }
 
-base::Result<void> BusClient::turn(const Tell& tell) {
-    TRY(read(tell));
+void BusClient::activation_failed(const std::string& unit, const std::string& why) {
+    queue() += encode_activation_failure(++serial_, unit, why);
+}
+
+base::Result<void> BusClient::turn(const Heard& heard) {
+    TRY(read(heard));
     TRY(write());
     if (out_.size() > most_to_write)
         return fail(Errc::TooLarge, "the bus takes nothing more");
@@ -88,7 +95,7 @@ base::Result<void> BusClient::write() {
     return {};
 }
 
-base::Result<void> BusClient::read(const Tell& tell) {
+base::Result<void> BusClient::read(const Heard& heard) {
     std::array<char, 16 << 10> buffer;
     for (std::size_t i = 0; i < reads_at_once; i++) {
         auto received = sys::receive_message(fd_.get(), buffer);
@@ -99,7 +106,7 @@ base::Result<void> BusClient::read(const Tell& tell) {
         if (received->bytes.empty())
             return fail(Errc::System, stage_ == Stage::Authenticating ? "the bus does not let us in" : "the bus is gone");
         in_ += received->bytes;
-        TRY(take(tell));
+        TRY(take(heard));
     }
     return {};
 }
@@ -117,7 +124,7 @@ base::Result<void> BusClient::take_line() {
     return {};
 }
 
-base::Result<void> BusClient::take(const Tell& tell) {
+base::Result<void> BusClient::take(const Heard& heard) {
     if (stage_ == Stage::Authenticating)
         TRY(take_line());
     while (stage_ == Stage::Talking) {
@@ -133,20 +140,30 @@ base::Result<void> BusClient::take(const Tell& tell) {
         }
         if (in_.size() < size)
             return {};
-        heard(std::string_view(in_).substr(0, static_cast<std::size_t>(size)), tell);
+        understand(std::string_view(in_).substr(0, static_cast<std::size_t>(size)), heard);
         in_.erase(0, static_cast<std::size_t>(size));
     }
     return {};
 }
 
-/// Others may send us what they like; only the bus itself has this name as a sender.
-void BusClient::heard(std::string_view bytes, const Tell& tell) {
+/// Others may send us what they like; only the bus itself has its name as a sender.
+void BusClient::understand(std::string_view bytes, const Heard& heard) {
     const auto message = decode_bus_message(bytes);
-    if (!message || message->sender != bus)
+    if (!message)
         return;
-    if (message->kind == BusMessage::Kind::Signal && message->interface == bus && message->member == "NameOwnerChanged") {
-        if (const auto strings = message->strings(); strings.size() == 3)
-            tell(strings[0], !strings[2].empty());
+    if (message->kind == BusMessage::Kind::Call) {
+        if (message->wants_reply && !message->sender.empty())
+            queue() += encode_unknown_method(++serial_, *message);
+        return;
+    }
+    if (message->sender != bus)
+        return;
+    const auto strings = message->strings();
+    if (message->kind == BusMessage::Kind::Signal) {
+        if (message->member == "NameOwnerChanged" && strings.size() == 3)
+            heard.owner(strings[0], !strings[2].empty());
+        else if (message->member == "ActivationRequest" && strings.size() == 1)
+            heard.activate(strings[0]);
         return;
     }
     const auto question = asked_.find(message->reply_to);
@@ -155,7 +172,7 @@ void BusClient::heard(std::string_view bytes, const Tell& tell) {
     const std::string name = std::move(question->second);
     asked_.erase(question);
     if (const auto owned = message->boolean(); owned && message->kind == BusMessage::Kind::Reply)
-        tell(name, *owned);
+        heard.owner(name, *owned);
 }
 
 } // namespace monoinit::control

@@ -1,5 +1,6 @@
 #pragma once
-// A connection to a D-Bus message bus that watches who owns names; nothing else. Never blocks: the caller watches fd() and
+// A connection to a D-Bus message bus that watches who owns names, and that the bus may ask to start services: dbus-daemon
+// --systemd-activation asks whoever is org.freedesktop.systemd1, and all who wait for such a service wait with it. Never blocks: the caller watches fd() and
 // calls turn(). Descriptors that come along uninvited are closed elsewhere. Tested by tests/system/bus_names.py.
 
 #include "base/result.hpp"
@@ -18,28 +19,33 @@ std::string bus_socket(std::string_view address);
 
 class BusClient {
   public:
-    using Tell = std::function<void(const std::string& name, bool owned)>;
+    struct Heard {
+        std::function<void(const std::string& name, bool owned)> owner;
+        std::function<void(const std::string& unit)> activate; ///< activation_failed() answers where that cannot be
+    };
 
-    /// Connects to the socket; errors are those of connect(2).
-    static base::Result<BusClient> connect(const std::string& path);
+    /// Connects to the socket; errors are those of connect(2). `activates`: asks to be org.freedesktop.systemd1.
+    static base::Result<BusClient> connect(const std::string& path, bool activates);
 
     int fd() const { return fd_.get(); }
     bool wants_to_write() const { return !out_.empty(); }
     /// How it stands with the name is told once the bus has answered, and again whenever it changes. Asking twice makes it told again.
     void watch(const std::string& name);
     void unwatch(const std::string& name);
+    void activation_failed(const std::string& unit, const std::string& why);
     /// Reads and writes what can be without waiting; an error when the connection is over.
-    base::Result<void> turn(const Tell& tell);
+    base::Result<void> turn(const Heard& heard);
 
   private:
-    explicit BusClient(sys::UniqueFd fd);
+    BusClient(sys::UniqueFd fd, bool activates);
     enum class Stage : std::uint8_t { Authenticating, Talking };
     std::uint32_t call(std::string_view member, const std::string& argument);
     base::Result<void> write();
-    base::Result<void> read(const Tell& tell);
-    base::Result<void> take(const Tell& tell);
+    base::Result<void> read(const Heard& heard);
+    base::Result<void> take(const Heard& heard);
     base::Result<void> take_line();
-    void heard(std::string_view bytes, const Tell& tell);
+    void understand(std::string_view bytes, const Heard& heard);
+    std::string& queue() { return stage_ == Stage::Talking ? out_ : later_; }
 
     sys::UniqueFd fd_;
     Stage stage_ = Stage::Authenticating;

@@ -10,6 +10,8 @@ using base::fail;
 
 constexpr std::string_view bus = "org.freedesktop.DBus", bus_path = "/org/freedesktop/DBus";
 
+constexpr unsigned no_reply_flag = 1, protocol_version = 1;
+
 enum Field : unsigned char { Path = 1, Interface = 2, Member = 3, ErrorName = 4, ReplySerial = 5, Destination = 6, Sender = 7, Signature = 8 };
 
 /// Little-endian, which every bus understands.
@@ -39,11 +41,31 @@ class Writer {
         else
             string(value);
     }
+    void number_field(Field code, std::uint32_t value) {
+        align(8);
+        byte(code);
+        signature("u");
+        number(value);
+    }
     std::string& bytes() { return bytes_; }
 
   private:
     std::string bytes_;
 };
+
+std::string assemble(BusMessage::Kind kind, std::uint32_t serial, Writer fields, Writer& body) {
+    Writer whole;
+    whole.byte('l');
+    whole.byte(static_cast<unsigned>(kind));
+    whole.byte(kind == BusMessage::Kind::Call ? 0U : no_reply_flag);
+    whole.byte(protocol_version);
+    whole.number(static_cast<std::uint32_t>(body.bytes().size()));
+    whole.number(serial);
+    whole.number(static_cast<std::uint32_t>(fields.bytes().size()));
+    whole.bytes() += fields.bytes();
+    whole.align(8);
+    return whole.bytes() + body.bytes();
+}
 
 /// Every step checks that the bytes are there; after a failure nothing is read any more.
 class Reader {
@@ -122,8 +144,7 @@ struct Sizes {
 };
 
 base::Result<Sizes> sizes_of(std::string_view bytes) {
-    constexpr unsigned protocol = 1;
-    if (bytes.size() < bus_header_size || (bytes[0] != 'l' && bytes[0] != 'B') || bytes[3] != protocol)
+    if (bytes.size() < bus_header_size || (bytes[0] != 'l' && bytes[0] != 'B') || bytes[3] != protocol_version)
         return fail(Errc::Protocol, "no message of D-Bus");
     Reader reader(bytes.substr(0, bus_header_size), bytes[0] == 'B');
     reader.skip(4);
@@ -136,28 +157,43 @@ base::Result<Sizes> sizes_of(std::string_view bytes) {
 
 } // namespace
 
-std::string encode_bus_call(std::uint32_t serial, std::string_view member, const std::vector<std::string>& arguments) {
-    Writer body;
+std::string encode_bus_call(std::uint32_t serial, std::string_view member, const std::vector<std::string>& arguments,
+                            std::optional<std::uint32_t> flags) {
+    Writer body, fields; // fields begin at offset 16 of the message, a multiple of 8
     for (const std::string& argument : arguments)
         body.string(argument);
-    Writer fields; // begins at offset 16 of the message, a multiple of 8
+    if (flags)
+        body.number(*flags);
     fields.field(Path, 'o', bus_path);
     fields.field(Interface, 's', bus);
     fields.field(Member, 's', member);
     fields.field(Destination, 's', bus);
-    if (!arguments.empty())
-        fields.field(Signature, 'g', std::string(arguments.size(), 's'));
-    Writer whole;
-    whole.byte('l');
-    whole.byte(static_cast<unsigned>(BusMessage::Kind::Call));
-    whole.byte(0); // no flags
-    whole.byte(1); // version of the protocol
-    whole.number(static_cast<std::uint32_t>(body.bytes().size()));
-    whole.number(serial);
-    whole.number(static_cast<std::uint32_t>(fields.bytes().size()));
-    whole.bytes() += fields.bytes();
-    whole.align(8);
-    return whole.bytes() + body.bytes();
+    const std::string signature = std::string(arguments.size(), 's') + (flags ? "u" : "");
+    if (!signature.empty())
+        fields.field(Signature, 'g', signature);
+    return assemble(BusMessage::Kind::Call, serial, std::move(fields), body);
+}
+
+std::string encode_activation_failure(std::uint32_t serial, const std::string& unit, const std::string& why) {
+    Writer body, fields;
+    for (const std::string& argument : {unit, std::string("org.freedesktop.systemd1.NoSuchUnit"), why})
+        body.string(argument);
+    fields.field(Path, 'o', "/org/freedesktop/systemd1");
+    fields.field(Interface, 's', "org.freedesktop.systemd1.Activator");
+    fields.field(Member, 's', "ActivationFailure");
+    fields.field(Destination, 's', bus);
+    fields.field(Signature, 'g', "sss");
+    return assemble(BusMessage::Kind::Signal, serial, std::move(fields), body);
+}
+
+std::string encode_unknown_method(std::uint32_t serial, const BusMessage& call) {
+    Writer body, fields;
+    body.string("monoinit has no interface on the bus: use systemctl");
+    fields.field(ErrorName, 's', "org.freedesktop.DBus.Error.UnknownMethod");
+    fields.number_field(ReplySerial, call.serial);
+    fields.field(Destination, 's', call.sender);
+    fields.field(Signature, 'g', "s");
+    return assemble(BusMessage::Kind::Error, serial, std::move(fields), body);
 }
 
 base::Result<std::uint64_t> bus_message_size(std::string_view bytes) {
@@ -171,6 +207,7 @@ base::Result<BusMessage> decode_bus_message(std::string_view bytes) {
         return fail(Errc::Protocol, "a message of D-Bus of another size than it says");
     BusMessage message;
     message.big_endian = bytes[0] == 'B';
+    message.wants_reply = (static_cast<unsigned char>(bytes[2]) & no_reply_flag) == 0;
     const auto kind = static_cast<unsigned char>(bytes[1]);
     if (kind < static_cast<unsigned>(BusMessage::Kind::Call) || kind > static_cast<unsigned>(BusMessage::Kind::Signal))
         return fail(Errc::Protocol, "a message of D-Bus of an unknown kind"); // to be ignored, says the specification

@@ -46,7 +46,7 @@ void BusNames::unwatch(base::UnitId unit) {
 }
 
 void BusNames::look_again() {
-    if (!client_ && !names_.empty() && links_.may_connect())
+    if (!client_ && (links_.bus_is_ours() || (!names_.empty() && links_.may_connect())))
         connect();
 }
 
@@ -61,7 +61,7 @@ void BusNames::connect() {
     if (retry_ != base::never)
         return;
     auto made = socket_.empty() ? base::Result<control::BusClient>(base::fail(base::Errc::Unsupported, "DBUS_SYSTEM_BUS_ADDRESS names no path"))
-                                : control::BusClient::connect(socket_);
+                                : control::BusClient::connect(socket_, links_.bus_is_ours());
     if (!made)
         return lose(made.error());
     client_ = std::move(*made);
@@ -74,7 +74,9 @@ void BusNames::connect() {
 
 void BusNames::turn() {
     std::vector<std::pair<std::string, bool>> told;
-    const auto done = client_->turn([&](const std::string& name, bool owned) { told.emplace_back(name, owned); });
+    std::vector<std::string> wanted;
+    const auto done = client_->turn({[&](const std::string& name, bool owned) { told.emplace_back(name, owned); },
+                                     [&](const std::string& unit) { wanted.push_back(unit); }});
     if (done)
         (void)links_.loop.modify(client_->fd(), EPOLLIN | (client_->wants_to_write() ? static_cast<std::uint32_t>(EPOLLOUT) : 0));
     else
@@ -87,6 +89,15 @@ void BusNames::turn() {
                 links_.tell(unit, owned);
         said_ = false;
     }
+    for (const std::string& unit : wanted)
+        links_.activate(unit);
+}
+
+void BusNames::activation_failed(const std::string& unit, const std::string& why) {
+    if (!client_)
+        return;
+    client_->activation_failed(unit, why);
+    turn();
 }
 
 /// The names stay as they were last known: a bus that is started again is asked anew.

@@ -1,7 +1,7 @@
 #pragma once
-// Type=dbus: watches BusName= on the system bus for the units that want it, over one connection that is made when it is first
-// needed and again when it was lost. Nothing here waits, and nothing starts a bus: as long as dbus.service is down while its
-// socket listens, connecting would. Tested by tests/system/bus_names.py.
+// Type=dbus: watches BusName= on the system bus for the units that want it, and starts services that the bus asks for, over one
+// connection. It is made when dbus.service is up or a name is to be watched, and again when it was lost. Nothing here waits, and
+// nothing starts a bus: as long as dbus.service is down while its socket listens, connecting would. Tested by tests/system/bus_names.py.
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -21,7 +21,9 @@ class BusNames {
     struct Links {
         sys::EpollLoop& loop;
         std::function<void(base::UnitId, bool owned)> tell;
-        std::function<bool()> may_connect;
+        std::function<void(const std::string& unit)> activate;
+        std::function<bool()> bus_is_ours;  ///< dbus.service is up
+        std::function<bool()> may_connect;  ///< for a bus that is no unit of ours, perhaps
         std::function<void(const std::string& text)> say;
     };
     BusNames(Links links, std::string socket) : links_(std::move(links)), socket_(std::move(socket)) {}
@@ -30,6 +32,8 @@ class BusNames {
     /// `tell` is called with how it stands, once it is known, and with every change.
     void watch(base::UnitId unit, const std::string& name);
     void unwatch(base::UnitId unit);
+    /// A service that the bus has asked for cannot be had.
+    void activation_failed(const std::string& unit, const std::string& why);
     /// A unit's state has changed: perhaps the bus is there now.
     void look_again();
     base::Instant next_deadline() const { return retry_; }

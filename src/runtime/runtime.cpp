@@ -91,9 +91,9 @@ void Runtime::perform(const engine::Effect& effect) {
     else if (const auto* changed = std::get_if<engine::UnitChanged>(&effect); changed != nullptr && !name_of(changed->unit).empty())
         on_unit_changed(*changed);
     else if (const auto* reply = std::get_if<engine::RequestReply>(&effect))
-        operations_->replied(*reply);
+        on_reply(*reply);
     else if (const auto* finished = std::get_if<engine::JobFinished>(&effect))
-        operations_->finished(*finished);
+        on_job_finished(*finished);
     else if (const auto* booted = std::get_if<engine::BootFinished>(&effect))
         on_boot_finished(*booted);
     else if (const auto* check = std::get_if<engine::HealthAction>(&effect))
@@ -111,6 +111,21 @@ void Runtime::take_back_streams(base::UnitId unit) {
     const auto status = engine_->status(unit);
     if (!status.job && (status.active == supervise::ActiveState::Inactive || status.active == supervise::ActiveState::Failed))
         store_->take_back(unit);
+}
+
+/// Of clients, and of the bus.
+void Runtime::on_reply(const engine::RequestReply& reply) {
+    if ((reply.request & bus_request_mark) == 0)
+        return operations_->replied(reply);
+    const bool refused = reply.refusal != graph::RefusalReason::None;
+    if (refused || !reply.job)
+        bus_request_over(reply.request, refused, reply.text);
+}
+
+void Runtime::on_job_finished(const engine::JobFinished& finished) {
+    if ((finished.request & bus_request_mark) == 0)
+        return operations_->finished(finished);
+    bus_request_over(finished.request, finished.result != graph::JobResult::Done, finished.reason);
 }
 
 void Runtime::on_unit_changed(const engine::UnitChanged& changed) {

@@ -44,6 +44,9 @@ namespace monoinit::runtime {
 
 class Operations;
 
+/// In the number of a request that the bus has made; those of clients have it not.
+inline constexpr std::uint64_t bus_request_mark = std::uint64_t{1} << 63;
+
 /// What main() hands over.
 struct Invocation {
     int argc = 0;
@@ -143,8 +146,11 @@ class Runtime {
     void set_up_sockets();
     bool perform_path_action(const engine::UnitAction& action); // path_units.cpp
     void set_up_paths();
+    void on_reply(const engine::RequestReply& reply);
+    void on_job_finished(const engine::JobFinished& finished);
     void set_up_bus(); // bus_units.cpp
-    bool may_ask_bus() const;
+    void activate_for_bus(const std::string& name);
+    void bus_request_over(std::uint64_t request, bool failed, const std::string& why);
     void watch_bus_name(base::UnitId unit, bool on);
     void resume_bus_names();
     PassedSockets sockets_for(base::UnitId service) const;
@@ -217,6 +223,8 @@ class Runtime {
     std::unique_ptr<Paths> paths_;
     std::unique_ptr<Sources> sources_;
     std::unique_ptr<BusNames> bus_;
+    std::unordered_map<std::uint64_t, std::string> bus_requests_; ///< jobs that the bus has asked for: number -> the name it used
+    std::uint64_t next_bus_request_ = 1;
     std::unique_ptr<HealthRuns> health_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<control::Server> server_;

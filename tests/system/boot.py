@@ -105,7 +105,7 @@ def story_tmpfiles_and_sysusers():
         box.keep_unit_path = False
         box.args = [f"--unit-path={box.units}:/usr/lib/systemd/system"]
         box.boot()
-        box.wait_log(r"^\[job\] /usr/bin/systemd-sysusers ?\n\[job\] /usr/bin/systemd-tmpfiles --create --boot --exclude-prefix=/dev$")
+        box.wait_log(r"^\[job\] /usr/bin/systemd-sysusers ?\n\[job\] /usr/bin/systemd-tmpfiles --create --boot --exclude-prefix=/dev --exclude-prefix=/run/nologin$")
         equal(box.state("systemd-tmpfiles-setup"), "active")
     with Box({"job.service": job}, ["job.service"], setup=programs) as box:
         box.boot()

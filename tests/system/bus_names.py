@@ -7,11 +7,11 @@ import sys
 from harness import INITCTL, Box, check, equal, run, until
 
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth><servicedir>{services}</servicedir>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy></busconfig>
 """
 SOCKET = "[Socket]\nListenStream=/run/dbus/system_bus_socket\n[Install]\nWantedBy=sockets.target\n"
-DAEMON = "[Unit]\nRequires=dbus.socket\n[Service]\nType=notify\nNotifyAccess=main\nExecStart=/usr/bin/dbus-daemon --config-file={config} --address=systemd: --nofork --nopidfile\n"
+DAEMON = "[Unit]\nRequires=dbus.socket\n[Service]\nType=notify\nNotifyAccess=main\nExecStart=/usr/bin/dbus-daemon --config-file={config} --address=systemd: --systemd-activation --nofork --nopidfile\n"
 # Owns the name from the first SIGUSR1 on until the second: written in the wire protocol itself, so that no library is needed.
 OWNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bus_owner.py")
 SERVICE = "[Service]\nType=dbus\nBusName=org.example.App\nExecStart={python} {owner} org.example.App {options}\n{more}\n"
@@ -22,7 +22,11 @@ class BusBox(Box):
         super().__init__(**boxed)
         config = self.path("bus.conf")
         with open(config, "w", encoding="ascii") as out:
-            out.write(CONFIG)
+            out.write(CONFIG.format(services=self.path("services")))
+        os.mkdir(self.path("services"))
+        for name, unit in (("org.example.App", "app.service"), ("org.example.Gone", "gone.service"), ("org.example.Bad", "bad.service")):
+            with open(self.path("services", name + ".service"), "w", encoding="ascii") as out:
+                out.write(f"[D-BUS Service]\nName={name}\nExec=/bin/false\nUser=root\nSystemdService={unit}\n")
         self.write("app.service", SERVICE.format(python=sys.executable, owner=OWNER, options=options, more=more))
         if socket:
             self.write("dbus.socket", SOCKET)
@@ -91,6 +95,27 @@ def story_stopping_the_bus_does_not_start_it_again():
         for _ in range(3):
             box.initctl("daemon-reload", check=True)
             equal(box.state("dbus.service"), "inactive")
+
+
+def story_services_that_the_bus_asks_for():
+    """dbus-daemon --systemd-activation: a message for a name starts its unit; where there is none that is said at once, not after 25 s."""
+    with BusBox(options="--now") as box:
+        box.write("bad.service", "[Service]\nType=dbus\nBusName=org.example.Bad\nExecStart=/bin/false\n")
+        box.boot()
+        box.initctl("start", "dbus.service", check=True)
+
+        def call(name):
+            return box.inside(sys.executable, OWNER, "--start", name, timeout=15).stdout.strip()
+
+        equal(call("org.example.App"), "1", "started for the caller")
+        equal(box.state("app"), "active")
+        equal(call("org.example.App"), "2", "is there already")
+        check("gone.service" in call("org.example.Gone"), "no such unit")
+        check("NoSuchUnit" in call("org.example.Bad"), "it fails")
+        equal(box.inside(sys.executable, OWNER, "--ping", "org.freedesktop.systemd1", timeout=15).stdout.strip(), "org.freedesktop.DBus.Error.UnknownMethod")
+        box.signal(11)
+        box.wait_log(r"crash 1\) and goes on")
+        until("asked again", lambda: "gone.service" in call("org.example.Gone"))
 
 
 def story_without_a_bus():

@@ -74,6 +74,24 @@ TEST_CASE("what we send is what we would read", "[bus]") {
     CHECK(decode_bus_message(encode_bus_call(1, "Hello", {}))->strings().empty());
 }
 
+TEST_CASE("answers and signals of ours", "[bus]") {
+    const auto failure = decode_bus_message(encode_activation_failure(9, "a.service", "why"));
+    REQUIRE(failure);
+    CHECK(failure->kind == BusMessage::Kind::Signal);
+    CHECK(failure->member == "ActivationFailure");
+    CHECK_FALSE(failure->wants_reply);
+    CHECK(failure->strings() == std::vector<std::string>{"a.service", "org.freedesktop.systemd1.NoSuchUnit", "why"});
+    BusMessage call;
+    call.serial = 12;
+    call.sender = ":1.7";
+    const auto error = decode_bus_message(encode_unknown_method(3, call));
+    REQUIRE(error);
+    CHECK(error->kind == BusMessage::Kind::Error);
+    CHECK(error->reply_to == 12);
+    CHECK(error->error_name == "org.freedesktop.DBus.Error.UnknownMethod");
+    CHECK(decode_bus_message(encode_bus_call(1, "Hello", {}))->wants_reply);
+}
+
 TEST_CASE("signals and replies of the bus", "[bus]") {
     const auto signal = decode_bus_message(message(4, 0, "NameOwnerChanged", "sss", strings({"org.example.App", "", ":1.5"})));
     REQUIRE(signal);
