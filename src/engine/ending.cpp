@@ -81,6 +81,8 @@ void Engine::Impl::container_follows(const Unit& unit, const Change& change, boo
 bool Engine::Impl::keeps_container(const Unit& unit) {
     if (unit.look_again != base::never)
         return true; // kept back by a rate limit, and tried again then
+    if (unit.watched)
+        return true; // somebody works on it
     if (unit.timer && !unit.config->builtin)
         return unit.timer->data().state == TimerState::Waiting; // what it has started counts by itself
     if ((unit.socket || unit.path) && !is_down(unit.active))

@@ -134,7 +134,7 @@ void Engine::Impl::tell_paths(const Unit& unit) {
 }
 
 void Engine::Impl::refresh_path(Unit& unit) {
-    if (!unit.path || unit.path->data().look != PathLook::None || !unit.path->data().files.empty())
+    if (!unit.path || !unit.path->is_outdated())
         return;
     std::vector<Action> actions;
     unit.path->resume(actions);

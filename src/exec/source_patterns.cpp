@@ -107,7 +107,8 @@ bool SourcePatterns::only_names(std::string_view directory, std::vector<std::str
                 continue;
             if (i >= pattern.literal)
                 return false;
-            names.push_back(pattern.parts[i]);
+            if (std::ranges::find(names, pattern.parts[i]) == names.end())
+                names.push_back(pattern.parts[i]);
         }
     }
     return true;

@@ -4,8 +4,8 @@
 // hand, so that each of them is watched too. Tested by tests/unit/exec/watch_paths_test.cpp and tests/system/paths.py.
 
 #include "exec/probe.hpp"
-#include "supervise/types.hpp"
 #include "unit/path_section.hpp"
+#include "unit/paths_seen.hpp"
 
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ struct PathMark {
 };
 
 struct PathsAnswer {
-    supervise::PathsSeen seen;
+    unit::PathsSeen seen;
     std::vector<PathMark> marks;
     std::string warning; ///< MakeDirectory= came to nothing
 };

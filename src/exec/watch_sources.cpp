@@ -32,7 +32,6 @@ constexpr std::size_t most_directories = 32768; ///< half of what one user may w
 constexpr int deepest = 64;
 constexpr int longest_wait = 10;                ///< times the delay
 constexpr base::Duration read_pause = std::chrono::milliseconds(20); ///< a flood is read fifty times a second
-constexpr base::Duration fresh = std::chrono::seconds(5);
 constexpr std::size_t most_counted = 10'000;   ///< of one change
 constexpr std::size_t longest_path = 1000;      ///< a line is written whole, below PIPE_BUF
 
@@ -192,8 +191,7 @@ class Watcher {
         if ((mask & ~static_cast<std::uint32_t>(IN_ATTRIB)) == 0) {
             if (::stat(path.c_str(), &status) != 0)
                 return;
-            const base::Duration written = std::chrono::seconds(status.st_mtim.tv_sec);
-            if (sys::wall_now() - written > fresh)
+            if (std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::microseconds(status.st_mtim.tv_nsec / 1000) <= told_)
                 return;
         }
         count(path);
@@ -235,6 +233,7 @@ class Watcher {
             return;
         }
         changed_.clear();
+        told_ = sys::wall_now();
         first_ = last_ = base::never;
     }
 
@@ -257,6 +256,7 @@ class Watcher {
     std::set<std::string> changed_;
     std::string latest_;
     base::Instant first_ = base::never, last_ = base::never;
+    base::Duration told_ = sys::wall_now(); ///< what was written before is known
     bool said_problem_ = false;
 };
 

@@ -46,7 +46,7 @@ void Paths::look(base::UnitId unit, bool make_directories) {
         held.inotify.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
         if (!held.inotify) {
             const int error = errno;
-            supervise::PathsSeen seen;
+            unit::PathsSeen seen;
             seen.error = error == EMFILE ? std::string("no inotify instance is left (fs.inotify.max_user_instances)")
                                          : fmt::format("cannot watch paths: {}", ::strerrordesc_np(error));
             return links_.feed(engine::PathsLookedAt{unit, std::move(seen)});

@@ -89,6 +89,7 @@ void Path::replace_config(std::shared_ptr<const unit::UnitConfig> config) {
     if (config->path->paths != section().paths) { // what was seen is of others
         data_.files.clear();
         data_.contents.clear();
+        outdated_ = true;
     }
     config_ = std::move(config);
 }
@@ -242,6 +243,7 @@ void Path::on_deadline(Moment now, std::vector<Action>& out) {
 }
 
 void Path::resume(std::vector<Action>& out) {
+    outdated_ = false;
     if (data_.state != Starting && data_.state != Waiting)
         return out.emplace_back(DropPaths{}), void();
     if (data_.look == PathLook::None)

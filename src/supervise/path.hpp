@@ -34,6 +34,8 @@ class Path {
   public:
     explicit Path(std::shared_ptr<const unit::UnitConfig> config) : config_(std::move(config)) {}
     void replace_config(std::shared_ptr<const unit::UnitConfig> config);
+    /// It has other paths now: resume() is due.
+    bool is_outdated() const { return outdated_; }
 
     void start(Moment now, std::vector<Action>& out);
     void stop(Moment now, std::vector<Action>& out);
@@ -88,6 +90,7 @@ class Path {
 
     std::shared_ptr<const unit::UnitConfig> config_;
     Data data_;
+    bool outdated_ = false;
 };
 
 } // namespace monoinit::supervise

@@ -6,6 +6,7 @@
 #include "base/signals.hpp"
 #include "base/time.hpp"
 #include "unit/config.hpp"
+#include "unit/paths_seen.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -131,12 +132,7 @@ struct TreeListed {
     std::vector<int> pids; ///< direct children of the guard first
     std::size_t direct = 1; ///< how many of them are direct children; the main process is guessed only when it is one
 };
-/// How the paths of a path unit are.
-struct PathsSeen {
-    std::string error;                            ///< why they could not be looked at, empty: they were
-    std::vector<std::uint64_t> files, contents;   ///< by path: marks of which file it is (0: none) and of what is in it
-    std::string good;                             ///< the first path that is as it should be, of those of which that counts
-};
+using unit::PathsSeen; ///< answer to LookAtPaths
 struct PidFileRead { int pid = 0; GuardId guard; std::string error; }; ///< pid 0 = not usable; guard = whose tree it is in
 /// Whether somebody owns BusName= on the bus.
 struct BusNameChanged { bool owned = false; };

@@ -101,6 +101,31 @@ def story_a_request_that_the_daemon_has_taken():
         equal(box.wait(), 0)
 
 
+def story_a_path_unit():
+    with HungBox({"good.service": GOOD, "bad.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n"}, ["good.service"]) as box:
+        box.write("bad.path", f"[Unit]\nDefaultDependencies=no\n[Path]\nPathExists={box.hung}/there\n")
+        box.enable("bad.path")
+        box.boot(wait=False)
+        until("the good one runs", lambda: box.state("good") == "active")
+        until("somebody hangs", box.fuse.waiting)
+        box.initctl("restart", "good", check=True)
+        box.wait_log(r"^\[monoinit\] bad.path: looking at its paths took longer than 10 s", 40)
+        equal(box.state("bad.path"), "failed")
+        equal(box.stop(), 0)
+
+
+def story_x_watch():
+    with HungBox({}, []) as box:
+        box.write("good.service", GOOD + f"X-Watch={box.hung}/src\n")
+        box.enable("good.service")
+        box.boot()
+        until("somebody hangs", box.fuse.waiting)
+        box.initctl("restart", "good", check=True)
+        box.initctl("stop", "good", check=True)
+        until("its watcher has ended", lambda: not box.find("monoinit: watch"))
+        equal(box.stop(), 0)
+
+
 def story_unit_directory():
     with HungBox({"good.service": GOOD}, ["good.service"]) as box:
         box.args.append(f"--unit-path={box.units}:{box.hung}/units")

@@ -244,4 +244,15 @@ class FakeShell {
     int last_pid_ = 100;
 };
 
+/// What a new image makes of what the old one has saved.
+inline void crash(FakeShell& shell, FakeShell& next, const std::vector<engine::ConfigPtr>& configs) {
+    next.clock = shell.clock;
+    next.guards = shell.guards;
+    next.load(configs);
+    for (const UnitId unit : shell.engine.units())
+        (void)next.engine.restore(shell.engine.save(unit), next.clock); // what is lost shows in what follows
+    (void)next.engine.restore_globals(shell.engine.save_globals(), next.clock);
+    next.feed(engine::Tick{});
+}
+
 } // namespace monoinit::test

@@ -1,4 +1,4 @@
-// Path units in the engine: they start their unit, follow it, survive a crash, say what is wrong; X-Watch=.
+// Path units in the engine: they start their unit, follow it, survive a crash, say what is wrong.
 #include "fake_shell.hpp"
 
 #include <catch2/catch.hpp>
@@ -30,34 +30,6 @@ std::size_t looks(const FakeShell& shell) {
     for (const auto& action : shell.all<engine::UnitAction>())
         count += std::holds_alternative<supervise::LookAtPaths>(action.action) ? 1U : 0U;
     return count;
-}
-
-/// What a new image makes of what the old one has saved.
-void crash(FakeShell& shell, FakeShell& next, const std::vector<engine::ConfigPtr>& configs) {
-    next.clock = shell.clock;
-    next.guards = shell.guards;
-    next.load(configs);
-    for (const UnitId unit : shell.engine.units())
-        REQUIRE(next.engine.restore(shell.engine.save(unit), next.clock));
-    REQUIRE(next.engine.restore_globals(shell.engine.save_globals(), next.clock));
-    next.feed(engine::Tick{});
-}
-
-engine::ConfigPtr watched(const std::string& name, unit::WatchAction action = unit::WatchAction::Restart) {
-    auto config = std::make_shared<unit::UnitConfig>(*engine::ConfigPtr(service(name)));
-    config->watch.edit().patterns = {"/src"};
-    config->watch.edit().action = action;
-    config->watch.edit().signal = 12;
-    config->exec.edit().working_directory = "/src";
-    return config;
-}
-
-std::optional<bool> watching(const FakeShell& shell) {
-    std::optional<bool> last;
-    for (const auto& action : shell.all<engine::UnitAction>())
-        if (const auto* watch = std::get_if<supervise::WatchSources>(&action.action))
-            last = watch->on;
-    return last;
 }
 
 } // namespace
@@ -180,70 +152,11 @@ TEST_CASE("a reload with other paths looks at them; with the same it does not") 
     shell.load({service("job"), path("job", {{PathKind::Exists, "/y"}})}, true);
     shell.feed(engine::Tick{});
     CHECK(looks(shell) == before + 1);
+    shell.load({service("job"), path("job", {{PathKind::Changed, "/z"}})}, true); // with a look under way
+    shell.feed(engine::Tick{});
+    CHECK(looks(shell) == before + 2);
+    shell.load({service("job"), path("job", {{PathKind::Exists, "/y"}})}, true);
+    shell.feed(engine::Tick{});
     see(shell, "job.path", {5}, "/y");
     CHECK(shell.sub("job") == "running");
-}
-
-TEST_CASE("X-Watch: a change restarts what runs, starts what has failed, and leaves alone what was stopped") {
-    FakeShell shell;
-    shell.load({watched("web")});
-    shell.start("web");
-    CHECK(watching(shell) == true);
-    const auto pid = shell.engine.status(shell.id("web")).service->main_pid;
-    shell.feed(engine::SourcesChanged{shell.id("web"), "/src/app.py", 2});
-    CHECK(shell.said("web: app.py and 2 more have changed; restarting"));
-    CHECK(shell.sub("web") == "running");
-    CHECK(shell.engine.status(shell.id("web")).service->main_pid != pid);
-    CHECK(watching(shell) == true);
-    for (int i = 0; i < 20; i++) { // an edit is a person's doing: no start limit
-        shell.exit("web", 1);
-        CHECK(shell.active("web") == ActiveState::Failed);
-        shell.feed(engine::SourcesChanged{shell.id("web"), "/src/app.py"});
-        REQUIRE(shell.sub("web") == "running");
-    }
-    CHECK(shell.said("app.py has changed; starting"));
-    CHECK(shell.said("belongs in X-WatchIgnore="));
-    CHECK(watching(shell) == true);
-    FakeShell next;
-    crash(shell, next, {watched("web")});
-    CHECK(watching(next) == true);
-    shell.stop("web");
-    CHECK(watching(shell) == false);
-    shell.feed(engine::SourcesChanged{shell.id("web"), "/src/app.py"});
-    CHECK(shell.sub("web") == "dead");
-    shell.start("web");
-    CHECK(watching(shell) == true);
-    shell.exit("web", 1);
-    shell.stop("web"); // it has failed: nothing to stop, but the watch
-    CHECK(watching(shell) == false);
-}
-
-TEST_CASE("X-WatchAction: a signal, a reload, and a restart where it cannot be reloaded") {
-    FakeShell shell;
-    shell.load({watched("signalled", unit::WatchAction::Signal), watched("reloaded", unit::WatchAction::Reload)});
-    shell.start("signalled");
-    const auto pid = shell.engine.status(shell.id("signalled")).service->main_pid;
-    shell.feed(engine::SourcesChanged{shell.id("signalled"), "/src/a"});
-    CHECK(shell.engine.status(shell.id("signalled")).service->main_pid == pid);
-    int sent = 0;
-    for (const auto& action : shell.all<engine::UnitAction>())
-        if (const auto* signal = std::get_if<supervise::Signal>(&action.action))
-            sent = signal->signal;
-    CHECK(sent == 12);
-    shell.start("reloaded");
-    shell.feed(engine::SourcesChanged{shell.id("reloaded"), "/src/a"});
-    CHECK(shell.said("reloaded: a has changed; restarting"));
-}
-
-TEST_CASE("X-Watch: settings that come, change and go with a reload") {
-    FakeShell shell;
-    shell.load({service("web")});
-    shell.start("web");
-    CHECK_FALSE(watching(shell));
-    shell.load({watched("web")}, true);
-    shell.feed(engine::Tick{});
-    CHECK(watching(shell) == true);
-    shell.load({service("web")}, true);
-    shell.feed(engine::Tick{});
-    CHECK(watching(shell) == false);
 }

@@ -21,7 +21,7 @@ struct Place {
     Place() { inotify.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
     std::string at(const std::string& name) const { return root + "/" + name; }
     void touch(const std::string& name) const { std::ofstream(at(name)) << "x"; }
-    const supervise::PathsSeen& look(bool directories = false) {
+    const unit::PathsSeen& look(bool directories = false) {
         answer = exec::look_at_paths(section, directories, inotify.get(), answer.marks);
         return answer.seen;
     }
