@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -152,12 +153,28 @@ std::string own_binary() {
 bool changed_on_disk(Context& context, const std::string& unit, const Names& files, base::Duration loaded) {
     if (files.empty() || files.front().empty())
         return false;
-    for (const std::string& path : files) {
+    const auto is_newer = [&](const std::string& path) {
         const auto changed = context.files().changed_at(path);
-        if (!changed || *changed > loaded)
+        return changed && *changed > loaded;
+    };
+    for (const std::string& path : files)
+        if (!context.files().changed_at(path) || is_newer(path))
             return true;
-    }
-    return context.loader().load(unit)->files != files;
+    // Others that may have come: the same name in another place, and drop-ins. A directory changes as its entries do.
+    std::set<std::string> places{files.front().substr(0, files.front().rfind('/'))};
+    const char* path = ::getenv("SYSTEMD_UNIT_PATH");
+    for (std::string& place : unit::default_unit_path(path == nullptr ? "" : path, ""))
+        places.insert(std::move(place));
+    std::vector<std::string> names{unit, unit.substr(unit.rfind('.') + 1)};
+    if (unit::is_instance(unit))
+        names.push_back(unit::template_of(unit));
+    const std::string suffix = unit.substr(unit.rfind('.'));
+    const std::string prefix(unit::prefix_of(unit));
+    for (std::size_t dash = prefix.rfind('-'); dash != std::string::npos && dash > 0; dash = prefix.rfind('-', dash - 1))
+        names.push_back(prefix.substr(0, dash + 1) + suffix);
+    return std::ranges::any_of(places, [&](const std::string& place) {
+        return is_newer(place + "/" + unit) || std::ranges::any_of(names, [&](const std::string& name) { return is_newer(place + "/" + name + ".d"); });
+    });
 }
 
 unit::Environment offline_environment(const std::string& root, const Names& unit_path) {

@@ -75,7 +75,7 @@ class Installer {
     void make_dependency_links(const std::string& name, const std::string& file, std::string_view side, const Names& others);
     void make_link(const std::string& path, const std::string& target);
     void remove_path(const std::string& path);
-    void add_also(const std::string& name, NameSet& names) const;
+    void add_also(const std::string& name, NameSet& names);
     bool same_file(const std::string& a, const std::string& b) const;
 
     FileTree& tree_;
@@ -294,12 +294,14 @@ void Installer::enable(const Names& names) {
              "or DefaultInstance= for templates). They are not meant to be enabled: other units, or people, start them.");
 }
 
-void Installer::add_also(const std::string& name, NameSet& names) const {
+void Installer::add_also(const std::string& name, NameSet& names) {
     if (!names.insert(name).second)
         return;
     const UnitPtr unit = loader().load_as_written(name);
     if (unit->load_state == LoadState::NotFound || is_alias_link(name, *unit))
         return;
+    if (unit->load_state == LoadState::Masked)
+        return note("Unit " + shown(unit->files.front()) + " is masked, ignoring.");
     names.insert(unit->name);
     for (const std::string& also : unit->install->also)
         if (const auto expanded = expand_specifiers(loader().environment(), unit->name, unit->files.front(), also))

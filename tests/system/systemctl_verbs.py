@@ -13,10 +13,11 @@ ONCE = "[Service]\nType=oneshot\n"
 
 
 class FileBox(Box):
-    """Units lie where systemctl writes, in the box's own /etc/systemd; no file of the machine is seen."""
+    """Units lie where systemctl writes, in the box's own /etc/systemd; no file of the machine is seen, and none of its init scripts,
+    which would be started."""
 
     def __init__(self, units=None, **options):
-        setup = "mount --make-rprivate /\nmount -t tmpfs tmpfs /etc/systemd\nmkdir -p /etc/systemd/system\nmount -t tmpfs tmpfs /usr/lib/systemd\nmkdir /usr/lib/systemd/system\n"
+        setup = "mount --make-rprivate /\nmount -t tmpfs tmpfs /etc/systemd\nmkdir -p /etc/systemd/system\nmount -t tmpfs tmpfs /usr/lib/systemd\nmkdir /usr/lib/systemd/system\nmount -t tmpfs tmpfs /etc/init.d\n"
         super().__init__(units, keep_unit_path=False, **options)
         self.setup = setup + f"cp -a {self.units}/. /etc/systemd/system/\n"
 
