@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """initctl env UNIT: what a unit gets and from where, who may ask, and that a hung file costs the answer only."""
 import json
+import re
 
 from harness import INITCTL, Box, check, equal, run
 
@@ -53,7 +54,7 @@ def story_every_variable_says_where_it_comes_from():
         equal(box.initctl("env", "web", uid=65534).returncode, 0, "the unit's own user")
         refused = box.initctl("env", "web", uid=1234)
         equal([refused.returncode, refused.stdout], [1, ""], "somebody else")
-        equal(box.initctl("show-environment", name="systemctl").stdout.count("#"), 0)
+        check(not re.search(r"^#", box.initctl("show-environment", name="systemctl").stdout, re.M), "no headings")
         equal(box.stop(), 0, "exit")
 
 

@@ -318,7 +318,7 @@ def own_rows(lines):
     for line in lines:
         line = COUNT.sub(r"N \1 listed", " ".join(line.split()))
         line = re.sub(r"(TIME|-) \d[^-]*? (left|ago)\b", r"\1 \2", line)
-        names = [word for word in line.split() if re.fullmatch(r"[-\w.@]+\.(service|socket|timer|mount|path|target|scope|slice|automount)", word)]
+        names = [word for word in line.split() if re.fullmatch(r"[-\w.@\\:]+\.(service|socket|timer|mount|path|target|scope|slice|automount)", word)]
         if not names or any(name in known for name in names):
             rows.append(line)
     return rows
