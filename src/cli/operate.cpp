@@ -390,7 +390,7 @@ int kill(Context& context, Words words) {
     for (const std::string& unit : *units) {
         request.units = {unit};
         const auto state = ask<control::StatusReply>(context, control::StatusRequest{.unit = unit});
-        const bool nobody = state && state->unit.summary.load_state != "not-found" && state->unit.summary.guards.empty();
+        const bool nobody = state && state->unit.summary.load_state != "not-found" && state->unit.summary.guards.empty() && state->unit.summary.processes.empty();
         const auto done = ask<control::Empty>(context, request);
         if (done) {
             if (context.options.json)

@@ -34,7 +34,7 @@ std::string duration_of(const UnitSummary& unit, base::Duration now) {
 
 std::string memory_of(const UnitSummary& unit) {
     std::uint64_t sum = 0;
-    for (const Process& process : processes_below(unit.guards, false))
+    for (const Process& process : processes_of(unit, false))
         sum += process.memory.value_or(0);
     return sum == 0 ? "–" : human_size(sum);
 }

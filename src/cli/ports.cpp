@@ -57,7 +57,7 @@ void add_listening(Context& context, std::vector<PortRow>& rows) {
         return;
     const std::vector<Listener> listeners = all_listeners();
     for (const control::UnitSummary& summary : units->units)
-        for (const Process& process : processes_below(summary.guards, false))
+        for (const Process& process : processes_of(summary, false))
             for (const Listener& listener : held_listeners(process.pid, listeners)) {
                 const auto known = std::find_if(rows.begin(), rows.end(), [&](const PortRow& row) {
                     return row.unit == summary.name && row.port == listener.port && (row.pid == 0 || row.address == listener.address);

@@ -21,18 +21,22 @@ std::string command_of(int pid) {
     return text.empty() ? "[" + base::printable(sys::command_name(pid), 64) + "]" : base::printable(text);
 }
 
+Process look_at(int pid, int parent, std::size_t depth, bool with_commands) {
+    static const long ticks = ::sysconf(_SC_CLK_TCK);
+    Process process{.pid = pid, .parent = parent, .depth = depth};
+    if (const auto stat = sys::stat_of(pid))
+        process.cpu_usec = (stat->user_ticks + stat->system_ticks) * 1'000'000U / static_cast<std::uint64_t>(ticks);
+    process.memory = sys::proportional_memory(pid);
+    if (with_commands)
+        process.command = command_of(pid);
+    return process;
+}
+
 void collect(int parent, std::size_t depth, bool with_commands, std::vector<Process>& out) {
     if (depth > 256)
         return;
-    static const long ticks = ::sysconf(_SC_CLK_TCK);
     for (const pid_t pid : sys::children_of(parent)) {
-        Process process{.pid = pid, .parent = parent, .depth = depth};
-        if (const auto stat = sys::stat_of(pid))
-            process.cpu_usec = (stat->user_ticks + stat->system_ticks) * 1'000'000U / static_cast<std::uint64_t>(ticks);
-        process.memory = sys::proportional_memory(pid);
-        if (with_commands)
-            process.command = command_of(pid);
-        out.push_back(std::move(process));
+        out.push_back(look_at(pid, parent, depth, with_commands));
         collect(pid, depth + 1, with_commands, out);
     }
 }
@@ -43,10 +47,14 @@ std::vector<Process> init_process() {
     return {{.pid = 1, .command = command_of(1), .memory = sys::proportional_memory(1)}};
 }
 
-std::vector<Process> processes_below(const std::vector<int>& guards, bool with_commands) {
+std::vector<Process> processes_of(const control::UnitSummary& unit, bool with_commands) {
     std::vector<Process> out;
-    for (const int guard : guards)
+    for (const int guard : unit.guards)
         collect(guard, 0, with_commands, out);
+    for (const int pid : unit.processes) {
+        out.push_back(look_at(pid, 0, 0, with_commands));
+        collect(pid, 1, with_commands, out);
+    }
     return out;
 }
 

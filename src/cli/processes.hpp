@@ -2,6 +2,8 @@
 // The processes of a unit as /proc shows them to the client. PID 1 names the guards only: reading a stranger's /proc
 // entries can block, so it is done here. Tested by tests/unit/cli.
 
+#include "control/api.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,8 +21,8 @@ struct Process {
 
 /// PID 1 itself, which init.scope stands for.
 std::vector<Process> init_process();
-/// Everything below the guards, parents before children.
-std::vector<Process> processes_below(const std::vector<int>& guards, bool with_commands);
+/// Everything of a unit's, parents before children.
+std::vector<Process> processes_of(const control::UnitSummary& unit, bool with_commands);
 /// The tree as lines: "├─41 node …"; `quote` as systemctl does.
 std::vector<std::string> process_lines(const std::vector<Process>& processes, bool quote);
 

@@ -286,7 +286,7 @@ void explain_port(Context& context, UnitDetail& unit, std::vector<std::string> l
 }
 
 std::string print_one(Context& context, UnitDetail unit) {
-    StatusView view{.unit = unit, .processes = unit.summary.name == "init.scope" ? init_process() : processes_below(unit.summary.guards, true), .file_state = unit.file_state, .preset = unit.preset,
+    StatusView view{.unit = unit, .processes = unit.summary.name == "init.scope" ? init_process() : processes_of(unit.summary, true), .file_state = unit.file_state, .preset = unit.preset,
                     .now = sys::wall_now(), .color = context.color};
     if (view.file_state.empty())
         view.file_state = unit::file_state_name(unit::file_state(context.files(), context.loader(), unit.summary.name, context.install_options()));

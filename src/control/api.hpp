@@ -33,6 +33,7 @@ struct UnitSummary {
     std::string job;         ///< type of the queued job ("start"), empty if none
     std::uint32_t job_id = 0;
     int main_pid = 0;
+    std::vector<int> processes; ///< of a scope: these, and what is below them
     std::vector<int> guards; ///< everything below these processes belongs to the unit; the client reads /proc itself
     std::uint32_t restarts = 0;
     Moment state_changed;

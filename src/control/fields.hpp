@@ -37,7 +37,7 @@ template <> inline constexpr auto fields<UnitSummary> = std::tuple(
     MONOINIT_FIELD(UnitSummary, name), MONOINIT_FIELD(UnitSummary, description), MONOINIT_FIELD(UnitSummary, load_state),
     MONOINIT_FIELD(UnitSummary, active_state), MONOINIT_FIELD(UnitSummary, sub_state), MONOINIT_FIELD(UnitSummary, result),
     MONOINIT_FIELD(UnitSummary, health), MONOINIT_FIELD(UnitSummary, job), MONOINIT_FIELD(UnitSummary, job_id),
-    MONOINIT_FIELD(UnitSummary, main_pid), MONOINIT_FIELD(UnitSummary, guards), MONOINIT_FIELD(UnitSummary, restarts),
+    MONOINIT_FIELD(UnitSummary, main_pid), MONOINIT_FIELD(UnitSummary, guards), MONOINIT_FIELD(UnitSummary, processes), MONOINIT_FIELD(UnitSummary, restarts),
     MONOINIT_FIELD(UnitSummary, state_changed), MONOINIT_FIELD(UnitSummary, next_attempt), MONOINIT_FIELD(UnitSummary, note),
     MONOINIT_FIELD(UnitSummary, triggers), MONOINIT_FIELD(UnitSummary, listens), MONOINIT_FIELD(UnitSummary, watches), MONOINIT_FIELD(UnitSummary, next_elapse), MONOINIT_FIELD(UnitSummary, last_trigger),
     MONOINIT_FIELD(UnitSummary, machine_masked), MONOINIT_FIELD(UnitSummary, builtin), MONOINIT_FIELD(UnitSummary, finished));

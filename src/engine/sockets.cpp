@@ -56,6 +56,9 @@ Socket& Engine::Impl::socket(Unit& unit) {
 }
 
 void Engine::Impl::follow_socket(Unit& unit, std::vector<Action> actions) {
+    if (unit.socket->data().state == SocketState::Listening && !unit.config->socket->accept) // somebody may have started it meanwhile
+        if (const Unit* const other = triggered_by(unit); other != nullptr && graph::is_up(static_cast<graph::Activity>(other->active)))
+            unit.socket->service_running(now_, actions);
     unit.failure = unit.socket->data().last_failure;
     apply(unit, std::move(actions));
     // Its service may have come up while the sockets were being made.

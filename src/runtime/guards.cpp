@@ -5,7 +5,6 @@
 #include "base/strings.hpp"
 #include "exec/mount_command.hpp"
 #include "exec/spawn.hpp"
-#include "sys/cgroup.hpp"
 #include "sys/clock.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscalls.hpp"
@@ -177,26 +176,6 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     record.command = base::join(command.argv, " ");
     record.started = sys::moment_now();
     ran.push_back({id, invocation, std::move(record)});
-}
-
-/// Said once, not at each restart.
-void Guards::note_degraded(base::UnitId unit, const std::string& name, std::vector<std::string> notices) {
-    std::vector<std::string>& known = notices_[unit];
-    if (known == notices)
-        return;
-    known = std::move(notices);
-    for (const std::string& text : known)
-        links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(name), text));
-}
-
-/// Which limit does not act on what has just started; empty: all do.
-void Guards::note_limits(base::UnitId unit, const std::string& text) {
-    std::string& known = limits_[unit];
-    if (known == text)
-        return;
-    known = text;
-    if (!text.empty())
-        links_.log.say(4, {}, fmt::format("{}: {}", unit::short_name(links_.status(unit).config->name), text));
 }
 
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
@@ -421,16 +400,6 @@ void Guards::gone(base::GuardId id) {
     lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
 }
 
-/// A killed guard leaves its command's cgroup behind. Nothing is in it any more, so that nothing has to be waited for.
-void Guards::remove_group(base::GuardId guard, base::UnitId unit) const {
-    const auto config = links_.status(unit).config;
-    const std::string& root = links_.manager.group_root;
-    if (root.empty() || config == nullptr)
-        return;
-    std::string path = fmt::format("{}/{}/{}", root, base::join(unit::cgroup_path(*config), "/"), guard.value);
-    sys::remove_cgroup(path.data(), root.size());
-}
-
 bool Guards::child_exited(int pid, int wait_status) {
     (void)wait_status; // how a guard ended is told by what it reported, or did not
     if (const auto found = by_pid_.find(pid); found != by_pid_.end()) {
@@ -526,14 +495,6 @@ std::vector<control::ExecRecord> Guards::history_of(base::UnitId unit) const {
         for (const Ran& ran : found->second)
             records.push_back(ran.record);
     return records;
-}
-
-std::vector<std::string> Guards::notices_of(base::UnitId unit) const {
-    const auto found = notices_.find(unit);
-    std::vector<std::string> all = found == notices_.end() ? std::vector<std::string>{} : found->second;
-    if (const auto limit = limits_.find(unit); limit != limits_.end() && !limit->second.empty())
-        all.push_back(limit->second);
-    return all;
 }
 
 bool Guards::has_started(base::GuardId id) {

@@ -80,6 +80,8 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
         id = known(request.unit);
     } else {
         id = runtime_.guards().unit_above(request.pid);
+        if (!id)
+            id = runtime_.scopes().unit_above(request.pid);
         if (request.pid == ::getpid() || request.pid == runtime_.log().pid())
             id = runtime_.load("init.scope");
         if (!id)

@@ -568,6 +568,7 @@ std::array<std::uint8_t, 16> Runtime::invocation_id(base::UnitId unit) const {
 ViewContext Runtime::view() {
     return ViewContext{*engine_,
                        sys::moment_now(),
+                       [this](base::UnitId unit) { return scopes_->pids_of(unit); },
                        [this](base::UnitId unit) { return guards_->pids_of(unit); },
                        [this](base::UnitId unit) {
                            std::string text;

@@ -169,6 +169,13 @@ std::vector<int> Scopes::pids_of(base::UnitId unit) const {
     return pids;
 }
 
+base::UnitId Scopes::unit_above(int pid) const {
+    for (const auto& [unit, processes] : processes_)
+        if (std::ranges::any_of(processes, [pid](const Process& each) { return sys::is_below(pid, each.pid); }))
+            return unit;
+    return {};
+}
+
 void Scopes::resume(const FdEntry& entry, sys::UniqueFd fd) {
     add(base::UnitId{entry.unit}, {static_cast<int>(entry.id), std::move(fd)});
 }

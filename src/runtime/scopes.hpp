@@ -36,6 +36,8 @@ class Scopes {
     void release(base::UnitId unit);
 
     std::vector<int> pids_of(base::UnitId unit) const;
+    /// The scope that the process is in, or below whose processes it is; 0 = none.
+    base::UnitId unit_above(int pid) const;
     /// Units that are over, once: their files may go.
     std::vector<base::UnitId> take_ended() { return std::exchange(ended_, {}); }
 

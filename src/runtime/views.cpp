@@ -207,6 +207,7 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
         summary.result = supervise::name(status.path->result);
     summary.health = supervise::name(status.health);
     summary.guards = context.guard_pids(status.id);
+    summary.processes = context.scope_pids(status.id);
     summary.state_changed = status.state_change;
     if (status.next_attempt != base::never)
         summary.next_attempt = std::max(status.next_attempt - context.now.mono, base::Duration{});
@@ -240,8 +241,8 @@ control::UnitSummary summarise(const ViewContext& context, const engine::UnitSta
 
 GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status) {
     GroupUsage usage;
-    const bool is_slice = status.config->type == unit::UnitType::Slice && status.active == supervise::ActiveState::Active;
-    if (context.group_root.empty() || (!is_slice && (status.service == nullptr || status.service->guards.empty())))
+    const bool is_group = (status.config->type == unit::UnitType::Slice || status.scope != nullptr) && status.active == supervise::ActiveState::Active;
+    if (context.group_root.empty() || (!is_group && (status.service == nullptr || status.service->guards.empty())))
         return usage;
     usage.path = context.group_root + "/" + base::join(unit::cgroup_path(*status.config), "/");
     const auto read = [&usage](const char* file, std::string_view key) -> std::optional<std::uint64_t> {
@@ -271,6 +272,8 @@ void add_members(const ViewContext& context, const engine::UnitStatus& slice, co
                                            std::string(name(other.config->load_state))});
         const std::vector<int> guards = context.guard_pids(id);
         detail.summary.guards.insert(detail.summary.guards.end(), guards.begin(), guards.end());
+        const std::vector<int> processes = context.scope_pids(id);
+        detail.summary.processes.insert(detail.summary.processes.end(), processes.begin(), processes.end());
     }
 }
 

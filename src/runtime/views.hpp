@@ -16,6 +16,7 @@ namespace monoinit::runtime {
 struct ViewContext {
     const engine::Engine& engine;
     base::Moment now;
+    std::function<std::vector<int>(base::UnitId)> scope_pids;         ///< processes of a scope
     std::function<std::vector<int>(base::UnitId)> guard_pids;         ///< of the unit's living guards
     std::function<std::string(base::UnitId)> invocation_id;            ///< 32 hex digits, empty if never started
     std::function<std::vector<control::ExecRecord>(base::UnitId)> history;

@@ -183,12 +183,23 @@ void commands(const UnitConfig& unit, const RunOf& run, const PropertySink& sink
     }
 }
 
+/// Each look-up goes through the whole table: once is enough.
+std::string_view limit_name(int resource) {
+    static const auto names = [] {
+        std::array<std::string_view, 16> found;
+        for (std::size_t i = 0; i < found.size(); i++)
+            found[i] = limit_directive(static_cast<int>(i));
+        return found;
+    }();
+    return static_cast<std::size_t>(resource) < names.size() ? names[static_cast<std::size_t>(resource)] : std::string_view("a limit");
+}
+
 void limits(const std::vector<ResourceLimit>& own, const Inherited& inherited, std::string_view prefix, const PropertySink& sink) {
     const auto text = [](std::uint64_t value) { return value == unlimited ? std::string("infinity") : std::to_string(value); };
     for (const ResourceLimit& fallback : inherited.limits) {
         const auto found = std::ranges::find(own, fallback.resource, &ResourceLimit::resource);
         const ResourceLimit& limit = found == own.end() ? fallback : *found;
-        const std::string name = std::string(prefix) + std::string(limit_directive(limit.resource));
+        const std::string name = std::string(prefix) + std::string(limit_name(limit.resource));
         sink(name, text(limit.hard));
         sink(name + "Soft", text(limit.soft));
     }

@@ -30,6 +30,8 @@ def story_processes_become_a_unit_and_are_stopped_with_it():
         equal(call(box, "mine.scope", [pid]), "", "adopted")
         equal((box.state("mine.scope"), box.show("mine.scope", "SubState")), ("active", "running"), "up")
         equal(box.show("mine.scope", "Description"), "mine", "its text")
+        check("sleep 1001" in box.initctl("status", "mine.scope").stdout, "its processes")
+        check("sleep 1002" in box.initctl("status", str(pid)).stdout, "by a process")
         check("no command of its own" not in box.log(), "it was not started")
         box.initctl("daemon-reexec", check=True)
         box.wait_log(r"took over")

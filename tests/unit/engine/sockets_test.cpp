@@ -61,6 +61,16 @@ TEST_CASE("what comes in starts the service, and the socket follows it") {
     CHECK(shell.sub("web.socket") == "dead");
 }
 
+TEST_CASE("a service that comes up while its socket is being made has it running from the beginning") {
+    FakeShell shell;
+    shell.load({service("web"), socket("web")});
+    shell.start("web.socket");
+    shell.start("web");
+    shell.feed(engine::SocketsOpened{shell.id("web.socket"), {}});
+    CHECK(shell.sub("web") == "running");
+    CHECK(shell.sub("web.socket") == "running");
+}
+
 TEST_CASE("a taken address, a missing service and one that runs already are said, and fail the start") {
     FakeShell shell;
     shell.load({service("web"), socket("web"), socket("alone")});
