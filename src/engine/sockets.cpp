@@ -61,13 +61,6 @@ void Engine::Impl::follow_socket(Unit& unit, std::vector<Action> actions) {
             unit.socket->service_running(now_, actions);
     unit.failure = unit.socket->data().last_failure;
     apply(unit, std::move(actions));
-    // Its service may have come up while the sockets were being made.
-    const Unit* other = unit.config->socket->accept || unit.socket->data().state != SocketState::Listening ? nullptr : triggered_by(unit);
-    if (!is_loaded(other) || other->job || !graph::is_up(static_cast<graph::Activity>(other->active)))
-        return;
-    std::vector<Action> more;
-    unit.socket->service_running(now_, more);
-    apply(unit, std::move(more));
 }
 
 void Engine::Impl::start_socket(Unit& unit) {

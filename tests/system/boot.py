@@ -137,7 +137,7 @@ def story_command_in_the_foreground():
         equal(box.wait(), 7, "CMD's status")
         log = box.log()
         check("\nfrom the command\n" in "\n" + log, log)
-        check(log.index("[web] serving") < log.index("from the command"), "after the boot")
+        check(log.index("[monoinit] web: started") < log.index("from the command"), "after the boot")
 
 
 def story_a_file_written_after_boot_is_found():
