@@ -21,6 +21,9 @@ podman() {
     esac
 }
 
+# Where /sys/fs/cgroup is a plain tmpfs, the daemon makes directories in it for controllers that nothing is mounted for; podman
+# then takes them for hierarchies.
+groups_before=$(ls /sys/fs/cgroup)
 start_daemon() {
     unshare --mount --propagation private dockerd --host "unix://$docker_home/socket" --data-root "$docker_home/data" \
         --exec-root "$docker_home/exec" --pidfile "$docker_home/pid" >"$docker_home/log" 2>&1 &
@@ -39,6 +42,12 @@ end_daemon() { # STATUS
         wait "$daemon" 2>/dev/null || true
     fi
     ip link delete docker0 2>/dev/null || true
+    local group
+    for group in $(ls /sys/fs/cgroup); do
+        if ! grep -qx "$group" <<<"$groups_before" && ! mountpoint -q "/sys/fs/cgroup/$group"; then
+            find "/sys/fs/cgroup/$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        fi
+    done
     rm -rf "$docker_home"
     podman() { :; } # nobody is there to be asked any more
 }
