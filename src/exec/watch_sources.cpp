@@ -32,6 +32,7 @@ constexpr std::size_t most_directories = 32768; ///< half of what one user may w
 constexpr int deepest = 64;
 constexpr int longest_wait = 10;                ///< times the delay
 constexpr base::Duration read_pause = std::chrono::milliseconds(20); ///< a flood is read fifty times a second
+constexpr base::Duration read_at_most = std::chrono::milliseconds(200); ///< then it is looked whether anybody listens
 constexpr std::size_t most_counted = 10'000;   ///< of one change
 constexpr std::size_t longest_path = 1000;      ///< a line is written whole, below PIPE_BUF
 
@@ -63,10 +64,13 @@ class Watcher {
   private:
     /// `directory` without a last slash. `report`: it is new, so what is in it counts as changed.
     void walk(const std::string& directory, int depth, bool report) {
-        if (depth > deepest || !patterns_.may_match_below(directory) || !watch(directory))
+        if (depth > deepest || !patterns_.may_match_below(directory))
             return;
         std::vector<std::string> names;
-        if (patterns_.only_names(directory, names)) {
+        const bool named = patterns_.only_names(directory, names);
+        if (!watch(directory, named))
+            return;
+        if (named) {
             for (const std::string& name : names)
                 visit(directory + "/" + name, depth, report, true);
             return;
@@ -97,7 +101,7 @@ class Watcher {
             note(path);
     }
 
-    bool watch(const std::string& directory) {
+    bool watch(const std::string& directory, bool named) {
         if (by_path_.contains(directory))
             return true;
         if (by_watch_.size() >= most_directories) {
@@ -114,8 +118,8 @@ class Watcher {
             return false;
         }
         if (const auto known = by_watch_.find(watch); known != by_watch_.end()) // the same directory by another path
-            by_path_.erase(known->second);
-        by_watch_[watch] = directory;
+            by_path_.erase(known->second.path);
+        by_watch_[watch] = {directory, named};
         by_path_[directory] = watch;
         return true;
     }
@@ -137,7 +141,8 @@ class Watcher {
 
     void read_events() {
         alignas(inotify_event) std::array<char, 64 << 10> buffer;
-        for (;;) {
+        const base::Instant until = sys::now() + read_at_most;
+        while (std::min(last_ == base::never ? until : due(), until) > sys::now()) {
             const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
             if (size <= 0)
                 return;
@@ -151,27 +156,24 @@ class Watcher {
 
     void take(const inotify_event& event) {
         if ((event.mask & IN_Q_OVERFLOW) != 0) { // so much that some of it must have been ours
-            inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-            by_watch_.clear();
-            by_path_.clear();
-            walk("", 0, false);
+            overflown_ = true;
             return count("(too many changes to name)");
         }
         const auto found = by_watch_.find(event.wd);
         if (found == by_watch_.end())
             return;
         if ((event.mask & IN_IGNORED) != 0) {
-            by_path_.erase(found->second);
+            by_path_.erase(found->second.path);
             by_watch_.erase(found);
             return;
         }
         if (event.len == 0)
             return;
-        const std::string path = found->second + "/" + event.name;
-        if ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 && patterns_.may_match_below(path)) {
+        const bool named = found->second.named;
+        const std::string path = found->second.path + "/" + event.name;
+        const bool may_be_directory = (event.mask & IN_ISDIR) != 0 || named; // a link where a pattern names it
+        if ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 && may_be_directory && patterns_.may_match_below(path)) {
             forget(path); // another directory may have been there
-            std::vector<std::string> names;
-            const bool named = patterns_.only_names(found->second, names);
             visit(path, 0, true, named);
         }
         if ((event.mask & IN_ISDIR) == 0)
@@ -233,6 +235,12 @@ class Watcher {
             return;
         }
         changed_.clear();
+        if (std::exchange(overflown_, false)) { // which directories have come and gone is not known any more
+            inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+            by_watch_.clear();
+            by_path_.clear();
+            walk("", 0, false);
+        }
         told_ = sys::wall_now();
         first_ = last_ = base::never;
     }
@@ -251,13 +259,17 @@ class Watcher {
     SourcePatterns patterns_;
     int news_;
     sys::UniqueFd inotify_;
-    std::unordered_map<int, std::string> by_watch_;
+    struct Directory {
+        std::string path;
+        bool named = false; ///< only some of its entries, named by the patterns, matter
+    };
+    std::unordered_map<int, Directory> by_watch_;
     std::map<std::string, int> by_path_;
     std::set<std::string> changed_;
     std::string latest_;
     base::Instant first_ = base::never, last_ = base::never;
     base::Duration told_ = sys::wall_now(); ///< what was written before is known
-    bool said_problem_ = false;
+    bool said_problem_ = false, overflown_ = false;
 };
 
 [[noreturn]] void run_watcher(const unit::WatchSection& section, int news) {

@@ -159,6 +159,7 @@ FLOOD = """
 import os, time, sys
 end = time.monotonic() + 2
 while time.monotonic() < end:
+    time.sleep(float(sys.argv[2]))
     for n in range(100):
         os.close(os.open(sys.argv[1] + "/noise%d.txt" % n, os.O_CREAT | os.O_WRONLY)); os.unlink(sys.argv[1] + "/noise%d.txt" % n)
 """
@@ -175,10 +176,25 @@ def story_a_flood():
         box.boot()
         watching(box, 5)
         before = cpu(box.init)
-        box.inside("python3", "-c", FLOOD, f"{APP}/src", check=True)
+        box.inside("python3", "-c", FLOOD, f"{APP}/src", "0.005", check=True)  # some 10,000 a second
         check(cpu(box.init) - before <= 5, f"{cpu(box.init) - before} ticks of PID 1 for changes that are none")
         equal(box.log().count("; restarting"), 0, "restarts")
         restarted(box, f"echo x > {APP}/src/app.py", "src/app.py has changed")
+
+
+def story_a_flood_of_its_own_files():
+    with box_of("X-Watch=src") as box:
+        box.boot()
+        watching(box, 5)
+        before = cpu(box.init)
+        flood = box.begin("python3", "-c", FLOOD.replace("+ 2", "+ 6"), f"{APP}/src", "0")
+        box.wait_log(r"; restarting$", count=2)  # though it never comes to rest
+        check(flood.poll() is None, "they came only when it was over")
+        flood.wait()
+        check(cpu(box.init) - before <= 60, f"{cpu(box.init) - before} ticks of PID 1")
+        until("it is over", lambda: box.state("web") == "active")
+        restarted(box, f"mkdir {APP}/src/late; echo x > {APP}/src/late/a", r"(src/late/a|.*) ha(s|ve) changed")
+        restarted(box, f"echo x > {APP}/src/late/a", "src/late/a has changed")
 
 
 def story_no_watch_is_left():
