@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <map>
+#include <optional>
 #include <poll.h>
 #include <set>
 #include <sys/inotify.h>
@@ -33,6 +34,7 @@ constexpr int deepest = 64;
 constexpr int longest_wait = 10;                ///< times the delay
 constexpr base::Duration read_pause = std::chrono::milliseconds(20); ///< a flood is read fifty times a second
 constexpr base::Duration read_at_most = std::chrono::milliseconds(200); ///< then it is looked whether anybody listens
+constexpr base::Duration clock_tick = std::chrono::milliseconds(20); ///< times of files may be so much in the past
 constexpr std::size_t most_counted = 10'000;   ///< of one change
 constexpr std::size_t longest_path = 1000;      ///< a line is written whole, below PIPE_BUF
 
@@ -70,6 +72,8 @@ class Watcher {
         const bool named = patterns_.only_names(directory, names);
         if (!watch(directory, named))
             return;
+        if (since_ && is_younger(directory) && patterns_.matches(directory + "/x")) // something may have been removed
+            count(directory);
         if (named) {
             for (const std::string& name : names)
                 visit(directory + "/" + name, depth, report, true);
@@ -186,7 +190,7 @@ class Watcher {
     }
 
     void note(const std::string& path, std::uint32_t mask = IN_CREATE) {
-        if (!patterns_.matches(path))
+        if (!patterns_.matches(path) || (since_ && !is_younger(path)))
             return;
         // Shared folders of desktop machines tell of a write by changing the mode to what it is already.
         struct stat status {};
@@ -235,14 +239,26 @@ class Watcher {
             return;
         }
         changed_.clear();
-        if (std::exchange(overflown_, false)) { // which directories have come and gone is not known any more
-            inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-            by_watch_.clear();
-            by_path_.clear();
-            walk("", 0, false);
-        }
         told_ = sys::wall_now();
         first_ = last_ = base::never;
+        if (std::exchange(overflown_, false))
+            walk_again();
+    }
+
+    /// Which directories have come and gone is not known any more. What changes before it is watched again shows by its time.
+    void walk_again() {
+        since_ = sys::wall_now() - clock_tick;
+        inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+        by_watch_.clear();
+        by_path_.clear();
+        walk("", 0, true);
+        since_.reset();
+    }
+
+    bool is_younger(const std::string& path) const {
+        struct stat status {};
+        return ::lstat(path.c_str(), &status) == 0 &&
+               std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::microseconds(status.st_ctim.tv_nsec / 1000) >= *since_;
     }
 
     void tell_problem(const std::string& text) {
@@ -269,6 +285,7 @@ class Watcher {
     std::string latest_;
     base::Instant first_ = base::never, last_ = base::never;
     base::Duration told_ = sys::wall_now(); ///< what was written before is known
+    std::optional<base::Duration> since_; ///< while it is walked again
     bool said_problem_ = false, overflown_ = false;
 };
 

@@ -29,10 +29,11 @@ def waits(box, name="job.path"):
 
 def quiet(box, script):
     """The script starts nothing: a marker that comes after it does, and only once."""
-    before = worked(box)
+    before, seen = worked(box), box.log().count("[marker] seen")
+    waits(box, "marker.path")
     shell(box, script)
     shell(box, f"echo x > {DIR}/marker")
-    box.wait_log(r"^\[marker\] seen$", count=box.log().count("[marker] seen") + 1)
+    box.wait_log(r"^\[marker\] seen$", count=seen + 1)
     waits(box, "marker.path")
     equal(worked(box), before, f"starts by: {script}")
 

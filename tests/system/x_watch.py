@@ -183,18 +183,18 @@ def story_a_flood():
 
 
 def story_a_flood_of_its_own_files():
-    with box_of("X-Watch=src") as box:
+    with box_of("X-Watch=src", start="/bin/sh -c 'echo up $(cat src/late); exec sleep infinity'") as box:
         box.boot()
         watching(box, 5)
         before = cpu(box.init)
         flood = box.begin("python3", "-c", FLOOD.replace("+ 2", "+ 6"), f"{APP}/src", "0")
         box.wait_log(r"; restarting$", count=2)  # though it never comes to rest
         check(flood.poll() is None, "they came only when it was over")
+        for i in range(20):  # whatever the watcher is at, the last change is not lost
+            shell(box, f"echo {i} > {APP}/src/late")
+            box.wait_log(rf"^\[web\] up {i}$")
         flood.wait()
-        check(cpu(box.init) - before <= 60, f"{cpu(box.init) - before} ticks of PID 1")
-        until("it is over", lambda: box.state("web") == "active")
-        restarted(box, f"mkdir {APP}/src/late; echo x > {APP}/src/late/a", r"(src/late/a|.*) ha(s|ve) changed")
-        restarted(box, f"echo x > {APP}/src/late/a", "src/late/a has changed")
+        check(cpu(box.init) - before <= 100, f"{cpu(box.init) - before} ticks of PID 1")
 
 
 def story_no_watch_is_left():
