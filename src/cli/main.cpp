@@ -46,6 +46,8 @@ int run(Face face, const char* fallback_name, int argc, char** argv, const Hooks
         context.complain("{}: only this container can be controlled (no -H)", context.program);
         return 1;
     }
+    for (const std::string_view option : context.options.unserved)
+        context.remark("{}: --{} has no effect here", context.program, option);
     if (face == Face::Journalctl)
         return logs(context, line->words);
     return dispatch(context, line->words);

@@ -27,6 +27,7 @@ struct JournalOptions {
 struct Options {
     std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
     std::string iterations, base_time; ///< calendar
+    std::vector<std::string_view> unserved; ///< options of systemctl's that would change the answer, and do not here
     std::string drop_in, when;         ///< edit; reboot and kin
     std::vector<std::string> what;     ///< clean
     std::vector<std::string> types, states, properties, units;

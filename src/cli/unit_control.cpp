@@ -101,6 +101,8 @@ int clean_one(Context& context, const std::string& unit) {
     if ((*state != "inactive" && *state != "failed") || !job->empty())
         return refuse("Unit is not inactive or has pending job.");
     const std::vector<std::string> paths = to_clean(context, *config);
+    if (std::ranges::find(context.options.what, "fdstore") != context.options.what.end())
+        context.remark("{}: stored descriptors are not let go of by clean; they go when the unit is stopped, unless FileDescriptorStorePreserve=yes", unit);
     if (paths.empty())
         return refuse("No matching resources found.");
     for (const std::string& path : paths) {

@@ -164,26 +164,17 @@ void Engine::Impl::on(const Tick&) {
             unit->service->on_deadline(now_, actions);
             apply(*unit, std::move(actions));
         }
-        if (unit->socket && unit->socket->deadline() <= now()) {
+        const auto wake = [&](const auto& machine, void (Impl::*follow)(Unit&, std::vector<Action>)) {
+            if (!machine || machine->deadline() > now())
+                return;
             std::vector<Action> actions;
-            unit->socket->on_deadline(now_, actions);
-            follow_socket(*unit, std::move(actions));
-        }
-        if (unit->mount && unit->mount->deadline() <= now()) {
-            std::vector<Action> actions;
-            unit->mount->on_deadline(now_, actions);
-            follow_mount(*unit, std::move(actions));
-        }
-        if (unit->path && unit->path->deadline() <= now()) {
-            std::vector<Action> actions;
-            unit->path->on_deadline(now_, actions);
-            follow_path(*unit, std::move(actions));
-        }
-        if (unit->scope && unit->scope->deadline() <= now()) {
-            std::vector<Action> actions;
-            unit->scope->on_deadline(now_, actions);
-            follow_scope(*unit, std::move(actions));
-        }
+            machine->on_deadline(now_, actions);
+            (this->*follow)(*unit, std::move(actions));
+        };
+        wake(unit->socket, &Impl::follow_socket);
+        wake(unit->mount, &Impl::follow_mount);
+        wake(unit->path, &Impl::follow_path);
+        wake(unit->scope, &Impl::follow_scope);
         if (unit->timer && unit->timer->due(now_))
             timer_due(*unit);
         if (unit->health && unit->health->deadline() <= now())
