@@ -517,6 +517,7 @@ base::Result<LoggerOptions> parse_logger_argv(int argc, char** argv) {
 
 int logger_main(const LoggerOptions& options) {
     sys::block_all_signals(); // the link's end is what ends us; SIGPIPE is an errno
+    ::signal(SIGCHLD, SIG_IGN); // nobody here waits for the children that close strangers' descriptors
     sys::set_title("monoinit: log");
     auto memory = SharedMemory::map(options.buffers);
     if (memory && memory->header().next_cursor <= 1) // counts up over all starts of the container, as long as clocks do
