@@ -215,8 +215,6 @@ class Opener {
         ::umask(before);
         if (!bound)
             return {};
-        if (address.has_path()) // setuid and sticky bits go beyond the umask
-            ::chmod(address.host.c_str(), section_.mode);
         set_options_after(address, fd.get());
         return fd;
     }
@@ -329,7 +327,9 @@ class Opener {
         struct stat status;
         if (!fd || ::fstat(fd.get(), &status) != 0)
             return fail(address.host, errno);
-        if (!S_ISFIFO(status.st_mode))
+        // Somebody else's pipe would tell him what is written to the service's.
+        const bool ours = status.st_uid == ::geteuid() || status.st_uid == 0 || status.st_uid == plan_.uid;
+        if (!S_ISFIFO(status.st_mode) || !ours)
             return fail(address.host, EEXIST);
         ::fchmod(fd.get(), section_.mode);
         if (!give_to_owner(address.host, fd.get(), false))

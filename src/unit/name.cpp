@@ -214,6 +214,8 @@ base::Result<std::string> unescape(std::string_view text) {
                 return base::fail(base::Errc::Invalid, "bad escape in unit name");
             out += static_cast<char>(high * 16 + low);
             i += 3;
+        } else if (c == '\0') {
+            return base::fail(base::Errc::Invalid, "a NUL in a unit name");
         } else {
             out += c;
         }

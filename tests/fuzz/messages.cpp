@@ -1,5 +1,7 @@
-// Bytes as what strangers send: sd_notify(3), syslog, the journal's native protocol, the control socket. The first byte chooses.
+// Bytes as what strangers send: sd_notify(3), syslog, the journal's native protocol, the control socket, a message bus. The first
+// byte chooses.
 // What must hold: nothing is read beyond the message, and what is kept of it is bounded.
+#include "control/bus_message.hpp"
 #include "control/codec.hpp"
 #include "control/json_reader.hpp"
 #include "log/journal_entry.hpp"
@@ -24,7 +26,7 @@ bool within(std::string_view part, std::string_view whole) {
 void notify(std::string_view text) {
     const auto message = supervise::parse_notify(text);
     if (message && message->status)
-        require(message->status->size() <= supervise::notify_status_max && message->status->find('\n') == std::string::npos);
+        require(message->status->size() <= supervise::notify_status_max + std::string_view("…").size() && message->status->find('\n') == std::string::npos);
 }
 
 void syslog(std::string_view text) {
@@ -56,6 +58,21 @@ void control_call(std::string_view text) {
         }
 }
 
+void bus(std::string_view text) {
+    if (text.size() < control::bus_header_size)
+        return;
+    const auto size = control::bus_message_size(text);
+    const auto message = control::decode_bus_message(text);
+    if (!message)
+        return;
+    require(size && *size == text.size() && message->body.size() <= text.size());
+    (void)message->boolean();
+    for (const std::string& argument : message->strings())
+        require(argument.size() <= message->body.size());
+    if (message->kind == control::BusMessage::Kind::Call)
+        require(control::decode_bus_message(control::encode_unknown_method(1, *message)).has_value());
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -63,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     // A copy of its own, so that a sanitizer sees each byte beyond it.
     const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-    constexpr void (*kinds[])(std::string_view) = {notify, syslog, journal, control_call};
+    constexpr void (*kinds[])(std::string_view) = {notify, syslog, journal, control_call, bus};
     kinds[data[0] % std::size(kinds)](text);
     return 0;
 }

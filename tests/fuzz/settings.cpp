@@ -51,7 +51,7 @@ void init_script(const std::string& text) {
     const auto is_taken = [](const std::string&) { return false; };
     const auto is_executable = [](const std::string&) { return true; };
     for (const unit::GeneratedFile& file : unit::units_of_init_scripts(files, {}, is_taken, is_executable)) {
-        require(!file.path.starts_with('/') && file.path.find("..") == std::string::npos && file.path.find('\0') == std::string::npos);
+        require(!file.path.starts_with('/') && ("/" + file.path + "/").find("/../") == std::string::npos && file.path.find('\0') == std::string::npos);
         require(std::count(file.path.begin(), file.path.end(), '/') <= 1);
     }
 }

@@ -132,6 +132,20 @@ def story_unix_sockets_belong_to_whom_they_should():
         until("they are removed", lambda: not os.path.lexists(inside(box, "/run/app/web.sock")) and not os.path.lexists(inside(box, "/run/old.sock")))
 
 
+def story_a_pipe_that_somebody_else_has_made():
+    with Box(setup="mkfifo -m 666 /run/theirs; chown daemon /run/theirs; mkfifo -m 600 /run/own; chown daemon /run/own") as box:
+        box.write("theirs.socket", "[Socket]\nListenFIFO=/run/theirs\n")
+        box.write("theirs.service", "[Service]\nExecStart=/bin/cat\n")
+        box.write("own.socket", "[Socket]\nListenFIFO=/run/own\nSocketUser=daemon\n")
+        box.write("own.service", "[Service]\nExecStart=/bin/cat\n")
+        for name in ("theirs.socket", "own.socket"):
+            box.enable(name, "sockets.target")
+        box.boot()
+        equal(box.initctl("is-active", "theirs.socket", "own.socket").stdout.split(), ["failed", "active"])
+        check("theirs.socket: cannot listen on /run/theirs: File exists" in box.log(), box.log())
+        equal(os.stat(inside(box, "/run/theirs")).st_uid, 1, "left as it was")
+
+
 def story_without_root():
     with Box(uid=1000, setup="mkdir -m 777 /run/user") as box:
         port = free_port()

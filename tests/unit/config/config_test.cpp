@@ -111,7 +111,7 @@ TEST_CASE("a broken file costs its own settings only") {
 
 TEST_CASE("hostile files do not harm") {
     for (const std::string& text : {std::string(100000, '['), std::string("a = \"\xff\xfe\""), std::string("a\0b = 1", 7),
-                                    std::string(200000, 'a') + " = 1", "x = " + std::string(5000, '[')}) {
+                                    std::string(200000, 'a') + " = 1", "x = " + std::string(5000, '['), std::string("x = \u00fc")}) {
         const auto loaded = load(text);
         CHECK(loaded.problems.size() == 1);
         CHECK(loaded.config.comm == "monoinit");

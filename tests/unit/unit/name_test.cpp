@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace monoinit::unit;
+using namespace std::string_view_literals;
 
 TEST_CASE("valid names") {
     for (const char* name : {"a.service", "-.slice", "-.mount", "foo@.service", "foo@bar.service", "foo@a@b.service",
@@ -51,7 +52,7 @@ TEST_CASE("escaping a text") {
     CHECK(escape("a:b_c.d") == "a:b_c.d");
     CHECK(*unescape("foo-bar") == "foo/bar");
     CHECK(*unescape("a\\x2db") == "a-b");
-    for (const char* bad : {"a\\x2", "a\\xzz", "\\", "a\\n", "\\x00"})
+    for (const std::string_view bad : {"a\\x2"sv, "a\\xzz"sv, "\\"sv, "a\\n"sv, "\\x00"sv, "a\0b"sv})
         CHECK_FALSE(unescape(bad));
 }
 
