@@ -4,6 +4,7 @@
 #include "exec/conditions.hpp"
 #include "log/logger.hpp"
 #include "runtime/crash.hpp"
+#include "runtime/minimal.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/place.hpp"
 #include "sys/process_title.hpp"
@@ -35,7 +36,10 @@ bool holds(const unit::Condition& condition) {
 int init_main(int argc, char** argv) {
     if (::getpid() == 1)
         runtime::hold_signals();
-    const int checkpoint = runtime::take_resume_argument(argc, argv);
+    const runtime::Resume resume = runtime::take_resume_argument(argc, argv);
+    runtime::arm_early(resume, argc, argv, environ);
+    if (runtime::wants_minimal_mode(resume))
+        return runtime::minimal_mode(resume, argc, argv, environ);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     const config::CommandLine line = config::parse_command_line(arguments);
     switch (line.mode) {
@@ -45,7 +49,7 @@ int init_main(int argc, char** argv) {
     case config::CommandLine::Mode::Run: break;
     }
     config::Loaded config = config::load(sys::RealFiles{}, line, runtime::environment_strings(environ));
-    const runtime::Invocation invocation{argc, argv, environ, checkpoint, sys::moment_now()};
+    const runtime::Invocation invocation{argc, argv, environ, resume.checkpoint, sys::moment_now()};
     auto init = runtime::Runtime::create(invocation, std::move(config), line.arguments);
     return init ? (*init)->run() : complain(base::to_string(init.error()));
 }

@@ -169,7 +169,10 @@ exec::Account account_of(const sys::User& user) {
 base::Result<std::unique_ptr<Runtime>> Runtime::create(const Invocation& invocation, config::Loaded config,
                                                        std::vector<std::string> command) {
     std::unique_ptr<Runtime> made(new Runtime(invocation, std::move(config), std::move(command)));
-    TRY(made->set_up());
+    if (auto ready = made->set_up(); !ready && invocation.resume_checkpoint >= 0)
+        fail_image(base::to_string(ready.error())); // not an end: services run
+    else if (!ready)
+        return ready.error();
     if (invocation.resume_checkpoint >= 0)
         made->resume();
     else
@@ -198,6 +201,14 @@ base::Result<void> Runtime::set_up() {
     for (const FdEntry& entry : checkpoint_->kept())
         if (entry.kind == FdKind::Executable)
             exe_.reset(entry.fd);
+        else if (entry.kind == FdKind::PreviousExecutable)
+            previous_exe_.reset(entry.fd);
+    if (checkpoint_->crash().went_back != 0) { // we are the one before
+        checkpoint_->forget(exe_.get());
+        exe_ = std::move(previous_exe_);
+        checkpoint_->keep({FdKind::Executable, exe_.get(), 0, 0, 0});
+    }
+    checkpoint_->crash().shutdown_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(config_.shutdown_timeout.count() / 1000, 0, 3'600'000));
     if (!exe_) {
         exe_.reset(sys::open_file("/proc/self/exe", O_RDONLY));
         if (!exe_) // no /proc: the path it was started by
@@ -206,8 +217,9 @@ base::Result<void> Runtime::set_up() {
             checkpoint_->keep({FdKind::Executable, exe_.get(), 0, 0, 0});
     }
     ::fcntl(exe_.get(), F_SETFD, FD_CLOEXEC);
+    ::fcntl(previous_exe_.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(checkpoint_->fd(), F_SETFD, FD_CLOEXEC);
-    arm_crash_survival(*checkpoint_, exe_.get(), invocation_.argc, invocation_.argv, invocation_.environment);
+    arm_crash_survival(*checkpoint_, exe_.get(), previous_exe_.get(), invocation_.argc, invocation_.argv, invocation_.environment);
     loop_.emplace(TRY(sys::EpollLoop::create()));
     timer_.emplace(TRY(sys::Timer::create()));
     TRY(loop_->add(timer_->fd(), EPOLLIN, [this](std::uint32_t) { timer_->drain(); }));

@@ -1,22 +1,63 @@
 #pragma once
 // A fault in PID 1 re-executes the binary, which takes up the checkpoint; services do not notice. daemon-reexec takes the
-// same path on purpose. Tested by tests/system/promise_01_survival.py.
+// same path on purpose. A fault signal that somebody has sent does the same, but counts for no crash of ours.
+// Tested by tests/system/promise_01_survival.py and tests/unit/runtime/crash_test.cpp.
 
+#include "base/time.hpp"
 #include "runtime/checkpoint.hpp"
+
+#include <string>
 
 namespace monoinit::runtime {
 
+/// What the image before has left to this one.
+struct Resume {
+    int checkpoint = -1; ///< descriptor; -1: this is the container's start
+    bool bare = false;   ///< an image crashed before it could take the checkpoint up: nothing of it is to be read
+    bool operator==(const Resume&) const = default;
+};
+
+/// Takes our internal option out of argv. `argv` then is what the container was started with.
+Resume take_resume_argument(int& argc, char** argv);
+
+/// In an image that follows another: until arm_crash_survival() a fault executes the binary once more, to go on bare, and fault
+/// signals that are sent are ignored.
+void arm_early(const Resume& resume, int argc, char** argv, char** environment);
+
 /// Arms the handlers of all fault signals (own stack, so that a stack overflow is survived too). `exe_fd` is the binary,
-/// opened at boot; argv and environment of the new image are this one's, plus "--resume-checkpoint=FD".
-void arm_crash_survival(Checkpoint& checkpoint, int exe_fd, int argc, char** argv, char** environment);
+/// `previous_fd` the one that handed over to it (-1: it has proved itself); argv and environment of the next image are this
+/// one's, plus our internal option.
+void arm_crash_survival(Checkpoint& checkpoint, int exe_fd, int previous_fd, int argc, char** argv, char** environment);
 
 /// First thing in main(): lets fault signals through again (the image before was executing their handler).
 void unblock_fault_signals();
 
-/// Replaces the image now. Returns only when execveat() failed.
-void reexec(int signal);
+/// The loop turns: a fault from now on is one of this image, and there is no going back to the one before. Until then fault
+/// signals that are sent wait.
+void settled();
 
-/// The original argv without our internal option, and the checkpoint's descriptor if this is a resumed image (-1 if not).
-int take_resume_argument(int& argc, char** argv);
+/// When a fault signal that was sent is to be obeyed: a flood of them comes to one re-execution in a tenth of a second.
+base::Instant obey_sent_at();
+
+/// Replaces the image now, on purpose (signal 0) or because of a signal that was sent and had to wait. Returns only when
+/// execveat() failed. `exe_fd`: another binary than the one armed; -1 = that one.
+void reexec(int exe_fd = -1);
+void obey_sent_signal();
+
+/// From minimal mode to the whole of the binary again. Returns only when execveat() failed.
+void end_rest();
+
+/// Ours have come too fast one after the other: the next image is to rest in minimal mode. For how long, zero = not at all.
+base::Duration rest_after(const CrashNote& note);
+
+/// This image cannot go on, as if it had crashed.
+[[noreturn]] void fail_image(const std::string& why);
+
+/// What an exception that nobody caught has said: for the successor to say, or on stderr in a process that is no init.
+void note_uncaught();
+
+/// The sentence for the log, and the backtrace as addresses relative to where we are loaded (empty: there is none).
+std::string describe_crash(const CrashNote& note);
+std::string describe_frames(const CrashNote& note);
 
 } // namespace monoinit::runtime

@@ -87,12 +87,7 @@ void Runtime::resume() {
     asked_to_end_ = facts.asked_to_end;
 
     log_->resume(kept, records);
-    const Checkpoint::Crash crash = checkpoint_->crash();
-    if (crash.signal == 0)
-        log_->say(5, {}, fmt::format("{} took over; services were not touched", MONOINIT_VERSION));
-    else
-        log_->say(2, {}, fmt::format("PID 1 crashed ({}, crash {}) and goes on; services were not touched", base::signal_name(static_cast<int>(crash.signal)),
-                                     crash.count));
+    say_how_it_came();
 
     const std::string target = boot_target_name();
     std::vector<std::string> roots = facts.names;
@@ -165,17 +160,35 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
     }
 }
 
-void Runtime::restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records) {
-    Checkpoint::Crash& crash = checkpoint_->crash();
-    const std::uint32_t poisonous = crash.signal == 0 ? 0 : crash.restoring;
-    // Old records carry old ids as keys; each unit writes itself anew under its id of now.
-    for (const auto& [key, bytes] : records)
-        if (key != engine_record && key < unit_records_end)
-            checkpoint_->erase(key);
+/// Each of the two ways, and what is lost.
+void Runtime::say_how_it_came() {
+    CrashNote& crash = checkpoint_->crash();
+    if (crash.signal == 0) {
+        log_->say(5, {}, fmt::format("{} took over; services were not touched", MONOINIT_VERSION));
+    } else {
+        log_->say(2, {}, describe_crash(crash));
+        if (crash.own != 0 && crash.rests != 0)
+            log_->say(3, {}, "this was after a rest in minimal mode; services that ended meanwhile are looked after now");
+        if (const std::string frames = describe_frames(crash); !frames.empty())
+            log_->say(3, {}, frames);
+    }
+    crash.text = {};
+    if (crash.went_back != 0)
+        log_->say(2, {}, fmt::format("the new binary crashed before it had taken over; {} went on", MONOINIT_VERSION));
+    const Checkpoint::Damage& damage = checkpoint_->damage();
+    if (damage.any())
+        log_->say(3, {}, fmt::format("the checkpoint was damaged: {} record{} lost, {} taken from an older copy, {} descriptor{} not known any more",
+                                     damage.lost, damage.lost == 1 ? "" : "s", damage.older, damage.descriptors, damage.descriptors == 1 ? "" : "s"));
+}
+
+void Runtime::restore_records(const Records& records) {
+    CrashNote& crash = checkpoint_->crash();
+    const std::uint32_t poisonous = crash.own == 0 ? 0 : crash.restoring;
     for (const auto& [key, bytes] : records) {
         if (key >= unit_records_end)
             continue;
         if (key + 1 == poisonous) {
+            checkpoint_->erase(key); // else the next one would be met with this one still there
             log_->say(3, {}, "the state of one unit could not be restored: restoring it crashed PID 1");
             continue;
         }
@@ -186,8 +199,16 @@ void Runtime::restore_records(const std::vector<std::pair<std::uint32_t, std::st
     }
     crash.restoring = 0;
     save_dirty();
-    for (const base::UnitId unit : engine_->units())
+    // Old records carry old ids as keys; each unit writes itself anew under its id of now. Those that are nobody's go last, so
+    // that a fault on the way finds all of them.
+    std::unordered_set<std::uint32_t> now;
+    for (const base::UnitId unit : engine_->units()) {
         checkpoint_->write(unit.value, engine_->save(unit));
+        now.insert(unit.value);
+    }
+    for (const auto& [key, bytes] : records)
+        if (key != engine_record && key < unit_records_end && !now.contains(key))
+            checkpoint_->erase(key);
 }
 
 } // namespace monoinit::runtime

@@ -329,14 +329,6 @@ void Runtime::reload_units() {
     feed(engine::Tick{}); // new settings may have new deadlines
 }
 
-void Runtime::daemon_reexec() {
-    log_->say(6, {}, "re-executing");
-    save_dirty();
-    save_facts();
-    reexec(0);
-    log_->say(3, {}, fmt::format("could not re-execute: {}", base::to_string(base::fail_errno(errno, "execveat"))));
-}
-
 void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget) {
     if (status)
         exit_status_ = *status;
@@ -503,7 +495,8 @@ void Runtime::reap() {
 
 base::Instant Runtime::next_wakeup() const {
     base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(), paths_->next_deadline(),
-                                   log_->next_deadline(), bus_->next_deadline(), next_watchdog_, look_at_mounts_at_});
+                                   log_->next_deadline(), bus_->next_deadline(), next_watchdog_, look_at_mounts_at_,
+                                   obey_sent_at()});
     if (draining_)
         next = std::min(next, drain_until_);
     else if (units_down_)
@@ -539,6 +532,10 @@ int Runtime::run() {
         (void)timer_->set(next_wakeup()); // a timer that cannot be set fires late: the loop below still turns on events
         if (auto ran = loop_->run_once(reap_again_ ? base::Duration{} : base::infinity); !ran)
             log_->say(3, {}, base::to_string(ran.error()));
+        if (!std::exchange(settled_, true))
+            prove_oneself();
+        if (obey_sent_at() <= sys::now())
+            obey_sent_signal();
     }
     if (!is_pid1_)
         for (const int child : sys::children_of(::getpid()))

@@ -123,7 +123,8 @@ class Runtime {
     void reload_units();
     void resume();
     void restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names);
-    void restore_records(const std::vector<std::pair<std::uint32_t, std::string>>& records);
+    void restore_records(const Records& records);
+    void say_how_it_came();
     std::size_t count_masked() const;
     std::string place_words() const;
     void forget_old_transient_units();
@@ -186,6 +187,7 @@ class Runtime {
     void on_shutdown_began(const engine::ShutdownBegan& began);
     void on_exit_effect(int status);
     void leave_if_done();
+    void prove_oneself();
     void report_units(const std::vector<engine::ConfigPtr>& configs);
     base::Instant next_wakeup() const;
 
@@ -195,7 +197,7 @@ class Runtime {
     std::vector<std::string> command_;
     bool is_pid1_ = false;
 
-    sys::UniqueFd exe_, reserve_;
+    sys::UniqueFd exe_, previous_exe_, reserve_;
     StateDir dir_;
     std::optional<Checkpoint> checkpoint_;
     std::optional<sys::EpollLoop> loop_;
@@ -232,7 +234,7 @@ class Runtime {
     OuterNotify outer_;
 
     std::deque<engine::Event> queue_;
-    bool feeding_ = false, reap_again_ = false;
+    bool feeding_ = false, reap_again_ = false, settled_ = false;
     std::vector<std::string> loaded_names_;
     std::unordered_set<std::string> known_names_;
     base::UnitId unknown_; ///< the last name asked for that is no unit's

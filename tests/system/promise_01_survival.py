@@ -16,7 +16,7 @@ def story_a_fault_in_pid1():
         pids = box.main_pid("x"), box.main_pid("y")
         for count, name in enumerate(("SEGV", "ABRT", "BUS", "SEGV"), 1):
             box.inside("kill", f"-{name}", "1", check=True)
-            box.wait_log(rf"PID 1 crashed \(SIG{name}, crash {count}\)")
+            box.wait_log(rf"PID 1 crashed \(SIG{name}, sent by pid \d+, crash {count}\)")
             equal((box.main_pid("x"), box.main_pid("y")), pids, "pids")
         box.initctl("daemon-reexec", check=True)
         box.wait_log("took over")

@@ -3,6 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstring>
+#include <fcntl.h>
+#include <random>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +19,31 @@ Checkpoint reopened(const Checkpoint& old) {
     auto found = Checkpoint::adopt(sys::UniqueFd(::dup(old.fd())));
     REQUIRE(found.has_value());
     return std::move(*found);
+}
+
+std::string bytes_of(int fd) {
+    std::string bytes(static_cast<std::size_t>(::lseek(fd, 0, SEEK_END)), 0);
+    REQUIRE(::pread(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+    return bytes;
+}
+
+sys::UniqueFd file_of(const std::string& bytes) {
+    sys::UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
+    REQUIRE(::write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    return fd;
+}
+
+/// Every occurrence.
+std::string replaced(std::string bytes, const std::string& what, const std::string& by) {
+    REQUIRE(what.size() == by.size());
+    REQUIRE(bytes.find(what) != std::string::npos);
+    for (std::size_t at = 0; (at = bytes.find(what, at)) != std::string::npos; at += by.size())
+        bytes.replace(at, by.size(), by);
+    return bytes;
+}
+
+template <class T> void put(std::string& bytes, std::size_t at, T value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
 } // namespace
@@ -67,9 +95,11 @@ TEST_CASE("records that come and go do not make it grow") {
 TEST_CASE("kept descriptors are listed until forgotten") {
     auto made = Checkpoint::create(64);
     REQUIRE(made.has_value());
-    CHECK(made->keep({FdKind::Guard, 9, 77, 3, 0}));
-    made->set_pid(9, 1234);
-    CHECK(made->keep({FdKind::Control, 5, 0, 0, 0}));
+    const sys::UniqueFd first(::dup(0)), second(::dup(0));
+    REQUIRE(first.get() < second.get());
+    CHECK(made->keep({FdKind::Guard, second.get(), 77, 3, 0}));
+    made->set_pid(second.get(), 1234);
+    CHECK(made->keep({FdKind::Control, first.get(), 0, 0, 0}));
     CHECK_FALSE(made->keep({FdKind::Guard, 64, 1, 1, 0}));
     CHECK_FALSE(made->keep({FdKind::Guard, -1, 1, 1, 0}));
     auto again = reopened(*made);
@@ -77,8 +107,147 @@ TEST_CASE("kept descriptors are listed until forgotten") {
     REQUIRE(kept.size() == 2);
     CHECK(kept[1].pid == 1234);
     CHECK(kept[1].id == 77);
-    again.forget(9);
+    static std::vector<int> visited; // the visitor is a plain function
+    visited.clear();
+    again.for_each_fd([](int fd) { visited.push_back(fd); });
+    CHECK(visited == std::vector{first.get(), second.get()});
+    again.forget(second.get());
     CHECK(made->kept().size() == 1); // the same memory
+}
+
+TEST_CASE("a descriptor that is not open is not taken up, nor is a damaged entry") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    const sys::UniqueFd kept(::dup(0));
+    CHECK(made->keep({FdKind::Guard, kept.get(), 0x7172737475767778, 3, 0}));
+    CHECK(made->keep({FdKind::Notify, 63, 1, 3, 0}));
+    auto again = reopened(*made);
+    CHECK(again.damage().descriptors == 1);
+    REQUIRE(again.kept().size() == 1);
+    const auto found = Checkpoint::adopt(file_of(replaced(bytes_of(made->fd()), "xwvutsrq", "xwvutsrp")));
+    REQUIRE(found.has_value());
+    CHECK(found->damage().descriptors == 1); // and the one that is not open was cleared before
+    CHECK(found->kept().empty());
+}
+
+TEST_CASE("of a damaged record the copy before it counts, and of one without a whole copy nothing") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    CHECK(made->write(1, "unit one, before"));
+    CHECK(made->write(1, "unit one, after "));
+    CHECK(made->write(2, "unit two, before"));
+    CHECK(made->write(2, "unit two, after "));
+    CHECK(made->write(3, "unit three"));
+    const std::string bytes = bytes_of(made->fd());
+    const auto older = Checkpoint::adopt(file_of(replaced(bytes, "unit one, after ", "unit one, AFTER ")));
+    REQUIRE(older.has_value());
+    REQUIRE(older->read_all().size() == 3);
+    CHECK(older->read_all()[0].second == "unit one, before");
+    CHECK(older->damage().older == 1);
+    CHECK(older->damage().lost == 0);
+    const auto lost = Checkpoint::adopt(file_of(replaced(bytes, "unit two", "UNIT two")));
+    REQUIRE(lost.has_value());
+    REQUIRE(lost->read_all().size() == 2);
+    CHECK(lost->read_all()[1].second == "unit three");
+    CHECK(lost->damage().lost == 1);
+    const auto whole = Checkpoint::adopt(file_of(bytes));
+    REQUIRE(whole.has_value());
+    CHECK_FALSE(whole->damage().any());
+}
+
+TEST_CASE("a write cut short is no damage") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    CHECK(made->write(1, "the first state"));
+    CHECK(made->write(1, "the second state"));
+    const auto found = Checkpoint::adopt(file_of(replaced(bytes_of(made->fd()), "the first state", "the third sta..")));
+    REQUIRE(found.has_value());
+    CHECK_FALSE(found->damage().any());
+    CHECK(found->read_all()[0].second == "the second state");
+}
+
+TEST_CASE("what follows damage is found again") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    for (std::uint32_t key = 1; key <= 5; key++)
+        CHECK(made->write(key, "record " + std::to_string(key)));
+    std::string bytes = bytes_of(made->fd());
+    // From record 2's bytes over the head of record 3 into its bytes.
+    const std::size_t from = bytes.find("record 2"), to = bytes.find("record 3") + 8;
+    for (std::size_t at = from; at < to; at++)
+        bytes[at] = static_cast<char>(at * 7);
+    const auto found = Checkpoint::adopt(file_of(bytes));
+    REQUIRE(found.has_value());
+    const auto records = found->read_all();
+    REQUIRE(records.size() == 3);
+    CHECK(records[1].second == "record 4");
+    CHECK(found->damage().lost == 2);
+    auto usable = Checkpoint::adopt(file_of(bytes));
+    CHECK(usable->write(9, std::string(100'000, 'n')));
+    CHECK(reopened(*usable).read_all().size() == 4);
+}
+
+TEST_CASE("any damage is survived") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    for (std::uint32_t key = 0; key < 40; key++)
+        for (int i = 0; i < 3; i++)
+            CHECK(made->write(key, std::string(20 * key, static_cast<char>('a' + i))));
+    const std::string bytes = bytes_of(made->fd());
+    std::mt19937 random(20261126);
+    for (int round = 0; round < 300; round++) {
+        std::string bad = bytes;
+        for (int hit = 0; hit < 1 << round % 8; hit++)
+            bad[random() % (round % 2 == 0 ? 4096 : bad.size())] = static_cast<char>(random());
+        auto found = Checkpoint::adopt(file_of(bad));
+        if (!found)
+            continue;
+        for (const auto& [key, text] : found->read_all()) {
+            CHECK(text.size() == 20 * key);
+            CHECK(text.find_first_not_of(text.empty() ? 'x' : text.front()) == std::string::npos);
+        }
+        CHECK(found->write(1000, std::string(5000, 'z')));
+    }
+}
+
+TEST_CASE("the file cannot be taken from under the handler") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    CHECK(::ftruncate(made->fd(), 0) != 0);
+}
+
+TEST_CASE("a checkpoint of the format before is taken over") {
+    constexpr std::size_t head = 56, slot = 24, descriptors = 64, extent = 24, capacity = 512;
+    constexpr std::size_t first = (head + slot * descriptors + 63) / 64 * 64;
+    std::string bytes(64 * 1024, 0);
+    put(bytes, 0, std::uint64_t{0x31746e696f6e6f6dULL});
+    put(bytes, 8, std::uint32_t{1});
+    put(bytes, 12, std::uint32_t{descriptors});
+    put(bytes, 16, std::uint64_t{first + 2 * (extent + 2 * capacity)});
+    const sys::UniqueFd kept(::dup(0));
+    const auto number = static_cast<std::uint32_t>(kept.get());
+    put(bytes, 24, number + 1);
+    put(bytes, 32, std::uint32_t{3}); // crashes
+    put(bytes, head + number * slot, runtime::FdEntry{FdKind::Guard, kept.get(), 5, 6, 7});
+    for (std::uint32_t i = 0; i < 2; i++) {
+        const std::size_t at = first + i * (extent + 2 * capacity);
+        const std::uint32_t fields[] = {i + 1, 1, capacity, 3, 3, 5}; // key, live, capacity, sequence, lengths: the second copy counts
+        std::memcpy(bytes.data() + at, fields, sizeof fields);
+        bytes.replace(at + extent, 3, "old");
+        bytes.replace(at + extent + capacity, 5, i == 0 ? "first" : "other");
+    }
+    const auto found = Checkpoint::adopt(file_of(bytes));
+    REQUIRE(found.has_value());
+    CHECK(found->crash().count == 3);
+    const auto records = found->read_all();
+    REQUIRE(records.size() == 2);
+    CHECK(records[0].second == "first");
+    CHECK(records[1].second == "other");
+    REQUIRE(found->kept().size() == 1);
+    CHECK(found->kept()[0].pid == 7);
+    CHECK(bytes_of(found->fd()).substr(8, 4) == std::string("\2\0\0\0", 4));
+    put(bytes, 16, std::uint64_t{bytes.size() + 1});
+    CHECK_FALSE(Checkpoint::adopt(file_of(bytes)).has_value());
 }
 
 TEST_CASE("what is no checkpoint is refused") {
