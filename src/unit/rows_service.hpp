@@ -12,6 +12,7 @@ template <ExecList List> constexpr Directive commands(Text name, Text example, T
 }
 
 template <auto Member> using ServiceWay = codec::RestartTiming<codec::TimeSpan, Member>;
+inline constexpr std::int64_t most_stored_descriptors = 1024;
 using FailureMode = codec::Enum<timeout_failure_mode_names>;
 
 inline constexpr auto service_rows = std::to_array<Directive>({
@@ -50,7 +51,7 @@ inline constexpr auto service_rows = std::to_array<Directive>({
     field<codec::Bool, &UnitConfig::service, &ServiceSection::root_directory_start_only>(Group::Service, "RootDirectoryStartOnly", "no", "yes", "RootDirectory= applies to ExecStart= only."),
     field<codec::Bool, &UnitConfig::service, &ServiceSection::non_blocking>(Group::Service, "NonBlocking", "no", "yes", "Set O_NONBLOCK on descriptors that are passed in."),
     old_name<codec::Bool, &UnitConfig::service, &ServiceSection::permissions_start_only>(Group::Service, "PermissionsStartOnly", "yes", "the \"+\" prefix of commands"),
-    field<codec::Number<0, 1024>, &UnitConfig::service, &ServiceSection::file_descriptor_store_max>(Group::Service, "FileDescriptorStoreMax", "0", "16", "How many descriptors the service may leave with us (FDSTORE=1, sd_notify(3)): it gets them back at its next start; at most 1024."),
+    field<codec::Number<0, most_stored_descriptors>, &UnitConfig::service, &ServiceSection::file_descriptor_store_max>(Group::Service, "FileDescriptorStoreMax", "0", "16", "How many descriptors the service may leave with us (FDSTORE=1, sd_notify(3)): it gets them back at its next start; at most 1024."),
     field<codec::PreserveMode, &UnitConfig::service, &ServiceSection::file_descriptor_store_preserve>(Group::Service, "FileDescriptorStorePreserve", "restart", "yes", "How long they are kept: over restarts, also while it is stopped (yes), or not beyond its run (no).", 254),
     field<codec::InstallNames, &UnitConfig::service, &ServiceSection::sockets>(Group::Service, "Sockets", "", "app.socket", "Socket units whose descriptors are passed in."),
     degraded<codec::Enum<oom_policy_names>, &UnitConfig::service, &ServiceSection::oom_policy>(Group::Service, "OOMPolicy", "stop", "continue", "What happens when the kernel kills one of its processes for memory.", "needs a writable cgroup v2: stop acts when the main process ends; without, the kernel kills one process, and the service goes on if it was not the main one"),
