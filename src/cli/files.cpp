@@ -182,7 +182,7 @@ int list_unit_files(Context& context, Words words) {
     if (context.options.json) {
         context.print("[");
         for (const FileRow& row : rows)
-            context.print("{}\n  {{\"unit_file\": \"{}\", \"state\": \"{}\", \"preset\": {}}}", &row == rows.data() ? "" : ",", row.name,
+            context.print("{}\n  {{\"unit_file\": {}, \"state\": \"{}\", \"preset\": {}}}", &row == rows.data() ? "" : ",", json_string(row.name),
                           unit::file_state_name(row.state), row.preset == "-" ? "null" : "\"" + row.preset + "\"");
         context.print("{}]\n", rows.empty() ? "" : "\n");
         return rows.empty() && !words.empty() ? 1 : 0;

@@ -62,6 +62,11 @@ def processes(box):
     return table
 
 
+def kind_of(target):
+    """Of a descriptor's link: without inodes and numbers of files in the store."""
+    return re.sub(r"(?<=:\[)\d+(?=\])|(?<=/)[0-9a-f]{16}(?=\.)", "", target)
+
+
 def descriptors(box, pid=1):
     """How many descriptors of each kind a process of the box has. Places that are held free (/dev/null) count as one kind."""
     kinds = collections.Counter()
@@ -71,19 +76,23 @@ def descriptors(box, pid=1):
             target = os.readlink(f"{directory}/{name}")
         except FileNotFoundError:
             continue
-        kinds[re.sub(r"(?<=:\[)\d+(?=\])|(?<=/)[0-9a-f]{16}(?=\.)", "", target)] += 1
+        kinds[kind_of(target)] += 1
     return kinds
 
 
-def socket_names(box):
-    """The Unix sockets of PID 1 as text, to say in a complaint which they are: states, names, and queues."""
-    inodes = {}
-    for name in os.listdir(f"/proc/{box.init}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            inodes[os.readlink(f"/proc/{box.init}/fd/{name}")[8:-1]] = name
+def details(box, kinds):
+    """PID 1's descriptors of these kinds as text, to say in a complaint which they are: number, name or inode, of a pidfd the pid."""
     with open(f"/proc/{box.init}/net/unix", encoding="utf-8", errors="replace") as text:
-        rows = [line.split() for line in text][1:]
-    return [f"{inodes[row[6]]}: type {row[4]} state {row[5]} {' '.join(row[7:])}" for row in rows if row[6] in inodes]
+        sockets = {f"socket:[{row[6]}]": f"type {row[4][3]} {' '.join(row[7:])}" for row in map(str.split, text)}
+    found = []
+    for number in sorted(os.listdir(f"/proc/{box.init}/fd"), key=int):
+        with contextlib.suppress(FileNotFoundError):
+            target = os.readlink(f"/proc/{box.init}/fd/{number}")
+            if kind_of(target) in kinds:
+                with open(f"/proc/{box.init}/fdinfo/{number}", encoding="ascii") as text:
+                    info = " ".join(re.findall(r"^(?:Pid|flags|inotify wd):.*$", text.read(), re.M)).replace("\t", " ")
+                found.append(f"{number} {sockets.get(target, target)} {info}")
+    return "; ".join(found)
 
 
 def memory_kb(box, pid=1):
@@ -120,10 +129,8 @@ class Baseline:
         found = []
         for who, before, now in (("PID 1", self.pid1, descriptors(self.box)), ("the logger", self.logger, descriptors(self.box, writer))):
             more = {kind: count for kind, count in (now - before).items() if kind != "/dev/null"}
-            if more.get("socket:[]"):
-                more["sockets"] = socket_names(self.box)
             if more:
-                found.append(f"descriptors of {who} beyond those of the beginning: {more}")
+                found.append(f"descriptors of {who} beyond those of the beginning: {more}" + (f"; it has {details(self.box, more)}" if who == "PID 1" else ""))
         for who, kb in zip(("PID 1", "the logger"), self.growth_kb()):
             if kb >= GROWTH_KB:
                 found.append(f"{who} has grown by {kb} kB")
