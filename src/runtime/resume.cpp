@@ -105,6 +105,10 @@ void Runtime::resume() {
     restore_records(records);
     boot_target_ = engine_->find(target);
     restore_descriptors(kept, facts.units);
+    // Also those whose file is wrong or gone at the moment: what runs of them has to be found by the image after this one, too.
+    std::erase_if(facts.names, [&](const std::string& name) { return !engine_->find(name); });
+    loaded_names_ = facts.names;
+    known_names_ = {loaded_names_.begin(), loaded_names_.end()};
     note_names(configs);
     save_facts();
     listen_for_control();
@@ -133,8 +137,9 @@ void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::u
             checkpoint_->keep(entry);
         }
         const bool of_units = entry.kind == FdKind::Socket || entry.kind == FdKind::Connection || entry.kind == FdKind::Stored ||
-                              entry.kind == FdKind::SourceWatcher || entry.kind == FdKind::ScopeProcess;
-        if (of_units && entry.unit == 0) { // its unit is gone
+                              entry.kind == FdKind::SourceWatcher || entry.kind == FdKind::ScopeProcess || entry.kind == FdKind::Notify ||
+                              (entry.kind == FdKind::Guard && entry.id != Foreground::guard_number);
+        if (of_units && entry.unit == 0) { // its unit is gone; a guard ends its tree when nobody holds the other end
             checkpoint_->forget(entry.fd);
             std::vector<sys::UniqueFd> gone;
             gone.emplace_back(entry.fd);

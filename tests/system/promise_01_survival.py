@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Promise 1: PID 1 ends only by an ordered shutdown; a fault in it, or any signal sent by hand, leaves services untouched."""
+import os
 import signal
 
 from harness import Box, check, equal, run
@@ -25,6 +26,26 @@ def story_a_fault_in_pid1():
         check(box.main_pid("y") != pids[1], "restarted")
         box.initctl("stop", "x", check=True)
         equal(box.find("sleep infinity"), [box.main_pid("y")], "left over")
+        equal(box.stop(), 0)
+
+
+def story_images_come_and_go_while_a_file_is_wrong():
+    """The process of a unit whose file is half written, or away, is known to each image that follows."""
+    names = ("x.service", "y.service")
+    with Box({name: SLEEPER for name in names}, list(names)) as box:
+        box.boot()
+        pids = [box.main_pid(name) for name in names]
+        box.write("x.service", "[Service]\n")
+        os.rename(box.units + "/y.service", box.units + "/away")
+        for count in range(1, 4):
+            box.initctl("daemon-reexec", check=True)
+            box.wait_log("took over", count=count)
+            equal([box.main_pid(name) for name in names], pids, f"pids after {count}")
+        box.write("x.service", SLEEPER)
+        os.rename(box.units + "/away", box.units + "/y.service")
+        box.initctl("daemon-reload", check=True)
+        box.initctl("stop", *names, check=True)
+        equal(box.find("sleep infinity"), [], "left over")
         equal(box.stop(), 0)
 
 
