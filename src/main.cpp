@@ -1,6 +1,7 @@
 // Who are we? The name we were called by, or an internal verb, decides; without either we are the init.
 #include "cli/programs.hpp"
 #include "config/options.hpp"
+#include "exec/candidate.hpp"
 #include "exec/conditions.hpp"
 #include "log/logger.hpp"
 #include "runtime/crash.hpp"
@@ -62,6 +63,8 @@ int main(int argc, char** argv) {
     const cli::Hooks hooks{states, holds, exec::condition_name};
     if (argc > 1 && argv[1] == log::logger_verb)
         return log::logger_main(argc, argv);
+    if (argc > 1 && std::string_view(argv[1]).starts_with(exec::take_over_question))
+        return runtime::answer_take_over(std::string_view(argv[1]).substr(exec::take_over_question.size()));
     if (const cli::Program* program = cli::find_program(argc > 0 ? argv[0] : ""))
         return program->main(argc, argv, hooks);
     if (::getpid() != 1 && cli::is_telinit_call(argc, argv))

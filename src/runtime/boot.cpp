@@ -216,6 +216,8 @@ base::Result<void> Runtime::set_up() {
         if (exe_)
             checkpoint_->keep({FdKind::Executable, exe_.get(), 0, 0, 0});
     }
+    if (invocation_.resume_checkpoint < 0)
+        started_from_ = path_started_from();
     ::fcntl(exe_.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(previous_exe_.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(checkpoint_->fd(), F_SETFD, FD_CLOEXEC);

@@ -298,9 +298,12 @@ void Operations::daemon_reload(Ticket ticket) {
 }
 
 void Operations::daemon_reexec(Ticket ticket) {
-    server_->reply(ticket, control::Empty{});
-    server_->flush();
-    runtime_.daemon_reexec();
+    runtime_.daemon_reexec(
+        [this, ticket] {
+            server_->reply(ticket, control::Empty{});
+            server_->flush();
+        },
+        [this, ticket](const base::Error& error) { server_->fail(ticket, error); });
 }
 
 void Operations::exit(Ticket ticket, const control::ExitRequest& request) {

@@ -19,6 +19,7 @@ struct Facts {
     std::unordered_map<std::uint32_t, std::string> units; ///< ids of the image before
     std::vector<std::string> names;
     std::uint64_t seed[2] = {};
+    std::string started_from;
     base::Moment started;
     std::optional<base::Duration> ready_after;
     bool boot_began = false, command_started = false, stopping = false, said_ready = false, unit_ends = false, asked_to_end = false;
@@ -39,6 +40,8 @@ Facts parse_facts(const std::string& bytes) {
             facts.started = {base::Instant{base::Duration(number(words[1]))}, base::Duration(number(words[2]))};
         } else if (words[0] == "ready" && words.size() == 2) {
             facts.ready_after = base::Duration(number(words[1]));
+        } else if (line.starts_with("path ")) {
+            facts.started_from = line.substr(line.find(' ') + 1);
         } else if (words[0] == "booted") {
             facts.boot_began = true;
         } else if (words[0] == "command") {
@@ -73,6 +76,7 @@ void Runtime::resume() {
             facts = parse_facts(bytes);
     seed_[0] = facts.seed[0];
     seed_[1] = facts.seed[1];
+    started_from_ = facts.started_from.empty() ? path_started_from() : facts.started_from;
     invocation_.started = facts.started;
     tell_origin();
     ready_after_ = facts.ready_after;
@@ -188,7 +192,7 @@ void Runtime::say_how_it_came() {
 
 void Runtime::restore_records(const Records& records) {
     CrashNote& crash = checkpoint_->crash();
-    const std::uint32_t poisonous = crash.own == 0 ? 0 : crash.restoring;
+    const std::uint32_t poisonous = crash.own == 0 || crash.went_back != 0 ? 0 : crash.restoring; // another binary's fault is its own
     for (const auto& [key, bytes] : records) {
         if (key >= unit_records_end)
             continue;

@@ -277,6 +277,8 @@ void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
 void Runtime::save_facts() {
     std::string bytes = fmt::format("seed {} {}\nstarted {} {}\n", seed_[0], seed_[1], invocation_.started.mono.since_boot.count(),
                                     invocation_.started.wall.count());
+    if (started_from_.find('\n') == std::string::npos)
+        bytes += fmt::format("path {}\n", started_from_);
     if (boot_began_)
         bytes += "booted\n";
     if (ready_after_)

@@ -63,6 +63,10 @@ std::vector<std::string> environment_strings(char** environment);
 /// neither blocks nor handles it.
 void hold_signals();
 
+/// The answer of a binary that is asked whether it can take over (exec/candidate.hpp): tries to read the copy of a checkpoint that is
+/// open as `descriptor`, and changes nothing. Returns the exit status. reexec.cpp.
+int answer_take_over(std::string_view descriptor);
+
 class Runtime {
   public:
     static base::Result<std::unique_ptr<Runtime>> create(const Invocation& invocation, config::Loaded config,
@@ -87,8 +91,9 @@ class Runtime {
     void take_back_streams(base::UnitId unit); ///< if the unit is down
     bool is_privileged(const control::Peer& peer) const { return control::is_privileged(peer, {manager_.uid, std::nullopt}); }
     base::Duration shutdown_budget() const { return config_.shutdown_timeout; }
-    /// Does not return when it works.
-    void daemon_reexec();
+    /// Executes what is now at the path we were started from, if that says it can take over: `begins` is called right before, `refused`
+    /// when it cannot, and nothing has changed then. reexec.cpp.
+    void daemon_reexec(std::function<void()> begins, std::function<void(const base::Error&)> refused);
     /// Begins the end (or, when it has begun already, hurries it).
     void shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget);
     ViewContext view();
@@ -187,7 +192,9 @@ class Runtime {
     void on_shutdown_began(const engine::ShutdownBegan& began);
     void on_exit_effect(int status);
     void leave_if_done();
-    void prove_oneself();
+    void prove_oneself(); // reexec.cpp
+    void hand_over(sys::UniqueFd binary);
+    std::string path_started_from() const;
     void report_units(const std::vector<engine::ConfigPtr>& configs);
     base::Instant next_wakeup() const;
 
@@ -198,6 +205,7 @@ class Runtime {
     bool is_pid1_ = false;
 
     sys::UniqueFd exe_, previous_exe_, reserve_;
+    std::string started_from_; ///< the binary's path, as the first image knew it
     StateDir dir_;
     std::optional<Checkpoint> checkpoint_;
     std::optional<sys::EpollLoop> loop_;
