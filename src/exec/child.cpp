@@ -29,6 +29,13 @@ ChildFailure* failure_slot; // one child at a time: the guard waits for it
     ::_exit(exit_status_of(stage));
 }
 
+/// A step below may hang on a path of the unit, and PID 1 then kills the guard that waits for it: when the path answers after all, the
+/// command must not come up on its own. A change of user makes the kernel forget it.
+void die_with_guard(const ChildSpec& spec) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || ::syscall(SYS_getppid) != spec.guard)
+        ::_exit(exit_status_of(Stage::Fork));
+}
+
 /// Sockets are made nonblocking; a service expects what NonBlocking= says.
 void set_blocking(const ChildSpec& spec, int fd) {
     const int flags = ::fcntl(fd, F_GETFL);
@@ -248,6 +255,7 @@ int run_child(void* arguments) {
     const auto* const call = static_cast<const ChildArguments*>(arguments);
     const ChildSpec& spec = *call->spec;
     failure_slot = call->failure;
+    die_with_guard(spec);
     // A session of its own: job control signals stay out, and the kernel's autogroups keep a fork bomb from starving us.
     if (::setsid() < 0)
         fail(Stage::Session);
@@ -262,6 +270,7 @@ int run_child(void* arguments) {
     limit_bounding_set(spec);
     set_user(spec);
     restrict_privileges(spec);
+    die_with_guard(spec);
     enter_directories(spec);
     write_pid(spec);
     set_signals(spec);

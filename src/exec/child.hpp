@@ -46,6 +46,7 @@ struct ChildSpec {
 
     int group_procs = -1; ///< cgroup.procs of the command's group; -1 = none
     const char* root_directory = nullptr;
+    pid_t guard = 0; ///< with which the command dies
     const char* working_directory = nullptr;
     bool working_directory_optional = false;
     bool ignore_sigpipe = true;

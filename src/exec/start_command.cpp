@@ -199,6 +199,7 @@ void prepare_credentials(const Plan& plan, ChildSpec& spec) {
 
 void prepare_rest(const Plan& plan, Prepared& prepared) {
     ChildSpec& spec = prepared.spec;
+    spec.guard = ::getpid();
     spec.root_directory = plan.root_directory.empty() ? nullptr : plan.root_directory.c_str();
     spec.working_directory = plan.working_directory.empty() ? "/" : plan.working_directory.c_str();
     spec.working_directory_optional = plan.working_directory_optional;

@@ -6,29 +6,11 @@ import re
 import signal
 import sys
 
-from harness import Box, check, equal, run, until
-from hung_fuse import HungFuse, usable
+from harness import equal, run, until
+from hung_fuse import HungBox, usable
 
 GOOD = "[Service]\nExecStart=/bin/sleep infinity\n"
 LIMIT = "TimeoutStartSec=1\nTimeoutStopSec=1\n"
-
-
-class HungBox(Box):
-    """A box with a file system at self.hung that never answers."""
-
-    def __init__(self, units, enable, takes=False, **options):
-        super().__init__(units, enable, **options)
-        self.hung = self.path("hung")
-        os.mkdir(self.hung)
-        self.fuse = HungFuse(self.hung, takes)
-        self.setup += "\n" + self.fuse.setup
-        self.pass_fds = self.fuse.pass_fds
-
-    def close(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-        self.fuse.close()
-        super().close()
 
 
 def hangs(text, ends_as, said):

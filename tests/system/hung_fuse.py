@@ -10,6 +10,8 @@ import select
 import struct
 import threading
 
+from harness import Box
+
 INIT, GETATTR = 26, 3
 IN_HEADER = struct.Struct("<IIQQIIII")  # length, opcode, unique, node, uid, gid, pid, padding
 OUT_HEADER = struct.Struct("<IiQ")      # length, error, unique
@@ -104,3 +106,21 @@ class HungFuse:
 
     def __exit__(self, *_):
         self.close()
+
+
+class HungBox(Box):
+    """A box with a file system at self.hung that never answers."""
+
+    def __init__(self, units, enable, takes=False, **options):
+        super().__init__(units, enable, **options)
+        self.hung = self.path("hung")
+        os.mkdir(self.hung)
+        self.fuse = HungFuse(self.hung, takes)
+        self.setup += "\n" + self.fuse.setup
+        self.pass_fds = self.fuse.pass_fds
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+        self.fuse.close()
+        super().close()
