@@ -376,6 +376,7 @@ void Operations::set_environment(Ticket ticket, const control::SetEnvironmentReq
 void Operations::subscribe(Ticket ticket, const control::SubscribeRequest& request) { subscriptions_[ticket] = request; }
 
 void Operations::unit_changed(const engine::UnitChanged& changed) {
+    sweep_later(changed.unit);
     if (subscriptions_.empty())
         return;
     const auto status = runtime_.engine().status(changed.unit);

@@ -26,6 +26,7 @@ class Operations : public control::Manager {
     /// Looks at all waits again; call after a batch of effects.
     void check_waits();
     base::Instant next_deadline() const;
+    void expire(base::Instant now);
 
     // control::Manager
     control::UnitFacts facts(const std::string& unit) override;
@@ -76,7 +77,8 @@ class Operations : public control::Manager {
     base::Result<base::UnitId> make_unit(const control::PutUnitRequest& request, const control::Peer& peer);
     std::optional<std::string> name_is_taken(const std::string& name, const control::Peer& peer);
     base::Result<base::UnitId> load_transient(const control::PutUnitRequest& request, const std::string& path);
-    bool is_over(const engine::UnitStatus& status);
+    base::Instant over_at(const engine::UnitStatus& status);
+    void sweep_later(base::UnitId unit);
     std::optional<std::string> refuse_own(const std::string& name, const control::Peer& peer);
     void sweep_transient_units();
     bool is_transient(base::UnitId unit) const;
@@ -94,6 +96,7 @@ class Operations : public control::Manager {
     std::map<control::Ticket, Wait> waits_;
     std::map<control::Ticket, control::SubscribeRequest> subscriptions_;
     std::unordered_map<std::string, base::Instant> put_; ///< transient units that may be swept: when they came
+    base::Instant sweep_at_; ///< when one of them may be over; at once in a new image, which knows of none
     std::vector<std::string> set_here_; ///< names of variables that set-environment brought
     std::uint64_t next_request_ = 1;
 };

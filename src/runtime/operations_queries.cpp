@@ -60,8 +60,6 @@ control::UnitFacts Operations::facts(const std::string& unit) {
 control::ManagerInfo Operations::info() { return runtime_.info(); }
 
 std::vector<control::UnitSummary> Operations::list(const control::ListRequest& request) {
-    if (!put_.empty())
-        sweep_transient_units();
     const ViewContext view = runtime_.view();
     std::vector<control::UnitSummary> summaries;
     for (const base::UnitId id : runtime_.engine().units()) {
@@ -275,10 +273,16 @@ void Operations::check_waits() {
 }
 
 base::Instant Operations::next_deadline() const {
-    base::Instant next = base::never;
+    base::Instant next = sweep_at_;
     for (const auto& [ticket, wait] : waits_)
         next = std::min(next, wait.deadline);
     return next;
+}
+
+void Operations::expire(base::Instant now) {
+    check_waits();
+    if (sweep_at_ <= now)
+        sweep_transient_units();
 }
 
 } // namespace monoinit::runtime

@@ -520,7 +520,7 @@ int Runtime::run() {
         log_->retry(now);
         bus_->retry(now);
         if (operations_->next_deadline() <= now)
-            operations_->check_waits();
+            operations_->expire(now);
         if (next_watchdog_ <= now) {
             outer_.watchdog();
             next_watchdog_ = now + outer_.watchdog_interval();

@@ -79,26 +79,38 @@ std::optional<std::string> Operations::name_is_taken(const std::string& name, co
     return std::nullopt;
 }
 
-/// Whether nobody has a use for it any more: it has ended, and well or with CollectMode=inactive-or-failed; nothing can start it
-/// again; and who asked for it has had the time to ask how it went.
-bool Operations::is_over(const engine::UnitStatus& status) {
-    const bool collects = status.config->unit.collect_mode == unit::CollectMode::InactiveOrFailed;
-    if (!(status.config->name.starts_with(unit::nameless_prefix) || collects) || status.job)
-        return false;
-    if (status.active != supervise::ActiveState::Inactive && !(collects && status.active == supervise::ActiveState::Failed))
-        return false;
-    if (!runtime_.engine().dependencies(status.id, unit::DependencyKind::Triggers, true).empty())
-        return false;
-    const base::Instant now = sys::now(), came = put_.try_emplace(status.config->name, now).first->second; // a new image counts anew
-    return now - std::max(came, status.inactive_enter.mono) >= time_to_ask;
+/// From when on nobody has a use for what it holds: it is down, nothing can start it again, and who asked for it has had the time to
+/// ask for its start, and how it went.
+base::Instant Operations::over_at(const engine::UnitStatus& status) {
+    const bool down = status.active == supervise::ActiveState::Inactive || status.active == supervise::ActiveState::Failed;
+    if (!down || status.job || !runtime_.engine().dependencies(status.id, unit::DependencyKind::Triggers, true).empty())
+        return base::never;
+    const base::Instant came = put_.try_emplace(status.config->name, sys::now()).first->second; // a new image counts anew
+    return std::max(came, status.inactive_enter.mono) + time_to_ask;
 }
 
-/// They would only pile up. Twice: what starts a unit goes before it.
+void Operations::sweep_later(base::UnitId unit) {
+    if (runtime_.engine().status(unit).config && is_transient(unit))
+        sweep_at_ = std::min(sweep_at_, sys::now() + time_to_ask);
+}
+
+/// They would only pile up: those without a name of their own that ended well, and those with CollectMode=inactive-or-failed. Of the
+/// others, streams that were lent for a start which nobody asked for go back. Twice: what starts a unit goes before it.
 void Operations::sweep_transient_units() {
+    sweep_at_ = base::never;
     for (int pass = 0; pass < 2; pass++)
         for (const base::UnitId id : runtime_.engine().units()) {
             const engine::UnitStatus status = runtime_.engine().status(id);
-            if (!status.config || !is_transient(id) || !is_over(status)) // it may have gone with the one before it
+            if (!status.config || !is_transient(id)) // it may have gone with the one before it
+                continue;
+            if (const base::Instant at = over_at(status); at > sys::now()) {
+                sweep_at_ = std::min(sweep_at_, at);
+                continue;
+            }
+            runtime_.take_back_streams(id);
+            const bool collects = status.config->unit.collect_mode == unit::CollectMode::InactiveOrFailed;
+            const bool nameless = status.config->name.starts_with(unit::nameless_prefix);
+            if (!collects && (!nameless || status.active == supervise::ActiveState::Failed))
                 continue;
             put_.erase(status.config->name);
             ::unlink(status.config->files.front().c_str());
@@ -138,7 +150,6 @@ base::Result<base::UnitId> Operations::make_unit(const control::PutUnitRequest& 
         return base::fail(base::Errc::TooLarge, "the text of the unit is too long");
     if (const auto foreign = runtime_.is_privileged(peer) ? std::nullopt : unit::beyond_own_rights(request.text))
         return base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign));
-    sweep_transient_units();
     if (const auto taken = name_is_taken(request.name, peer))
         return base::fail(base::Errc::Exists, *taken);
     (void)::mkdir(directory.c_str(), 0755); // it may be there; if not, the file cannot be written
@@ -162,6 +173,7 @@ void Operations::put_unit(control::Ticket ticket, const control::Peer& peer, con
         return server_->fail(ticket, base::fail(base::Errc::Denied, *refusal));
     }
     put_[request.name] = sys::now();
+    sweep_later(*unit);
     if (!descriptors.empty())
         runtime_.lend_streams(*unit, descriptors);
     server_->reply(ticket, control::Empty{});

@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import re
+import select
+import socket
 import struct
 import subprocess
 import termios
@@ -279,6 +281,28 @@ def story_a_scope_runs_from_here():
         done = systemd_run(box, "--scope", "-E", "A=1", "--working-directory=/usr", "sh", "-c", "echo $A $(pwd); cat; exit 6", input="mine")
         equal((done.returncode, done.stdout), (6, "1 /usr\nmine"))
         check(re.search(r"Running scope as unit: run-r[0-9a-f]{32}\.scope\n", done.stderr), done.stderr)
+
+
+def story_streams_lent_for_a_start_that_never_comes():
+    """The client is gone, or PID 1's image is another, before the start is asked for: who reads the other end gets its end of file."""
+    with Box() as box:
+        box.boot()
+        for name, more in (("run-r1.service", None), ("named.service", None), ("run-r2.service", "daemon-reexec")):
+            read_end, write_end = os.pipe()
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(f"/proc/{box.init}/root/run/monoinit/control")
+                text = "[Service]\nExecStart=/bin/true\nStandardOutput=fd:stdout\n"
+                request = json.dumps({"method": "io.monoinit.Manager.PutUnit", "parameters": {"name": name, "text": text}}).encode() + b"\0"
+                socket.send_fds(peer, [request], [write_end] * 3)
+                check(b"error" not in peer.recv(1000), "it is put")
+            os.close(write_end)
+            if more:
+                box.initctl(more, check=True)
+            ready, _, _ = select.select([read_end], [], [], 15)
+            check(ready and os.read(read_end, 1) == b"", f"end of file of {name}")
+            os.close(read_end)
+        until("those without a name are forgotten", lambda: "run-r" not in box.initctl("list", "--all").stdout)
+        equal(box.stop(), 0)
 
 
 def story_people_have_terminals_and_pipes_too():
