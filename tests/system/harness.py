@@ -57,8 +57,9 @@ class Box:
     """One boot. Files: {"web.service": text}; names ending in / .d/x.conf make drop-ins. enable: what the target wants."""
 
     def __init__(self, units=None, enable=(), args=(), env=None, uid=None, stdout=None, command=(), keep_unit_path=True, setup="",
-                 wrap=(), pass_fds=()):
-        """setup: shell lines before PID 1, in its namespaces; wrap: a program and arguments that execute PID 1 (prlimit …)."""
+                 wrap=(), pass_fds=(), namespaces=()):
+        """setup: shell lines before PID 1, in its namespaces; wrap: a program and arguments that execute PID 1 (prlimit …);
+        namespaces: further options of unshare(1)."""
         self.dir = tempfile.mkdtemp(prefix="monoinit-test-")
         os.chmod(self.dir, 0o755)
         self.units = os.path.join(self.dir, "units")
@@ -78,6 +79,7 @@ class Box:
         self.setup = setup
         self.wrap = list(wrap)
         self.pass_fds = tuple(pass_fds)
+        self.namespaces = list(namespaces)
         self.process = None
         self.init = 0
 
@@ -97,7 +99,7 @@ class Box:
 
     def boot(self, wait=True):
         script = f'mount -t tmpfs tmpfs /run\n{NO_TMPFILES}{self.setup}\nexec "$@"'
-        command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-ec", script, "sh"]
+        command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", *self.namespaces, "sh", "-ec", script, "sh"]
         if self.uid is not None:
             os.chown(self.dir, self.uid, self.uid)
             command += ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
