@@ -100,9 +100,14 @@ class Run {
     base::Result<void> put(const std::string& name, const std::string& text, bool with_streams) {
         if (request_.save)
             return save(name, text);
-        control::Client* client = TRY(context_.init());
-        TRY(client->ask<control::Empty>(control::PutUnitRequest{name, text}, with_streams ? std::span<const int>(streams_) : std::span<const int>()));
-        return {};
+        for (;;) { // put twice is put once
+            control::Client* client = TRY(context_.init());
+            const auto done = client->ask<control::Empty>(control::PutUnitRequest{name, text}, with_streams ? std::span<const int>(streams_) : std::span<const int>());
+            if (done)
+                return {};
+            if (!reconnect(done.error()))
+                return done.error();
+        }
     }
 
     /// An ordinary unit file, that nothing enables.
@@ -135,11 +140,14 @@ class Run {
             context_.remark("Press ^] three times within 1s to disconnect TTY.");
     }
 
-    std::map<std::string, std::string> facts(std::vector<std::string> names) {
-        std::map<std::string, std::string> found;
-        if (const auto reply = ask<control::PropertiesReply>(context_, control::PropertiesRequest{.unit = service_, .only = std::move(names)}))
-            found.insert(reply->properties.begin(), reply->properties.end());
-        return found;
+    std::map<std::string, std::string> facts(const std::vector<std::string>& names) {
+        for (;;) {
+            const auto reply = ask<control::PropertiesReply>(context_, control::PropertiesRequest{.unit = service_, .only = names});
+            if (reply)
+                return {reply->properties.begin(), reply->properties.end()};
+            if (!reconnect(reply.error()))
+                return {};
+        }
     }
 
     control::WaitRequest until_end() const { return {.condition = "inactive", .units = {service_}}; }

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import termios
+import threading
 
 from harness import INITCTL, Box, check, equal, run, until
 
@@ -302,6 +303,28 @@ def story_streams_lent_for_a_start_that_never_comes():
             check(ready and os.read(read_end, 1) == b"", f"end of file of {name}")
             os.close(read_end)
         until("those without a name are forgotten", lambda: "run-r" not in box.initctl("list", "--all").stdout)
+        equal(box.stop(), 0)
+
+
+def story_images_come_and_go_meanwhile():
+    """Whoever waits gets the exit status, or is told that the connection ended while the start was asked for."""
+    with Box() as box:
+        box.boot()
+        over = threading.Event()
+
+        def execute_anew():
+            while not over.wait(0.1):
+                box.initctl("daemon-reexec")
+
+        thread = threading.Thread(target=execute_anew)
+        thread.start()
+        try:
+            for _ in range(15):
+                done = systemd_run(box, "-q", "--wait", "sh", "-c", "exit 3")
+                check(done.returncode == 3 or "Failed to start" in done.stderr, done)
+        finally:
+            over.set()
+            thread.join()
         equal(box.stop(), 0)
 
 
