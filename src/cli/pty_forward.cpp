@@ -74,7 +74,7 @@ base::Result<PtyForward> PtyForward::open(std::optional<uid_t> owner) {
     if (!slave)
         return base::fail_errno(errno, name);
     if (owner)
-        (void)::fchown(slave.get(), *owner, static_cast<gid_t>(-1)); // it works without; only opening it by name would not
+        (void)!::fchown(slave.get(), *owner, static_cast<gid_t>(-1)); // it works without; only opening it by name would not
     PtyForward forward(std::move(master), std::move(slave));
     forward.copy_size();
     return forward;

@@ -207,7 +207,7 @@ void Run::write(const unit::GeneratedFile& file, const std::string& directory) {
     if (const std::size_t slash = file.path.find('/'); slash != file.path.npos)
         ::mkdir((directory + "/" + file.path.substr(0, slash)).c_str(), 0755);
     if (!file.target.empty()) {
-        (void)::symlink(file.target.c_str(), path.c_str()); // a generator's own file of that name stays
+        (void)!::symlink(file.target.c_str(), path.c_str()); // a generator's own file of that name stays
         return;
     }
     const sys::UniqueFd fd(sys::open_file(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));

@@ -10,6 +10,9 @@
 #include <cstring>
 #if MONOINIT_PCRE2
 #define PCRE2_CODE_UNIT_WIDTH 8
+#if MONOINIT_PCRE2_WITHOUT_JIT
+#include "log/pcre2_without_jit.hpp"
+#endif
 #include <pcre2.h>
 #else
 #include <regex.h>
@@ -107,7 +110,6 @@ struct Pattern::Compiled {
             (void)pcre2_get_error_message(error, reason, sizeof reason);
             return bad_pattern(text, fmt::format("{} at character {}", reinterpret_cast<const char*>(reason), at + 1));
         }
-        (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // slower where memory may not be made executable
         data = pcre2_match_data_create(1, nullptr);
         context = pcre2_match_context_create(nullptr);
         if (data == nullptr || context == nullptr)

@@ -190,8 +190,7 @@ base::Result<void> Runtime::set_up() {
     if (!is_pid1_)
         ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::umask(0022);
-    if (::chdir("/") != 0)
-        (void)::chdir("."); // a root that cannot be entered: everything that matters is absolute
+    (void)!::chdir("/"); // one that cannot be entered: everything that matters is absolute
     ::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit(manager_);
     if (invocation_.resume_checkpoint >= 0)
@@ -269,8 +268,8 @@ void Runtime::set_up_place() {
         manager_.own_oom_score = std::atoi(score->c_str());
     manager_.own_nice = ::getpriority(PRIO_PROCESS, 0);
     manager_.own_groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
-    if (!manager_.own_groups.empty())
-        ::getgroups(static_cast<int>(manager_.own_groups.size()), manager_.own_groups.data());
+    if (!manager_.own_groups.empty() && ::getgroups(static_cast<int>(manager_.own_groups.size()), manager_.own_groups.data()) < 0)
+        manager_.own_groups.clear();
     manager_.accounts.user = [](std::string_view name) -> std::optional<exec::Account> {
         const auto user = sys::find_user(name);
         return user ? std::optional(account_of(*user)) : std::nullopt;

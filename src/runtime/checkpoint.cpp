@@ -179,7 +179,7 @@ base::Result<Checkpoint> Checkpoint::create(std::uint32_t fd_capacity) {
     made.kept_.resize((fd_capacity + 63) / 64);
     Header* head = header(made.base_);
     *head = Header{magic, newest_format, fd_capacity, 0, 0, 0, first_extent(fd_capacity), 0, 0, {}};
-    (void)::getrandom(&head->seed, sizeof head->seed, GRND_NONBLOCK); // 0 is as good against accidents
+    (void)!::getrandom(&head->seed, sizeof head->seed, GRND_NONBLOCK); // 0 is as good against accidents
     head->check = header_check(*head);
     head->bounds = bounds_check(*head);
     return made;

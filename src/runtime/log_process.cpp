@@ -209,7 +209,7 @@ base::Result<sys::UniqueFd> LogProcess::add_stream(const unit::UnitConfig& confi
     if (!exec.user.empty())
         if (const auto account = accounts.user(exec.user))
             // So that the service may open /dev/stderr again under its own uid. Not root: it is ours anyway.
-            (void)::fchown(pipe.write.get(), account->uid, account->gid);
+            (void)!::fchown(pipe.write.get(), account->uid, account->gid);
     hold(describe(config, kind), std::move(pipe.read));
     return std::move(pipe.write);
 }
