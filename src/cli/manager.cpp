@@ -99,17 +99,17 @@ int whoami(Context& context, Words words) {
     return 0;
 }
 
-/// What monoinit's own lines are like, and whether WatchdogSec= counts: neither can be changed while it runs.
+/// log-level, log-target, service-watchdogs: shown, or set until the container ends.
 int log_level(Context& context, Words words) {
-    const std::string_view now = context.verb == "log-level" ? "info" : context.verb == "log-target" ? "console" : "yes";
+    const std::string property = context.verb == "log-level" ? "LogLevel" : context.verb == "log-target" ? "LogTarget" : "ServiceWatchdogs";
     if (words.empty()) {
-        context.print("{}\n", now);
+        const auto reply = ask<control::PropertiesReply>(context, control::PropertiesRequest{.only = {property}});
+        if (!reply || reply->properties.empty())
+            return told(context, reply ? base::fail(base::Errc::NotFound, property) : reply.error(), "get " + context.verb);
+        context.print("{}\n", reply->properties.front().second);
         return 0;
     }
-    if (words.front() == now)
-        return 0;
-    context.complain("Failed to set {}: monoinit's is {} and stays so", context.verb, now);
-    return 1;
+    return told(context, ask<control::Empty>(context, control::SetPropertiesRequest{.assign = {property + "=" + words.front()}}), "set " + context.verb);
 }
 
 int is_system_running(Context& context, Words) {

@@ -67,6 +67,8 @@ std::string active(const StatusView& view) {
     std::string words = state;
     if (!unit.summary.sub_state.empty() && unit.summary.sub_state != state)
         words += " (" + unit.summary.sub_state + ")";
+    if (!unit.freezer_state.empty())
+        words += " (" + unit.freezer_state + ")";
     if (!unit.summary.result.empty() && unit.summary.result != "success" && (state == "failed" || state == "activating"))
         words += " (Result: " + unit.summary.result + ")";
     std::string text = paint(words, color, view.color);

@@ -2,12 +2,11 @@
 // Tested by tests/system/systemctl_verbs.py.
 #include "base/strings.hpp"
 #include "cli/verbs.hpp"
-#include "sys/cgroup.hpp"
 #include "unit/directives.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <ctime>
 #include <filesystem>
 
 namespace monoinit::cli {
@@ -122,13 +121,32 @@ int set_frozen(Context& context, const std::string& unit, bool frozen) {
     };
     if (!exists(context, unit))
         return refuse(fmt::format("Unit {} not loaded.", unit));
-    const auto can_freeze = property_of(context, unit, "CanFreeze");
-    const auto group = property_of(context, unit, "X-ControlGroup");
-    if (!can_freeze || *can_freeze != "yes" || !group || group->empty()) // nobody but a cgroup can: SIGSTOP would be seen by others
-        return refuse(fmt::format("Unit '{}' does not support freezing", unit));
-    if (!sys::write_cgroup_file(*group + "/cgroup.freeze", frozen ? "1" : "0"))
-        return refuse(base::to_string(base::fail_errno(errno, *group)));
-    return 0;
+    const auto done = ask<control::Empty>(context, control::SetPropertiesRequest{unit, {frozen ? "FreezerState=frozen" : "FreezerState=running"}});
+    if (!done)
+        return refuse(done.error().what);
+    constexpr timespec pause{0, 10'000'000}; // a client waits for the kernel, PID 1 does not
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        const auto state = property_of(context, unit, "FreezerState");
+        if (!state || *state != "freezing")
+            return 0;
+        ::nanosleep(&pause, nullptr);
+    }
+    return refuse("not all of its processes have stopped within 10 s");
+}
+
+/// Of what was set and is kept: why it does not act, or not yet.
+void say_what_acts_later(Context& context, const std::string& unit, const Names& names) {
+    const auto reply = ask<control::StatusReply>(context, control::StatusRequest{.unit = unit});
+    if (!reply)
+        return;
+    const bool up = reply->unit.summary.active_state != "inactive" && reply->unit.summary.active_state != "failed";
+    for (const std::string& name : names) {
+        const auto notice = std::ranges::find_if(reply->unit.notices, [&](const std::string& each) { return each.starts_with(name + "= is "); });
+        if (notice != reply->unit.notices.end())
+            context.remark("{}: kept, but {}", unit, *notice);
+        else if (up && (name == "Slice" || name == "Delegate"))
+            context.remark("{}: {}= is kept and acts when the unit is started next", unit, name);
+    }
 }
 
 } // namespace
@@ -142,6 +160,7 @@ int set_property(Context& context, Words words) {
     if (!exists(context, unit))
         return refuse(fmt::format("Unit {} not found.", unit));
     std::vector<std::pair<const unit::Directive*, std::string>> settings;
+    Names live, names;
     for (std::size_t i = 1; i < words.size(); i++) {
         const std::size_t equals = words[i].find('=');
         if (equals == std::string::npos) {
@@ -149,13 +168,23 @@ int set_property(Context& context, Words words) {
             return 1;
         }
         const std::string name = words[i].substr(0, equals), value = words[i].substr(equals + 1);
+        if (name == "Markers") {
+            live.push_back(words[i]);
+            continue;
+        }
         const unit::Directive* row = settable(unit, name);
         if (row == nullptr)
             return refuse(fmt::format("Cannot set property {}, or unknown property.", base::printable(name, 100)));
         if (const std::string wrong = complaint_about(context, *row, unit, value); !wrong.empty())
             return refuse(fmt::format("{}=: {}", name, wrong));
         settings.emplace_back(row, value);
+        names.push_back(name);
     }
+    if (!live.empty())
+        if (const auto done = ask<control::Empty>(context, control::SetPropertiesRequest{unit, live}); !done)
+            return refuse(done.error().what);
+    if (settings.empty())
+        return 0;
     const std::string directory = (context.options.runtime ? "/run/systemd/system.control/" : "/etc/systemd/system.control/") + unit + ".d";
     const std::string_view section = unit::sections_of(*unit::type_of(unit))[2];
     for (const auto& [row, value] : settings) {
@@ -164,7 +193,10 @@ int set_property(Context& context, Words words) {
         if (!written)
             return refuse(base::to_string(written.error()));
     }
-    return reload_after(context);
+    const int reloaded = reload_after(context);
+    if (reloaded == 0)
+        say_what_acts_later(context, unit, names);
+    return reloaded;
 }
 
 int clean(Context& context, Words words) {

@@ -78,7 +78,7 @@ constexpr auto table = std::to_array<VerbRow>({
     {"show-environment",  no,  yes, "",             0, 0,          Needs::Init, Section::Manager, env, ""},
     {"set-property",      yes, yes, "UNIT NAME=VALUE…", 2, any_number, Needs::Init, Section::Manager, set_property, "keep limits in a drop-in (--runtime: until the container ends)"},
     {"clean",             yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Manager, clean, "remove cache and runtime directories of what is down (--what=)"},
-    {"freeze",            yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Manager, freeze, "stop its processes where they are (needs a cgroup)"},
+    {"freeze",            yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Manager, freeze, "stop its processes where they are"},
     {"thaw",              yes, yes, "UNIT…",        1, any_number, Needs::Init, Section::Manager, freeze, "let them go on"},
     {"whoami",            yes, yes, "[PID…]",       0, any_number, Needs::Init, Section::Look, whoami, "the unit that processes belong to"},
     {"log-level",         no,  yes, "[LEVEL]",      0, 1,          Needs::Init, Section::Manager, log_level, ""},

@@ -102,6 +102,7 @@ struct UnitDetail {
     std::optional<std::uint64_t> memory, cpu_usec, tasks; ///< where a cgroup knows them; else the client adds up /proc
     Moment active_enter, active_exit, inactive_enter, inactive_exit;
     std::string invocation_id;
+    std::string freezer_state; ///< "frozen", "freezing"; empty: it runs
     std::vector<ExecRecord> history;
     std::vector<CheckInfo> checks;
     std::vector<Dependency> dependencies; ///< what it needs and who needs it; ordering only where asked
@@ -217,6 +218,12 @@ struct SetEnvironmentRequest {
     Names assign; ///< "NAME=value"
     Names unset;
 };
+/// What lasts until the container ends, over re-executions too: of monoinit itself LogLevel=, LogTarget= and ServiceWatchdogs=, of a unit
+/// FreezerState= (running, frozen) and Markers= (needs-reload, needs-restart; with "+" or "-" to those that are there).
+struct SetPropertiesRequest {
+    std::string unit; ///< empty: monoinit itself
+    Names assign;     ///< "LogLevel=debug"
+};
 struct SubscribeRequest {
     Names units; ///< globs; empty: all
 };
@@ -224,7 +231,7 @@ struct SubscribeRequest {
 using Request = std::variant<InfoRequest, ListRequest, StatusRequest, PropertiesRequest, DependenciesRequest, JobsRequest,
                              EnvironmentRequest, OperateRequest, KillRequest, ResetFailedRequest, CancelRequest,
                              DaemonReloadRequest, DaemonReexecRequest, ExitRequest, WaitRequest, MuteRequest,
-                             SetEnvironmentRequest, SubscribeRequest, HealthRequest, ShutdownPlanRequest, PutUnitRequest, AdoptRequest>;
+                             SetEnvironmentRequest, SetPropertiesRequest, SubscribeRequest, HealthRequest, ShutdownPlanRequest, PutUnitRequest, AdoptRequest>;
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 

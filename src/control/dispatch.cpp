@@ -43,6 +43,9 @@ Needs needs_of(const Request& request) {
             [](const AdoptRequest&) { return Needs{Action::Run, "run"}; },
             [](const MuteRequest&) { return Needs{Action::Manage, "mute"}; },
             [](const SetEnvironmentRequest&) { return Needs{Action::Control, "set-environment"}; },
+            [](const SetPropertiesRequest& r) {
+                return r.unit.empty() ? Needs{Action::Control, "set-property"} : Needs{Action::Operate, "set-property"};
+            },
             [](const EnvironmentRequest&) { return Needs{Action::Environment, "env"}; },
             [](const auto&) { return Needs{}; },
         },
@@ -58,6 +61,8 @@ std::optional<std::string> Server::Impl::refusal(const Peer& peer, const Request
     Names one;
     if (const auto* environment = std::get_if<EnvironmentRequest>(&request); environment && !environment->unit.empty())
         needs.units = &(one = {environment->unit});
+    if (const auto* properties = std::get_if<SetPropertiesRequest>(&request); properties && !properties->unit.empty())
+        needs.units = &(one = {properties->unit});
     if (needs.units == nullptr)
         return authorize(peer, needs.action, needs.verb, nullptr, options.domain);
     for (const std::string& unit : *needs.units) {
@@ -147,6 +152,7 @@ void Server::Impl::perform(Connection& client, Ticket ticket, const Request& req
             [&](const WaitRequest& r) { manager.wait(ticket, r); },
             [&](const MuteRequest& r) { manager.mute(ticket, r); },
             [&](const SetEnvironmentRequest& r) { manager.set_environment(ticket, r); },
+            [&](const SetPropertiesRequest& r) { give(manager.set_properties(r), [](Empty empty) { return empty; }); },
             [&](const SubscribeRequest& r) {
                 if (!client.call->more)
                     return finish(client, encode_error({"org.varlink.service.ExpectedMore", "", ""}));

@@ -62,7 +62,7 @@ template <> inline constexpr auto fields<UnitDetail> = std::tuple(
     MONOINIT_FIELD(UnitDetail, last_failure), MONOINIT_FIELD(UnitDetail, memory), MONOINIT_FIELD(UnitDetail, cpu_usec),
     MONOINIT_FIELD(UnitDetail, tasks), MONOINIT_FIELD(UnitDetail, active_enter), MONOINIT_FIELD(UnitDetail, active_exit),
     MONOINIT_FIELD(UnitDetail, inactive_enter), MONOINIT_FIELD(UnitDetail, inactive_exit),
-    MONOINIT_FIELD(UnitDetail, invocation_id), MONOINIT_FIELD(UnitDetail, history), MONOINIT_FIELD(UnitDetail, checks), MONOINIT_FIELD(UnitDetail, dependencies),
+    MONOINIT_FIELD(UnitDetail, invocation_id), MONOINIT_FIELD(UnitDetail, freezer_state), MONOINIT_FIELD(UnitDetail, history), MONOINIT_FIELD(UnitDetail, checks), MONOINIT_FIELD(UnitDetail, dependencies),
     MONOINIT_FIELD(UnitDetail, notices), MONOINIT_FIELD(UnitDetail, condition_failed), MONOINIT_FIELD(UnitDetail, condition_time),
     MONOINIT_FIELD(UnitDetail, loaded), MONOINIT_FIELD(UnitDetail, why),
     MONOINIT_FIELD(UnitDetail, next), MONOINIT_FIELD(UnitDetail, can_reload), MONOINIT_FIELD(UnitDetail, needs_daemon_reload));
@@ -139,6 +139,8 @@ template <> inline constexpr auto fields<WaitRequest> = std::tuple(
 template <> inline constexpr auto fields<MuteRequest> = std::tuple(MONOINIT_FIELD(MuteRequest, units), MONOINIT_FIELD(MuteRequest, muted));
 template <> inline constexpr auto fields<SetEnvironmentRequest> = std::tuple(
     MONOINIT_FIELD(SetEnvironmentRequest, assign), MONOINIT_FIELD(SetEnvironmentRequest, unset));
+template <> inline constexpr auto fields<SetPropertiesRequest> = std::tuple(
+    MONOINIT_FIELD(SetPropertiesRequest, unit), MONOINIT_FIELD(SetPropertiesRequest, assign));
 template <> inline constexpr auto fields<SubscribeRequest> = std::tuple(MONOINIT_FIELD(SubscribeRequest, units));
 
 #undef MONOINIT_FIELD
@@ -166,6 +168,7 @@ template <> struct Method<AdoptRequest> { static constexpr std::string_view name
 template <> struct Method<WaitRequest> { static constexpr std::string_view name = "Wait"; using Answer = WaitReply; };
 template <> struct Method<MuteRequest> { static constexpr std::string_view name = "Mute"; using Answer = Empty; };
 template <> struct Method<SetEnvironmentRequest> { static constexpr std::string_view name = "SetEnvironment"; using Answer = Empty; };
+template <> struct Method<SetPropertiesRequest> { static constexpr std::string_view name = "SetProperties"; using Answer = Empty; };
 template <> struct Method<SubscribeRequest> { static constexpr std::string_view name = "Subscribe"; using Answer = UnitEvent; };
 // clang-format on
 

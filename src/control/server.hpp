@@ -60,6 +60,7 @@ class Manager {
     virtual void put_unit(Ticket ticket, const Peer& peer, const PutUnitRequest& request, std::vector<sys::UniqueFd>& descriptors) = 0;
     virtual void wait(Ticket ticket, const WaitRequest& request) = 0;                     ///< WaitReply
     virtual void mute(Ticket ticket, const MuteRequest& request) = 0;                     ///< Empty
+    virtual base::Result<Empty> set_properties(const SetPropertiesRequest& request) = 0;
     virtual void set_environment(Ticket ticket, const SetEnvironmentRequest& request) = 0; ///< Empty
     /// Streams UnitEvent by progress() until abandoned() is called for the ticket.
     virtual void subscribe(Ticket ticket, const SubscribeRequest& request) = 0;

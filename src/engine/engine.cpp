@@ -87,6 +87,14 @@ void Engine::set_origin(base::Moment started, base::TimeZonePtr zone, std::uint6
     impl_->options_.machine_seed = machine_seed;
 }
 
+void Engine::set_service_watchdogs(bool on) {
+    impl_->options_.policy.watchdogs = on;
+    impl_->units_.each([on](const Unit& unit) {
+        if (unit.service)
+            unit.service->set_watchdogs(on);
+    });
+}
+
 std::vector<Effect> Engine::handle(const Event& event, base::Moment now) {
     return impl_->handle(event, now);
 }

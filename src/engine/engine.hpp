@@ -97,6 +97,9 @@ class Engine {
     /// What timers count from: when monoinit was started, the local zone, and seeds for random delays (of this start, of the place).
     void set_origin(base::Moment started, base::TimeZonePtr zone, std::uint64_t random_seed, std::uint64_t machine_seed);
 
+    /// Whether missed watchdogs, and the actions of failures (FailureAction=, StartLimitAction=, JobTimeoutAction=), have consequences.
+    void set_service_watchdogs(bool on);
+
     std::vector<Effect> handle(const Event& event, base::Moment now);
     base::Instant next_deadline() const;
 

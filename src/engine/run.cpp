@@ -268,7 +268,7 @@ void Engine::Impl::apply(Unit& unit, std::vector<Action> actions) {
         } else if (std::holds_alternative<supervise::RestartDue>(action)) {
             restart_due(unit);
         } else if (const auto* fatal = std::get_if<supervise::Emergency>(&action)) {
-            emergency(fatal->action, fatal->exit_status, true, fatal->reason);
+            emergency(fatal->action, fatal->exit_status, fatal->failure, fatal->reason);
         } else {
             if (const auto* signal = std::get_if<supervise::Signal>(&action))
                 unit.killed = unit.killed || signal->signal == 9;
@@ -310,6 +310,8 @@ void Engine::Impl::emergency(
     }
     if (stopping_.on)
         return; // on the way already
+    if (failure && !options_.policy.watchdogs)
+        return log(Severity::Notice, {}, reason + "; service-watchdogs is off, so the container stays");
     begin_shutdown(Shutdown::Kind::Emergency, base::infinity, exit_status.value_or(failure ? 1 : 0), reason);
     if (at_once)
         kill_all();

@@ -41,6 +41,7 @@ inline constexpr std::uint32_t engine_record = 0;
 inline constexpr std::uint32_t runtime_record = 0xffff'fff0;
 inline constexpr std::uint32_t log_record = 0xffff'fff1;        ///< the link's settings
 inline constexpr std::uint32_t log_counter_record = 0xffff'fff2; ///< the next stream's number
+inline constexpr std::uint32_t settings_record = 0xffff'fff3;   ///< LiveSettings
 inline constexpr std::uint32_t log_stream_record = 0x4000'0000; ///< + descriptor: what stream it is
 inline constexpr std::uint32_t stored_record = 0x5000'0000; ///< + descriptor: its name in the store
 inline constexpr std::uint32_t unit_records_end = 0x4000'0000;

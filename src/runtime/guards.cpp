@@ -430,6 +430,15 @@ void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
     flush(found->second);
 }
 
+void Guards::signal_unit(base::UnitId unit, int signal) {
+    for (auto& [id, guard] : guards_) {
+        if (guard.unit != unit)
+            continue;
+        guard.link->signal(exec::SignalScope::Tree, signal, false, false);
+        flush(guard);
+    }
+}
+
 void Guards::signal_all(int signal) {
     for (auto& [id, guard] : guards_) {
         guard.link->signal(exec::SignalScope::Tree, signal, wakes_up(signal), false);

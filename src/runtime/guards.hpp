@@ -51,6 +51,8 @@ class Guards : public SenderJudge {
     /// is done: a successor is started first, and the processor is free for it.
     void let_leave();
 
+    /// To every process of the unit, and nothing after it.
+    void signal_unit(base::UnitId unit, int signal);
     /// To every tree there is: the end of the container.
     void signal_all(int signal);
 

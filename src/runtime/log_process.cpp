@@ -199,6 +199,8 @@ void LogProcess::retry(base::Instant now) {
 }
 
 void LogProcess::say(int priority, std::string_view unit, std::string_view text) {
+    if (priority > level_)
+        return;
     link_.message(priority, unit, text);
     pump();
 }

@@ -27,6 +27,9 @@ class LogProcess {
 
     /// A line of monoinit's own. `priority` as syslog(3).
     void say(int priority, std::string_view unit, std::string_view text);
+    /// Lines of monoinit's own that are less important are not said; -1: none.
+    void set_level(int level) { level_ = level; }
+    int level() const { return level_; }
 
     /// Write ends for a command about to start: closed in PID 1 when this goes out of scope, after the fork.
     struct Streams {
@@ -63,7 +66,7 @@ class LogProcess {
     sys::EpollLoop& loop_;
     Checkpoint& checkpoint_;
     int exe_fd_;
-    int pid_ = 0;
+    int pid_ = 0, level_ = 6;
     bool watching_ = false, watching_output_ = false, leaving_ = false;
     base::Instant retry_at_ = base::never, started_at_;
     unsigned quick_deaths_ = 0;

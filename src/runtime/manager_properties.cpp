@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "exec/build_plan.hpp"
 #include "runtime/runtime.hpp"
+#include "unit/enums.hpp"
 
 #include <charconv>
 #include <sys/resource.h>
@@ -41,8 +42,8 @@ control::PropertyList Runtime::properties(bool with_environment) {
     add("Architecture", place_.architecture);
     time("UserspaceTimestamp", manager.started);
     time("FinishTimestamp", finished);
-    add("LogLevel", "info");
-    add("LogTarget", "console");
+    add("LogLevel", std::string(base::name_of(unit::syslog_level_names, settings_.log_level)));
+    add("LogTarget", settings_.log_nowhere ? "null" : "console");
     add("NNames", fmt::format("{}", manager.units));
     add("NFailedUnits", fmt::format("{}", manager.failed));
     add("NJobs", fmt::format("{}", manager.jobs));
@@ -52,7 +53,11 @@ control::PropertyList Runtime::properties(bool with_environment) {
     add("ConfirmSpawn", "no");
     add("ShowStatus", "yes");
     add("UnitPath", base::join(manager.unit_path, " "));
-    add("ServiceWatchdogs", "yes");
+    add("ServiceWatchdogs", settings_.service_watchdogs ? "yes" : "no");
+    std::vector<std::string> marked; // for reload-or-restart --marked
+    for (const auto& [unit, marks] : settings_.marks)
+        marked.push_back(((marks & NeedsRestart) != 0 ? "restart:" : "reload:") + unit);
+    add("X-Marked", base::join(marked, " "));
     add("SystemState", manager.system_state);
     add("DefaultTarget", manager.boot_target);
     unit::defaults_as_properties(inherited_, config_.default_timeout_start, config_.default_timeout_stop,

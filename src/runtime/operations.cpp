@@ -266,6 +266,7 @@ void Operations::kill(Ticket ticket, const control::KillRequest& request) {
         const base::UnitId unit = known(name);
         if (!unit || runtime_.engine().status(unit).config->load_state == unit::LoadState::NotFound)
             return server_->fail(ticket, base::fail(base::Errc::NotFound, fmt::format("Unit {} not loaded.", base::printable(name))));
+        runtime_.thaw_for_signal(unit);
         runtime_.feed(engine::KillUnit{unit, who, request.signal});
     }
     server_->reply(ticket, control::Empty{});
@@ -352,24 +353,6 @@ void Operations::mute(Ticket ticket, const control::MuteRequest& request) {
         runtime_.log().mute(name, request.muted);
     if (request.units.empty())
         runtime_.log().mute({}, request.muted);
-    server_->reply(ticket, control::Empty{});
-}
-
-void Operations::set_environment(Ticket ticket, const control::SetEnvironmentRequest& request) {
-    std::vector<std::string>& environment = runtime_.manager_context().environment;
-    const auto drop = [&](std::string_view name) {
-        std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(std::string(name) + "="); });
-    };
-    for (const std::string& assignment : request.assign) {
-        const auto equals = assignment.find('=');
-        if (equals == 0 || equals == std::string::npos)
-            return server_->fail(ticket, base::fail(base::Errc::Invalid, "not of the form NAME=value"));
-        drop(assignment.substr(0, equals));
-        set_here_.push_back(assignment.substr(0, equals));
-        environment.push_back(assignment);
-    }
-    for (const std::string& name : request.unset)
-        drop(name);
     server_->reply(ticket, control::Empty{});
 }
 

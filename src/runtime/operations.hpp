@@ -52,6 +52,7 @@ class Operations : public control::Manager {
     void forget_scope(base::UnitId unit);
     void wait(control::Ticket ticket, const control::WaitRequest& request) override;
     void mute(control::Ticket ticket, const control::MuteRequest& request) override;
+    base::Result<control::Empty> set_properties(const control::SetPropertiesRequest& request) override; // live_settings.cpp
     void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
     void subscribe(control::Ticket ticket, const control::SubscribeRequest& request) override;
     void abandoned(control::Ticket ticket) override;
@@ -97,7 +98,6 @@ class Operations : public control::Manager {
     std::map<control::Ticket, control::SubscribeRequest> subscriptions_;
     std::unordered_map<std::string, base::Instant> put_; ///< transient units that may be swept: when they came
     base::Instant sweep_at_; ///< when one of them may be over; at once in a new image, which knows of none
-    std::vector<std::string> set_here_; ///< names of variables that set-environment brought
     std::uint64_t next_request_ = 1;
 };
 

@@ -164,10 +164,11 @@ void Operations::environment(Ticket ticket, const control::EnvironmentRequest& r
         if (!entries)
             return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the environment is " + entries.error().what));
         control::EnvironmentReply reply;
+        const std::vector<std::string>& assigned = runtime_.settings().assigned;
         for (exec::Explained& entry : *entries) {
             if (entry.kind == "variable")
                 reply.variables.push_back(entry.name + "=" + entry.value);
-            if (entry.source == "container" && std::ranges::find(set_here_, entry.name) != set_here_.end())
+            if (entry.source == "container" && std::ranges::any_of(assigned, [&](const std::string& each) { return each.starts_with(entry.name + "="); }))
                 entry.source = "set-environment";
             reply.entries.push_back({std::move(entry.kind), std::move(entry.name), std::move(entry.value), std::move(entry.source)});
         }

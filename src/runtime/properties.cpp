@@ -155,7 +155,6 @@ void add_usage(List& list, const ViewContext& context, const engine::UnitStatus&
     const GroupUsage usage = group_usage(context, status);
     const auto words = [](const std::optional<std::uint64_t>& number) { return number ? fmt::format("{}", *number) : "[not set]"; };
     list.add("ControlGroup", usage.path.empty() ? std::string() : usage.path.substr(context.group_root.size()));
-    list.add("X-ControlGroup", usage.path);
     list.add("MemoryCurrent", words(usage.memory));
     list.add("CPUUsageNSec", words(usage.cpu_usec ? std::optional(*usage.cpu_usec * 1000) : std::nullopt));
     list.add("TasksCurrent", words(usage.tasks));
@@ -188,11 +187,9 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
     list.add("LoadState", std::string(name(config.load_state)));
     list.add("LoadError", load_error(config));
     list.add("ActiveState", std::string(supervise::name(status.active)));
-    std::uint64_t frozen = 0;
-    const std::string group = group_usage(context, status).path;
-    const bool can_freeze = !group.empty() && sys::read_cgroup_number((group + "/cgroup.freeze").c_str(), {}, frozen);
-    list.flag("CanFreeze", can_freeze);
-    list.add("FreezerState", frozen != 0 ? "frozen" : "running");
+    list.flag("CanFreeze", can_freeze(context, status));
+    list.add("FreezerState", std::string(freezer_state(context, status)));
+    list.add("Markers", context.settings.marks_of(config.name));
     list.add("SubState", std::string(status.sub));
     list.add("FragmentPath", config.files.empty() ? std::string() : config.files.front());
     list.add("DropInPaths", config.files.size() < 2 ? std::string() : unit::quoted_words({config.files.begin() + 1, config.files.end()}));

@@ -74,6 +74,8 @@ void Runtime::resume() {
     for (const auto& [key, bytes] : records)
         if (key == runtime_record)
             facts = parse_facts(bytes);
+        else if (key == settings_record)
+            restore_settings(bytes);
     seed_[0] = facts.seed[0];
     seed_[1] = facts.seed[1];
     started_from_ = facts.started_from.empty() ? path_started_from() : facts.started_from;

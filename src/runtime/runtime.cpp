@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -130,6 +129,9 @@ void Runtime::on_job_finished(const engine::JobFinished& finished) {
 
 void Runtime::on_unit_changed(const engine::UnitChanged& changed) {
     take_back_streams(changed.unit);
+    if (log_->level() >= 7)
+        log_->say(7, name_of(changed.unit), fmt::format("{}: {} -> {}", unit::short_name(name_of(changed.unit)), supervise::name(changed.before), supervise::name(changed.after)));
+    settings_follow(changed.unit, changed.before, changed.after);
     operations_->unit_changed(changed);
     bus_->look_again();
 }
@@ -543,45 +545,6 @@ int Runtime::run() {
         for (const int child : sys::children_of(::getpid()))
             sys::send_signal(child, SIGKILL);
     return exit_status_;
-}
-
-std::array<std::uint8_t, 16> Runtime::invocation_id(base::UnitId unit) const {
-    // Derived, not stored: the same after a re-exec. The seed is random and per container start.
-    std::uint64_t parts[2];
-    const engine::UnitStatus status = engine_->status(unit);
-    std::uint64_t name = 14695981039346656037ULL; // FNV-1a: ids of units may change with a re-exec, names do not
-    for (const char c : status.config->name)
-        name = (name ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    for (int i = 0; i < 2; i++) {
-        std::uint64_t x = seed_[i] ^ (status.invocation * 0x9e3779b97f4a7c15ULL) ^ name;
-        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-        parts[i] = x ^ (x >> 31);
-    }
-    std::array<std::uint8_t, 16> bytes;
-    static_assert(sizeof parts == sizeof bytes);
-    std::memcpy(bytes.data(), parts, sizeof parts);
-    return bytes;
-}
-
-ViewContext Runtime::view() {
-    return ViewContext{*engine_,
-                       sys::moment_now(),
-                       [this](base::UnitId unit) { return scopes_->pids_of(unit); },
-                       [this](base::UnitId unit) { return guards_->pids_of(unit); },
-                       [this](base::UnitId unit) {
-                           std::string text;
-                           if (engine_->status(unit).invocation != 0)
-                               for (const std::uint8_t byte : invocation_id(unit))
-                                   text += fmt::format("{:02x}", byte);
-                           return text;
-                       },
-                       [this](base::UnitId unit) { return guards_->history_of(unit); },
-                       [this](base::UnitId unit) { return guards_->notices_of(unit); },
-                       [this](const std::string& name) { return file_state(name); },
-                       [this](base::UnitId unit) { return store_->count(unit); },
-                       manager_.group_root, allowed(), inherited_,
-                       [this](std::string_view name) { return loader_->mounted().find(name); }};
 }
 
 void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {

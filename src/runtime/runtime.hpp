@@ -13,6 +13,7 @@
 #include "runtime/generators.hpp"
 #include "runtime/guards.hpp"
 #include "runtime/health_runs.hpp"
+#include "runtime/live_settings.hpp"
 #include "runtime/log_process.hpp"
 #include "runtime/notify_sockets.hpp"
 #include "runtime/outer_notify.hpp"
@@ -111,6 +112,13 @@ class Runtime {
     control::HealthReply health(supervise::HealthQuestion question, const std::vector<base::UnitId>& units) const;
     exec::ManagerContext& manager_context() { return manager_; }
 
+    // What clients may set while it runs; live_settings.cpp.
+    LiveSettings& settings() { return settings_; }
+    void save_settings();
+    base::Result<void> set_own_property(std::string_view name, std::string_view value);
+    base::Result<void> set_unit_property(base::UnitId unit, std::string_view name, std::string_view value);
+    void thaw_for_signal(base::UnitId unit);
+
   private:
     Runtime(const Invocation& invocation, config::Loaded config, std::vector<std::string> command);
 
@@ -180,6 +188,9 @@ class Runtime {
     void watch_zone();
     void save_dirty();
     void forget_traces(base::UnitId unit);
+    base::Result<void> set_frozen(base::UnitId unit, bool frozen); // live_settings.cpp
+    void settings_follow(base::UnitId unit, supervise::ActiveState before, supervise::ActiveState after);
+    void restore_settings(std::string_view bytes);
     void save_facts();
     void note_names(const std::vector<engine::ConfigPtr>& configs);
     void start_command();
@@ -221,6 +232,7 @@ class Runtime {
     std::unique_ptr<unit::Loader> loader_;
     std::unique_ptr<engine::Engine> engine_;
     exec::ManagerContext manager_;
+    LiveSettings settings_;
     unit::Inherited inherited_;
     std::unique_ptr<LogProcess> log_;
     std::unique_ptr<Guards> guards_;

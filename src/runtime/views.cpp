@@ -255,6 +255,20 @@ GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& sta
     return usage;
 }
 
+bool can_freeze(const ViewContext& context, const engine::UnitStatus& status) {
+    const unit::UnitType type = status.config->type;
+    return type == unit::UnitType::Service || ((type == unit::UnitType::Scope || type == unit::UnitType::Slice) && !context.group_root.empty());
+}
+
+std::string_view freezer_state(const ViewContext& context, const engine::UnitStatus& status) {
+    if (!context.settings.frozen.contains(status.config->name))
+        return "running";
+    std::uint64_t frozen = 1;
+    if (const std::string group = group_usage(context, status).path; !group.empty())
+        (void)sys::read_cgroup_number((group + "/cgroup.events").c_str(), "frozen", frozen);
+    return frozen != 0 ? "frozen" : "freezing";
+}
+
 namespace {
 
 /// What is in a slice, and in those below it: their processes are its own.
@@ -313,6 +327,8 @@ control::UnitDetail describe(const ViewContext& context, const engine::UnitStatu
     detail.inactive_enter = status.inactive_enter;
     detail.inactive_exit = status.inactive_exit;
     detail.invocation_id = context.invocation_id(status.id);
+    if (const std::string_view state = freezer_state(context, status); state != "running")
+        detail.freezer_state = state;
     detail.history = context.history(status.id);
     detail.checks = checks_of(status);
     detail.dependencies = dependencies_of(context, status.id, {"Requires", "Wants", "BindsTo", "Requisite", "RequiredBy",

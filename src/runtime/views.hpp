@@ -4,6 +4,7 @@
 
 #include "control/api.hpp"
 #include "engine/engine.hpp"
+#include "runtime/live_settings.hpp"
 #include "unit/properties.hpp"
 #include "unit/verify.hpp"
 
@@ -27,6 +28,7 @@ struct ViewContext {
     unit::Allowed allowed;
     const unit::Inherited& inherited;                                  ///< what services get where their files say nothing
     std::function<const unit::MountPoint*(std::string_view name)> mounted; ///< by the name of its unit; null = nothing is
+    const LiveSettings& settings;
 };
 
 /// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.
@@ -35,6 +37,11 @@ struct GroupUsage {
     std::optional<std::uint64_t> memory, cpu_usec, tasks;
 };
 GroupUsage group_usage(const ViewContext& context, const engine::UnitStatus& status);
+
+/// Services with and without groups of their own; scopes and slices with.
+bool can_freeze(const ViewContext& context, const engine::UnitStatus& status);
+/// "running", "freezing" (the kernel has not stopped all yet), "frozen".
+std::string_view freezer_state(const ViewContext& context, const engine::UnitStatus& status);
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status);
 control::UnitDetail describe(const ViewContext& context, const engine::UnitStatus& status);

@@ -29,6 +29,7 @@ struct Policy {
     bool default_backoff = true;
     base::Duration backoff_first = std::chrono::milliseconds(100), backoff_max = std::chrono::seconds(30),
                    backoff_reset = std::chrono::seconds(60);
+    bool watchdogs = true; ///< false: a missed WATCHDOG=1 has no consequence
     bool restarts = true; ///< false: Restart= and OnUnhealthy=restart are not carried out (orchestrated)
 };
 
@@ -41,6 +42,7 @@ class Service {
     /// `next_guard` gives fresh guard ids; `config` may be replaced on daemon-reload.
     Service(std::shared_ptr<const unit::UnitConfig> config, const Policy& policy, std::function<GuardId()> next_guard);
 
+    void set_watchdogs(bool on) { policy_.watchdogs = on; }
     void replace_config(std::shared_ptr<const unit::UnitConfig> config);
 
     // Requests. Each appends to `out` what has to be done.

@@ -254,7 +254,7 @@ void Service::emergency(Step& step) const {
     else if (!failed)
         status = 0;
     step.out.emplace_back(
-        Emergency{action, status, config_->name + (failed ? " failed" : " ended")});
+        Emergency{action, status, config_->name + (failed ? " failed" : " ended"), failed});
 }
 
 // ---- signals ------------------------------------------------------------------------------------

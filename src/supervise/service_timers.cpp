@@ -129,6 +129,10 @@ void Service::on_deadline(Moment now, std::vector<Action>& out) {
         out.emplace_back(ReadPidFile{service().pid_file});
         return;
     }
+    if (now.mono >= data_.watchdog_deadline && !policy_.watchdogs) {
+        data_.watchdog_deadline = base::never; // the next ping arms it again
+        say(Severity::Notice, "no WATCHDOG=1 for " + span_words(watchdog_span()) + "; service-watchdogs is off", step);
+    }
     if (now.mono >= data_.watchdog_deadline) {
         note_failure(ServiceResult::Watchdog, "no WATCHDOG=1 for " + span_words(watchdog_span()));
         say(Severity::Warning, data_.last_failure + "; aborting it", step);

@@ -74,7 +74,7 @@ struct Say { Severity severity = Severity::Info; std::string text; };
 /// The restart delay is over: the engine enqueues a restart job (systemd's service_enter_restart()).
 struct RestartDue {};
 /// StartLimitAction=, FailureAction= … fired.
-struct Emergency { unit::EmergencyAction action = unit::EmergencyAction::None; std::optional<int> exit_status; std::string reason; };
+struct Emergency { unit::EmergencyAction action = unit::EmergencyAction::None; std::optional<int> exit_status; std::string reason; bool failure = true; };
 
 /// Of socket units: make what Listen…= says (answered by SocketsOpened), let go of it, look at it or not, throw away what waits.
 struct OpenSockets {};

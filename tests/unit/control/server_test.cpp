@@ -65,6 +65,10 @@ struct FakeManager : Manager {
     void wait(Ticket t, const WaitRequest&) override { later(t, "wait"); }
     void mute(Ticket t, const MuteRequest&) override { later(t, "mute"); }
     void set_environment(Ticket t, const SetEnvironmentRequest&) override { later(t, "set-environment"); }
+    base::Result<Empty> set_properties(const SetPropertiesRequest& r) override {
+        log.push_back("set-properties of " + r.unit);
+        return Empty{};
+    }
     void subscribe(Ticket t, const SubscribeRequest&) override { later(t, "subscribe"); }
     void abandoned(Ticket t) override { gone.push_back(t); }
 };
