@@ -142,6 +142,13 @@ Result<Duration> parse_timestamp(std::string_view text, Duration now, TimeZones&
     return Duration(seconds * million + micros);
 }
 
-std::string format_timestamp(Duration wall, const TimeZone& zone) { return time_text(zone, wall, "%a %Y-%m-%d %H:%M:%S %Z"); }
+std::string format_timestamp(Duration wall, const TimeZone& zone, TimestampStyle style) {
+    if (style == TimestampStyle::Unix)
+        return "@" + std::to_string(wall.count() / million);
+    const bool exact = style == TimestampStyle::Us || style == TimestampStyle::UsUtc;
+    const bool universal = style == TimestampStyle::Utc || style == TimestampStyle::UsUtc;
+    const std::string micros = std::to_string(million + wall.count() % million).substr(1);
+    return time_text(universal ? TimeZone() : zone, wall, "%a %Y-%m-%d %H:%M:%S" + (exact ? "." + micros : "") + " %Z");
+}
 
 } // namespace monoinit::base

@@ -261,7 +261,9 @@ std::string suggest_unit(Context& context, std::string_view name) {
     return std::string(best);
 }
 
-std::string systemd_timestamp(const base::Moment& moment) { return moment ? formatted(moment, "%a %Y-%m-%d %H:%M:%S %Z") : ""; }
+std::string systemd_timestamp(const base::Moment& moment, base::TimestampStyle style) {
+    return moment ? base::format_timestamp(moment.wall, sys::local_zone(), style) : "";
+}
 
 std::string clock_time(const base::Moment& moment) {
     const bool recent = sys::wall_now() - moment.wall < std::chrono::hours(20);

@@ -90,6 +90,8 @@ Names mangled(const Names& words);
 Names mangled(Context& context, const Names& words);
 /// Mangled, with globs expanded over the loaded units. `expanded`: there was a glob.
 base::Result<Names> expand(Context& context, const Names& words, bool* expanded = nullptr);
+/// With --with-dependencies each unit is followed by those it pulls in.
+Names with_dependencies(Context& context, const Names& units);
 /// Names of units in one list, for "did you mean"; empty when nothing is close.
 std::string suggest_unit(Context& context, std::string_view name);
 
@@ -104,7 +106,7 @@ bool changed_on_disk(Context& context, const std::string& unit, const Names& fil
 /// The environment of specifiers and defaults for work on files.
 unit::Environment offline_environment(const std::string& root, const Names& unit_path);
 /// "Sun 2026-11-22 08:34:03 UTC" (systemd's) and "10:02:11 JST", "Nov 21 10:02 JST" (ours).
-std::string systemd_timestamp(const base::Moment& moment);
+std::string systemd_timestamp(const base::Moment& moment, base::TimestampStyle style = base::TimestampStyle::Pretty);
 std::string clock_time(const base::Moment& moment);
 /// systemd's "3s ago", "1min 11s ago", "4min 9s".
 std::string systemd_relative(base::Duration span);

@@ -97,6 +97,20 @@ std::string draw_dependencies(const std::string& root, const NeighboursOf& neigh
     return Tree(neighbours_of, options).draw(root);
 }
 
+Names with_dependencies(Context& context, const Names& units) {
+    Names all;
+    for (const std::string& unit : units) {
+        all.push_back(unit);
+        if (!context.options.with_dependencies)
+            continue;
+        const auto reply = ask<control::DependenciesReply>(context, control::DependenciesRequest{unit, kinds_of(context.options)});
+        for (const control::Dependency& dependency : reply ? reply->dependencies : std::vector<control::Dependency>{})
+            if (std::ranges::find(all, dependency.unit) == all.end())
+                all.push_back(dependency.unit);
+    }
+    return all;
+}
+
 int list_dependencies(Context& context, Words words) {
     const auto units = expand(context, words.empty() ? Names{"default.target"} : words);
     if (!units) {

@@ -135,7 +135,7 @@ std::vector<FileRow> unit_file_rows(Context& context, const Names& patterns) {
 int is_enabled(Context& context, Words words) {
     bool enabled = false;
     std::vector<std::string> rows;
-    for (const std::string& name : mangled(context, words)) {
+    for (const std::string& name : with_dependencies(context, mangled(context, words))) {
         const FileState state = unit::file_state(context.files(), context.loader(), name, context.install_options());
         if (state == FileState::NotFound) {
             if (context.systemctl()) {
@@ -178,7 +178,7 @@ int cat(Context& context, Words words) {
 }
 
 int list_unit_files(Context& context, Words words) {
-    const std::vector<FileRow> rows = unit_file_rows(context, words);
+    const std::vector<FileRow> rows = unit_file_rows(context, with_dependencies(context, words));
     if (context.options.json) {
         context.print("[");
         for (const FileRow& row : rows)

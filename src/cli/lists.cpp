@@ -54,20 +54,6 @@ std::string jobs_as_json(const std::vector<control::JobInfo>& jobs) {
     return json_array(rows) + "\n";
 }
 
-bool matches(const UnitSummary& unit, const Options& options, const Names& patterns) {
-    const std::string type = unit.name.substr(unit.name.rfind('.') + 1);
-    if (!options.types.empty() && !contains(options.types, type) && !contains(options.types, unit.load_state))
-        return false;
-    if (!options.states.empty() && !contains(options.states, unit.load_state) && !contains(options.states, unit.active_state) &&
-        !contains(options.states, unit.sub_state))
-        return false;
-    if (patterns.empty())
-        return true;
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-        return base::glob_match(pattern, unit.name) || base::glob_match(unit::with_suffix(pattern), unit.name);
-    });
-}
-
 /// What systemctl shows without --all: what is or was active, failed, has a job, or cannot be loaded and is needed.
 bool is_interesting(const UnitSummary& unit) { return unit.active_state != "inactive" || !unit.job.empty(); }
 
@@ -132,7 +118,22 @@ std::string render_units(const std::vector<UnitSummary>& units, const Options& o
     return out;
 }
 
-int list_units(Context& context, Words words) {
+bool matches(const UnitSummary& unit, const Options& options, const Names& patterns) {
+    const std::string type = unit.name.substr(unit.name.rfind('.') + 1);
+    if (!options.types.empty() && !contains(options.types, type) && !contains(options.types, unit.load_state))
+        return false;
+    if (!options.states.empty() && !contains(options.states, unit.load_state) && !contains(options.states, unit.active_state) &&
+        !contains(options.states, unit.sub_state))
+        return false;
+    if (patterns.empty())
+        return true;
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return base::glob_match(pattern, unit.name) || base::glob_match(unit::with_suffix(pattern), unit.name);
+    });
+}
+
+int list_units(Context& context, Words given) {
+    const Names words = with_dependencies(context, given);
     auto init = context.init();
     if (!init)
         return context.complain_no_init(init.error());
@@ -224,8 +225,8 @@ std::string render_timers(std::vector<UnitSummary> timers, const Options& option
     };
     for (const UnitSummary& timer : timers) {
         const bool next = static_cast<bool>(timer.next_elapse), last = static_cast<bool>(timer.last_trigger);
-        table.add({next ? systemd_timestamp(timer.next_elapse) : "-", next ? relative(timer.next_elapse.wall) : "-",
-                   last ? systemd_timestamp(timer.last_trigger) : "-", last ? relative(timer.last_trigger.wall) : "-", timer.name, timer.triggers});
+        table.add({next ? systemd_timestamp(timer.next_elapse, options.timestamp) : "-", next ? relative(timer.next_elapse.wall) : "-",
+                   last ? systemd_timestamp(timer.last_trigger, options.timestamp) : "-", last ? relative(timer.last_trigger.wall) : "-", timer.name, timer.triggers});
     }
     std::string out = table.render(color);
     if (options.legend)

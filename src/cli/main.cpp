@@ -1,5 +1,6 @@
 // The tools by the name they are called with: argv becomes a Context, dispatch() does the rest.
 // Tested by tests/unit/cli/verbs_test.cpp and tests/system.
+#include "base/strings.hpp"
 #include "cli/verbs.hpp"
 
 #include <cstdlib>
@@ -46,8 +47,12 @@ int run(Face face, const char* fallback_name, int argc, char** argv, const Hooks
         context.complain("{}: only this container can be controlled (no -H)", context.program);
         return 1;
     }
-    for (const std::string_view option : context.options.unserved)
-        context.remark("{}: --{} has no effect here", context.program, option);
+    const auto style = base::value_of(base::timestamp_styles, context.options.timestamp_word);
+    if (!style) {
+        context.complain("Invalid value: {}.", base::printable(context.options.timestamp_word, 80));
+        return 1;
+    }
+    context.options.timestamp = *style;
     if (face == Face::Journalctl)
         return logs(context, line->words);
     return dispatch(context, line->words);

@@ -9,6 +9,8 @@
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 
 namespace monoinit::cli {
 
@@ -210,7 +212,7 @@ class Operation {
         auto client = context_.init();
         if (!client)
             return context_.complain_no_init(client.error());
-        control::OperateRequest request{.verb = verb_, .units = units, .no_block = context_.options.no_block};
+        control::OperateRequest request{.verb = verb_, .units = units, .no_block = context_.options.no_block, .show_transaction = context_.options.show_transaction};
         if (!context_.options.job_mode.empty())
             request.mode = context_.options.job_mode;
         const auto asked = (*client)->call_more(request, [&](const control::Reply& reply, bool continues) {
@@ -236,6 +238,8 @@ class Operation {
         if (std::find(seen_.begin(), seen_.end(), outcome.unit) != seen_.end())
             return;
         seen_.push_back(outcome.unit);
+        for (std::size_t i = 0; i < outcome.transaction.size(); i++)
+            context_.remark("Enqueued {} job {}.", i == 0 ? "anchor" : "auxiliary", outcome.transaction[i]);
         if (context_.systemctl() && verb_ == Verb::Isolate && outcome.refusal == "not-found") {
             take_as_not_isolated(outcome);
             return;
@@ -334,6 +338,19 @@ class Operation {
     Names seen_, failed_;
 };
 
+/// 32 bits with a sign: decimal, or with "0x", "0o", "0b" in front.
+std::optional<int> whole_number(std::string_view text) {
+    const bool negative = text.starts_with('-');
+    text.remove_prefix(negative || text.starts_with('+') ? 1 : 0);
+    const int base = text.starts_with("0x") ? 16 : text.starts_with("0o") ? 8 : text.starts_with("0b") ? 2 : 10;
+    text.remove_prefix(base == 10 ? 0 : 2);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    value = negative ? -value : value;
+    const bool fits = value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max();
+    return error == std::errc{} && end == text.data() + text.size() && fits ? std::optional(static_cast<int>(value)) : std::nullopt;
+}
+
 /// A glob that matches nothing: systemctl warns about start, is silent about the rest, and succeeds.
 int nothing_matched(Context& context, const Names& words) {
     if (!context.systemctl()) {
@@ -353,7 +370,29 @@ int nothing_matched(Context& context, const Names& words) {
 
 int operate_units(Context& context, Verb verb, const Names& units) { return Operation(context, verb).run(units); }
 
+/// reload-or-restart --marked: what set-property has marked with Markers=.
+int operate_marked(Context& context, Words words) {
+    if (!words.empty() || canonical(context.verb) != "reload-or-restart") {
+        context.complain("--marked may only be used with 'reload-or-restart', and without names of units.");
+        return 1;
+    }
+    const auto reply = ask<control::PropertiesReply>(context, control::PropertiesRequest{.only = {"X-Marked"}});
+    if (!reply || reply->properties.empty()) {
+        context.complain("Failed to find marked units: {}", reply ? "no answer" : reply.error().what);
+        return 1;
+    }
+    Names restart, reload;
+    for (const std::string_view word : base::split(reply->properties.front().second, ' '))
+        if (!word.empty())
+            (word.starts_with("restart:") ? restart : reload).emplace_back(word.substr(word.find(':') + 1));
+    const int restarted = restart.empty() ? 0 : operate_units(context, Verb::TryRestart, restart);
+    const int reloaded = reload.empty() ? 0 : operate_units(context, Verb::TryReloadOrRestart, reload);
+    return restarted != 0 ? restarted : reloaded;
+}
+
 int operate(Context& context, Words words) {
+    if (context.options.marked)
+        return operate_marked(context, words);
     const auto verb = control::verb_from_name(canonical(context.verb));
     bool globbed = false;
     Names given = words;
@@ -378,6 +417,13 @@ int kill(Context& context, Words words) {
         return context.systemctl() ? 1 : 2;
     }
     request.signal = *signal;
+    if (!context.options.kill_value.empty()) {
+        request.value = whole_number(context.options.kill_value);
+        if (!request.value) {
+            context.complain("Unable to parse signal value as integer: {}", base::printable(context.options.kill_value, 80));
+            return 1;
+        }
+    }
     if (!context.options.whom.empty())
         request.who = context.options.whom;
     const auto units = expand(context, words);

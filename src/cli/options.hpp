@@ -3,6 +3,7 @@
 // on is a row too, so that scripts do not fail over it. Tested by tests/unit/cli/options_test.cpp.
 
 #include "base/result.hpp"
+#include "base/timestamp.hpp"
 
 #include <optional>
 #include <span>
@@ -27,7 +28,8 @@ struct JournalOptions {
 struct Options {
     std::string root, socket, output, signal, whom, job_mode, preset_mode, wait_for = "ready", health_kind = "ready", format, machine, host, user_manager;
     std::string iterations, base_time; ///< calendar
-    std::vector<std::string_view> unserved; ///< options of systemctl's that would change the answer, and do not here
+    std::string timestamp_word = "pretty", kill_value; ///< as written
+    base::TimestampStyle timestamp = base::TimestampStyle::Pretty;
     std::string drop_in, when;         ///< edit; reboot and kin
     std::vector<std::string> what;     ///< clean
     std::vector<std::string> types, states, properties, units;
@@ -42,7 +44,7 @@ struct Options {
     bool json = false, quiet = false, no_block = false, full = false, legend = true, plain = false, all = false, failed = false;
     bool value = false, now = false, runtime = false, reload = true, portable = false, any = false, follow = false,
          masked = false, reverse = false, after = false, before = false, global = false, help = false, version = false,
-         systemctl = false, dry_run = false, no_warn = false, from_stdin = false, show_types = false, until_over = false, pager = true;
+         systemctl = false, dry_run = false, no_warn = false, from_stdin = false, show_types = false, until_over = false, pager = true, show_transaction = false, marked = false, with_dependencies = false;
 };
 
 /// Optional: joined with the option, or the next word where it can be nothing else (a number, a boot).

@@ -154,7 +154,7 @@ int show(Context& context, Words words) {
     bool first = true;
     for (const std::string& unit : units) {
         auto reply =
-            ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = with_helpers(context.options.properties)});
+            ask<control::PropertiesReply>(context, control::PropertiesRequest{.unit = unit, .only = with_helpers(context.options.properties), .timestamp = context.options.timestamp_word});
         if (!reply)
             return failed(context, reply.error());
         if (!unit.empty()) {

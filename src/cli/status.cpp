@@ -2,6 +2,7 @@
 #include "cli/status.hpp"
 
 #include "base/strings.hpp"
+#include "cli/lists.hpp"
 #include "cli/logs.hpp"
 #include "cli/port_holder.hpp"
 #include "cli/verbs.hpp"
@@ -287,7 +288,7 @@ void explain_port(Context& context, UnitDetail& unit, std::vector<std::string> l
 
 std::string print_one(Context& context, UnitDetail unit) {
     StatusView view{.unit = unit, .processes = unit.summary.name == "init.scope" ? init_process() : processes_of(unit.summary, true), .file_state = unit.file_state, .preset = unit.preset,
-                    .now = sys::wall_now(), .color = context.color};
+                    .now = sys::wall_now(), .color = context.color, .timestamp = context.options.timestamp};
     if (view.file_state.empty())
         view.file_state = unit::file_state_name(unit::file_state(context.files(), context.loader(), unit.summary.name, context.install_options()));
     const auto lines = line_count(context.options, default_lines);
@@ -321,17 +322,26 @@ int system_status(Context& context) {
     }
     context.print("● {}\n    State: {}\n    Units: {} loaded\n     Jobs: {} queued\n   Failed: {} units\n    Since: {}; {} ago\n",
                   context.loader().environment().host_name, info->system_state, info->units, info->jobs, info->failed,
-                  systemd_timestamp(info->started), systemd_relative(info->uptime));
+                  systemd_timestamp(info->started, context.options.timestamp), systemd_relative(info->uptime));
     return 0;
 }
 
 } // namespace
 
 int status(Context& context, Words words) {
-    if (words.empty())
-        return context.systemctl() ? system_status(context) : overview(context, words);
+    if (words.empty() && !context.systemctl())
+        return overview(context, words);
     bool globbed = false;
     Names wanted;
+    if (words.empty()) {
+        const int shown = system_status(context);
+        if (shown != 0 || !context.options.all)
+            return shown;
+        const auto reply = ask<control::ListReply>(context, control::ListRequest{});
+        for (const UnitSummary& unit : reply ? reply->units : std::vector<UnitSummary>{})
+            if (unit.load_state != "not-found" && matches(unit, context.options, {}))
+                wanted.push_back(unit.name);
+    }
     for (const std::string& word : words) {
         if (word.find_first_of("*?[") == std::string::npos) {
             wanted.push_back(word);
@@ -344,7 +354,7 @@ int status(Context& context, Words words) {
     }
     int exit = 0;
     bool first = true;
-    for (const std::string& word : wanted) {
+    for (const std::string& word : with_dependencies(context, wanted)) {
         const auto unit = look_up(context, word);
         if (!unit) {
             exit = not_found(context, word, unit.error());

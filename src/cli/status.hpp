@@ -1,7 +1,7 @@
 #pragma once
 // One unit's status as text, in our form and in systemctl's. Tested by tests/unit/cli/status_test.cpp.
 
-#include "base/time.hpp"
+#include "base/timestamp.hpp"
 #include "cli/processes.hpp"
 #include "control/api.hpp"
 
@@ -17,6 +17,7 @@ struct StatusView {
     std::vector<std::string> lines;  ///< last lines of its log, ready to print
     base::Duration now{};            ///< µs since 1970
     bool color = false;
+    base::TimestampStyle timestamp = base::TimestampStyle::Pretty;
 };
 
 std::string render_status(const StatusView& view);

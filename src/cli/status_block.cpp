@@ -74,7 +74,7 @@ std::string active(const StatusView& view) {
     std::string text = paint(words, color, view.color);
     const base::Moment& moment = since(unit);
     if (moment)
-        text += fmt::format(" since {}; {}", systemd_timestamp(moment), ago(view.now - moment.wall));
+        text += fmt::format(" since {}; {}", systemd_timestamp(moment, view.timestamp), ago(view.now - moment.wall));
     return text;
 }
 
@@ -154,7 +154,7 @@ std::string render_status_block(const StatusView& view) {
     related("TriggeredBy", "TriggeredBy: ");
     if (unit.summary.name.ends_with(".timer")) {
         const base::Moment& next = unit.summary.next_elapse;
-        out += "    Trigger: " + (next ? systemd_timestamp(next) + "; " + systemd_relative(next.wall - view.now) + " left" : std::string("n/a")) + "\n";
+        out += "    Trigger: " + (next ? systemd_timestamp(next, view.timestamp) + "; " + systemd_relative(next.wall - view.now) + " left" : std::string("n/a")) + "\n";
         related("Triggers", "   Triggers: ");
     }
     related("Contains", "   Contains: ");
@@ -164,7 +164,7 @@ std::string render_status_block(const StatusView& view) {
         out += (i == 0 ? "     Listen: " : "             ") + base::printable(unit.summary.listens[i]) + "\n";
     if (!unit.condition_failed.empty()) {
         const base::Moment& when = unit.condition_time;
-        out += fmt::format("  Condition: start condition failed at {}; {}\n", systemd_timestamp(when), ago(view.now - when.wall));
+        out += fmt::format("  Condition: start condition failed at {}; {}\n", systemd_timestamp(when, view.timestamp), ago(view.now - when.wall));
         out += "             └─ " + unit.condition_failed.substr(0, unit.condition_failed.rfind(" (")) + " was not met\n";
     }
     for (std::size_t i = 0; i < unit.documentation.size(); i++)

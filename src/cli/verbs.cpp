@@ -171,7 +171,7 @@ int dispatch(Context& context, const Names& words) {
     context.verb = verb->name;
     const Names rest(words.begin() + 1, words.end());
     const int count = static_cast<int>(rest.size());
-    if (count < verb->least || count > verb->most) {
+    if ((count < verb->least && !context.options.marked) || count > verb->most) {
         if (context.systemctl())
             context.complain("Too {} arguments.", count < verb->least ? "few" : "many");
         else

@@ -156,6 +156,7 @@ struct StatusRequest {
 struct PropertiesRequest {
     std::string unit; ///< empty: the manager's own
     Names only;       ///< empty: all
+    std::string timestamp = "pretty"; ///< how moments are written: base::timestamp_styles
 };
 struct DependenciesRequest {
     std::string unit;
@@ -175,11 +176,13 @@ struct OperateRequest {
     Names units;
     std::string mode = "replace"; ///< job mode
     bool no_block = false;        ///< answer when the jobs are queued
+    bool show_transaction = false;
 };
 struct KillRequest {
     Names units;
-    std::string who = "all"; ///< "main", "control", "all"
+    std::string who = "all"; ///< "main", "control", "all"; with "-fail" behind it: an error where there is nobody
     int signal = 15;
+    std::optional<int> value; ///< as sigqueue(3): to main and control processes only
 };
 struct ResetFailedRequest {
     Names units; ///< empty: all
@@ -275,6 +278,7 @@ struct JobOutcome {
     std::string active_state, sub_state;
     std::string text;    ///< for people, where it is not simply done: the cause
     bool changed = true; ///< false: it was so already
+    Names transaction;   ///< where it was asked for: "12 web.service/start", the job asked for first
 };
 /// With `more`, a reply per outcome as it comes (one element), and the last reply holds all.
 struct OperateReply { std::vector<JobOutcome> outcomes; };

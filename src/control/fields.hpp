@@ -80,7 +80,7 @@ template <> inline constexpr auto fields<JobOutcome> = std::tuple(
     MONOINIT_FIELD(JobOutcome, unit), MONOINIT_FIELD(JobOutcome, result), MONOINIT_FIELD(JobOutcome, refusal),
     MONOINIT_FIELD(JobOutcome, job_id), MONOINIT_FIELD(JobOutcome, took), MONOINIT_FIELD(JobOutcome, pid),
     MONOINIT_FIELD(JobOutcome, active_state), MONOINIT_FIELD(JobOutcome, sub_state), MONOINIT_FIELD(JobOutcome, text),
-    MONOINIT_FIELD(JobOutcome, changed));
+    MONOINIT_FIELD(JobOutcome, changed), MONOINIT_FIELD(JobOutcome, transaction));
 template <> inline constexpr auto fields<WaitState> = std::tuple(
     MONOINIT_FIELD(WaitState, unit), MONOINIT_FIELD(WaitState, reached), MONOINIT_FIELD(WaitState, state), MONOINIT_FIELD(WaitState, text));
 
@@ -114,16 +114,17 @@ template <> inline constexpr auto fields<ShutdownPlanReply> = std::tuple(
 template <> inline constexpr auto fields<InfoRequest> = std::tuple();
 template <> inline constexpr auto fields<ListRequest> = std::tuple(MONOINIT_FIELD(ListRequest, all));
 template <> inline constexpr auto fields<StatusRequest> = std::tuple(MONOINIT_FIELD(StatusRequest, unit), MONOINIT_FIELD(StatusRequest, pid));
-template <> inline constexpr auto fields<PropertiesRequest> = std::tuple(MONOINIT_FIELD(PropertiesRequest, unit), MONOINIT_FIELD(PropertiesRequest, only));
+template <> inline constexpr auto fields<PropertiesRequest> = std::tuple(MONOINIT_FIELD(PropertiesRequest, unit), MONOINIT_FIELD(PropertiesRequest, only), MONOINIT_FIELD(PropertiesRequest, timestamp));
 template <> inline constexpr auto fields<DependenciesRequest> = std::tuple(MONOINIT_FIELD(DependenciesRequest, unit), MONOINIT_FIELD(DependenciesRequest, kinds));
 template <> inline constexpr auto fields<JobsRequest> = std::tuple();
 template <> inline constexpr auto fields<HealthRequest> = std::tuple(MONOINIT_FIELD(HealthRequest, kind), MONOINIT_FIELD(HealthRequest, units));
 template <> inline constexpr auto fields<EnvironmentRequest> = std::tuple(MONOINIT_FIELD(EnvironmentRequest, unit));
 template <> inline constexpr auto fields<OperateRequest> = std::tuple(
     MONOINIT_FIELD(OperateRequest, verb), MONOINIT_FIELD(OperateRequest, units), MONOINIT_FIELD(OperateRequest, mode),
-    MONOINIT_FIELD(OperateRequest, no_block));
+    MONOINIT_FIELD(OperateRequest, no_block), MONOINIT_FIELD(OperateRequest, show_transaction));
 template <> inline constexpr auto fields<KillRequest> = std::tuple(
-    MONOINIT_FIELD(KillRequest, units), MONOINIT_FIELD(KillRequest, who), MONOINIT_FIELD(KillRequest, signal));
+    MONOINIT_FIELD(KillRequest, units), MONOINIT_FIELD(KillRequest, who), MONOINIT_FIELD(KillRequest, signal),
+    MONOINIT_FIELD(KillRequest, value));
 template <> inline constexpr auto fields<ResetFailedRequest> = std::tuple(MONOINIT_FIELD(ResetFailedRequest, units));
 template <> inline constexpr auto fields<CancelRequest> = std::tuple(MONOINIT_FIELD(CancelRequest, jobs));
 template <> inline constexpr auto fields<DaemonReloadRequest> = std::tuple();

@@ -278,7 +278,7 @@ void Engine::Impl::on(const ConditionsChecked& event) {
 void Engine::Impl::on(const JobRequest& event) {
     Outcome outcome = request(event);
     if (event.request != 0)
-        effects_.emplace_back(RequestReply{event.request, outcome.job, outcome.refusal, std::move(outcome.text)});
+        effects_.emplace_back(RequestReply{event.request, outcome.job, outcome.refusal, std::move(outcome.text), std::move(outcome.transaction)});
 }
 
 void Engine::Impl::on(const CancelJob& event) {

@@ -25,12 +25,14 @@ struct CloseConnection { UnitId service; };
 struct Log { supervise::Severity severity = supervise::Severity::Info; UnitId unit; std::string text; };
 /// For subscribers (wait, events), the outer notify socket and the checkpoint.
 struct UnitChanged { UnitId unit; supervise::ActiveState before, after; };
+struct QueuedJob { JobId id; UnitId unit; graph::JobType type = graph::JobType::Start; };
 /// Answer to a JobRequest: refused with a reason, or accepted as `job` (0 = nothing to do, done already).
 struct RequestReply {
     std::uint64_t request = 0;
     JobId job;
     graph::RefusalReason refusal = graph::RefusalReason::None;
     std::string text;
+    std::vector<QueuedJob> transaction{}; ///< all jobs there are for it, its own first
 };
 struct JobFinished {
     JobId job;

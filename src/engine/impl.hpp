@@ -72,6 +72,7 @@ struct Engine::Impl final : graph::World {
         graph::RefusalReason refusal = graph::RefusalReason::None;
         std::string text;
         JobId job;
+        std::vector<QueuedJob> transaction{};
     };
     Outcome request(const JobRequest& event);
     Outcome carry_out(const graph::PlanRequest& request, const JobRequest* by);

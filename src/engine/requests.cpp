@@ -110,6 +110,11 @@ Engine::Impl::Outcome Engine::Impl::carry_out(const graph::PlanRequest& request,
             boot_jobs_++;
         }
     }
+    std::vector<QueuedJob> transaction;
+    if (by != nullptr && by->request != 0)
+        for (const graph::PlannedJob& planned : plan.jobs)
+            if (const auto& job = units_.get(planned.unit)->job)
+                transaction.push_back({job->id, planned.unit, job->type});
     Unit& anchor = *units_.get(plan.jobs.front().unit);
     if (by != nullptr) {
         anchor.job->by_person = anchor.job->by_person || by->by_person;
@@ -118,7 +123,7 @@ Engine::Impl::Outcome Engine::Impl::carry_out(const graph::PlanRequest& request,
         if (by->request != 0)
             anchor.job->requests.push_back(by->request);
     }
-    return {RefusalReason::None, {}, anchor.job->id};
+    return {RefusalReason::None, {}, anchor.job->id, std::move(transaction)};
 }
 
 void Engine::Impl::install(const graph::PlannedJob& planned) {

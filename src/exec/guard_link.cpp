@@ -166,6 +166,16 @@ void GuardLink::signal(SignalScope scope, int signal, bool then_continue, bool t
     send(message);
 }
 
+void GuardLink::queue_signal(int pid, int signal, int value) {
+    SignalMessage message;
+    message.scope = SignalScope::One;
+    message.queued = 1;
+    message.signal = signal;
+    message.pid = pid;
+    message.value = value;
+    send(message);
+}
+
 void GuardLink::watch(int pid) {
     WatchMessage message;
     message.pid = pid;

@@ -77,6 +77,7 @@ class GuardLink {
     std::optional<GuardReport> receive();
 
     void signal(SignalScope scope, int signal, bool then_continue, bool then_hangup, int pid = 0);
+    void queue_signal(int pid, int signal, int value); ///< to one process, as sigqueue(3)
     void watch(int pid);
     void unwatch(int pid);
     void query(std::uint32_t token, bool resync = false);

@@ -273,7 +273,7 @@ void start_killing() {
 }
 
 void on_signal(const SignalMessage& message) {
-    const SignalSeries series{message.signal, message.then_continue != 0, message.then_hangup != 0};
+    const SignalSeries series{message.signal, message.then_continue != 0, message.then_hangup != 0, message.queued != 0, message.value};
     const auto one = [&](pid_t pid) {
         const int error = pid > 0 ? signal_one(state.self, pid, series) : ESRCH;
         if (error != 0)

@@ -115,9 +115,10 @@ struct SignalMessage {
     SignalScope scope = SignalScope::Tree;
     std::uint8_t then_continue = 0; ///< SIGCONT after it: a stopped process cannot handle SIGTERM
     std::uint8_t then_hangup = 0;   ///< SIGHUP after it (SendSIGHUP=)
-    std::uint8_t reserved = 0;
+    std::uint8_t queued = 0;        ///< for One: with `value`, as sigqueue(3)
     std::int32_t signal = 0;
     std::int32_t pid = 0; ///< for One
+    std::int32_t value = 0;
 };
 
 /// Sent after a Signal only when somebody could not be reached.
@@ -174,6 +175,6 @@ template <class Message> Message message_from(const void* bytes, std::size_t siz
 
 // Sizes are part of the protocol: they may grow with the version, never shrink.
 static_assert(sizeof(MessageHeader) == 8 && sizeof(StartResultMessage) == 268 && sizeof(ExitMessage) == 48);
-static_assert(sizeof(HelloMessage) == 292 && sizeof(SignalMessage) == 20 && sizeof(WatchMessage) == 16);
+static_assert(sizeof(HelloMessage) == 292 && sizeof(SignalMessage) == 24 && sizeof(WatchMessage) == 16);
 
 } // namespace monoinit::exec

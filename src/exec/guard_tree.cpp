@@ -29,7 +29,8 @@ int deliver_to(pid_t pid, int pidfd, int signal) {
 
 /// 0 or the errno of the first signal; those that follow it are a courtesy.
 int deliver(pid_t pid, int pidfd, const SignalSeries& series) {
-    if (deliver_to(pid, pidfd, series.signal) != 0)
+    const int failed = series.queued ? sys::queue_signal(pid, pidfd, series.signal, series.value) : deliver_to(pid, pidfd, series.signal);
+    if (failed != 0)
         return errno;
     if (series.then_continue)
         deliver_to(pid, pidfd, SIGCONT);

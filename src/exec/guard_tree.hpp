@@ -41,6 +41,8 @@ class PidSet {
 struct SignalSeries {
     int signal = 0;
     bool then_continue = false, then_hangup = false;
+    bool queued = false; ///< with `value`, as sigqueue(3)
+    int value = 0;
 };
 
 struct SweepResult {

@@ -439,6 +439,14 @@ void Guards::signal_unit(base::UnitId unit, int signal) {
     }
 }
 
+void Guards::queue_signal(base::UnitId unit, int pid, int signal, int value) {
+    const auto guard = guards_.find(guard_above(unit, pid));
+    if (guard == guards_.end())
+        return;
+    guard->second.link->queue_signal(pid, signal, value);
+    flush(guard->second);
+}
+
 void Guards::signal_all(int signal) {
     for (auto& [id, guard] : guards_) {
         guard.link->signal(exec::SignalScope::Tree, signal, wakes_up(signal), false);

@@ -53,6 +53,8 @@ class Guards : public SenderJudge {
 
     /// To every process of the unit, and nothing after it.
     void signal_unit(base::UnitId unit, int signal);
+    /// As sigqueue(3), if the process is one of the unit's.
+    void queue_signal(base::UnitId unit, int pid, int signal, int value);
     /// To every tree there is: the end of the container.
     void signal_all(int signal);
 

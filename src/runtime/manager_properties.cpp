@@ -26,12 +26,12 @@ void Runtime::note_inherited() {
         std::from_chars(text->data(), text->data() + text->size(), inherited_.oom_score_adjust);
 }
 
-control::PropertyList Runtime::properties(bool with_environment) {
+control::PropertyList Runtime::properties(bool with_environment, base::TimestampStyle timestamps) {
     const control::ManagerInfo manager = info();
     control::PropertyList list;
     const auto add = [&](std::string_view name, std::string value) { list.emplace_back(name, std::move(value)); };
     const auto time = [&](const std::string& name, base::Moment moment) {
-        add(name, format_timestamp(moment));
+        add(name, format_timestamp(moment, timestamps));
         add(name + "Monotonic", fmt::format("{}", moment.mono.since_boot.count()));
     };
     base::Moment finished;

@@ -96,6 +96,7 @@ void Operations::operate(Ticket ticket, const control::Peer& peer, const control
     Operation& operation = operations_[ticket];
     operation.open = names.size();
     operation.no_block = request.no_block;
+    operation.show_transaction = request.show_transaction;
     operation.reply.outcomes.resize(names.size());
     if (names.empty()) {
         operations_.erase(ticket);
@@ -194,6 +195,10 @@ void Operations::replied(const engine::RequestReply& reply) {
         outcome.changed = false;
         return settle(reply.request, std::move(outcome));
     }
+    if (operation != operations_.end() && operation->second.show_transaction)
+        for (const engine::QueuedJob& job : reply.transaction)
+            operation->second.reply.outcomes[found->second.index].transaction.push_back(
+                fmt::format("{} {}/{}", job.id.value, runtime_.engine().status(job.unit).config->name, graph::name(job.type)));
     if (operation != operations_.end() && operation->second.no_block) {
         outcome.result = "queued";
         settle(reply.request, std::move(outcome));
@@ -250,6 +255,7 @@ void Operations::settle(std::uint64_t request, control::JobOutcome outcome) {
         outcome.pid = status.service != nullptr ? status.service->main_pid : 0;
     }
     control::JobOutcome& place = operation->second.reply.outcomes[waiting.index];
+    outcome.transaction = std::move(place.transaction);
     place = std::move(outcome);
     if (--operation->second.open > 0) {
         if (server_->wants_progress(waiting.ticket))
@@ -261,13 +267,32 @@ void Operations::settle(std::uint64_t request, control::JobOutcome outcome) {
 }
 
 void Operations::kill(Ticket ticket, const control::KillRequest& request) {
-    const int who = request.who == "main" ? 0 : request.who == "control" ? 1 : 2;
+    constexpr std::string_view fail_suffix = "-fail";
+    std::string_view who = request.who;
+    const bool must_reach = who.ends_with(fail_suffix) || who == "main" || who == "control";
+    who.remove_suffix(who.ends_with(fail_suffix) ? fail_suffix.size() : 0);
+    if (who != "main" && who != "control" && who != "all")
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, "Invalid who argument: " + base::printable(request.who, 80)));
+    if (request.value && request.signal < SIGRTMIN)
+        return server_->fail(ticket, base::fail(base::Errc::Invalid, "Value parameter only accepted for realtime signals (SIGRTMIN…SIGRTMAX), refusing."));
     for (const std::string& name : expand(request.units)) {
         const base::UnitId unit = known(name);
-        if (!unit || runtime_.engine().status(unit).config->load_state == unit::LoadState::NotFound)
+        const engine::UnitStatus status = unit ? runtime_.engine().status(unit) : engine::UnitStatus{};
+        if (!unit || status.config->load_state == unit::LoadState::NotFound)
             return server_->fail(ticket, base::fail(base::Errc::NotFound, fmt::format("Unit {} not loaded.", base::printable(name))));
+        const int main = status.service != nullptr ? status.service->main_pid : 0, control = status.service != nullptr ? status.service->control_pid : 0;
+        const bool nobody = who == "main" ? main == 0 : who == "control" ? control == 0 : runtime_.guards().pids_of(unit).empty() && runtime_.scopes().pids_of(unit).empty();
+        if (nobody && must_reach)
+            return server_->fail(ticket, base::fail(base::Errc::Invalid, who == "all" ? "No process to kill" : fmt::format("No {} process to kill", who)));
         runtime_.thaw_for_signal(unit);
-        runtime_.feed(engine::KillUnit{unit, who, request.signal});
+        if (!request.value) {
+            runtime_.feed(engine::KillUnit{unit, who == "main" ? 0 : who == "control" ? 1 : 2, request.signal});
+            continue;
+        }
+        if (main != 0 && who != "control")
+            runtime_.guards().queue_signal(unit, main, request.signal, *request.value);
+        if (control != 0 && who != "main")
+            runtime_.guards().queue_signal(unit, control, request.signal, *request.value);
     }
     server_->reply(ticket, control::Empty{});
 }

@@ -61,7 +61,7 @@ class Operations : public control::Manager {
     struct Operation {
         control::OperateReply reply;
         std::size_t open = 0; ///< outcomes still to come
-        bool no_block = false;
+        bool no_block = false, show_transaction = false;
     };
     void spare_caller(control::Ticket ticket, const control::Peer& peer, base::UnitId caller);
     struct Request {

@@ -95,10 +95,15 @@ base::Result<control::UnitDetail> Operations::status(const control::StatusReques
 
 base::Result<control::PropertyList> Operations::properties(const control::PropertiesRequest& request, bool with_environment) {
     control::PropertyList all;
+    const auto style = base::value_of(base::timestamp_styles, request.timestamp);
+    if (!style)
+        return base::fail(base::Errc::Invalid, "there is no timestamp style " + base::printable(request.timestamp, 80));
     if (request.unit.empty()) {
-        all = runtime_.properties(with_environment);
+        all = runtime_.properties(with_environment, *style);
     } else if (const base::UnitId id = known(request.unit)) {
-        all = properties_of(runtime_.view(), runtime_.engine().status(id), with_environment, request.only);
+        ViewContext view = runtime_.view();
+        view.timestamps = *style;
+        all = properties_of(view, runtime_.engine().status(id), with_environment, request.only);
     } else {
         all = {{"Id", request.unit}, {"LoadState", "not-found"}, {"ActiveState", "inactive"}, {"SubState", "dead"}};
     }

@@ -19,22 +19,27 @@ namespace {
 
 class List {
   public:
+    List(const std::vector<std::string>& only, base::TimestampStyle timestamps) : only_(only), timestamps_(timestamps) {}
+    /// Whether it is worth while to find the value out.
+    bool wants(std::string_view name) const { return only_.empty() || std::ranges::find(only_, name) != only_.end(); }
     void add(std::string_view name, std::string value) {
-        if (seen_.insert(std::string(name)).second)
+        if (wants(name) && seen_.insert(std::string(name)).second)
             items_.emplace_back(name, std::move(value));
     }
     void flag(std::string_view name, bool value) { add(name, value ? "yes" : "no"); }
     void time(std::string_view name, base::Moment moment) {
-        add(name, format_timestamp(moment));
+        add(name, format_timestamp(moment, timestamps_));
         add(fmt::format("{}Monotonic", name), fmt::format("{}", moment.mono.since_boot.count()));
     }
     /// False where nothing in particular was asked for.
-    bool has_all(const std::vector<std::string>& names) const {
-        return !names.empty() && std::ranges::all_of(names, [&](const std::string& name) { return seen_.contains(name); });
+    bool has_all() const {
+        return !only_.empty() && std::ranges::all_of(only_, [&](const std::string& name) { return seen_.contains(name); });
     }
     control::PropertyList take() { return std::move(items_); }
 
   private:
+    const std::vector<std::string>& only_;
+    base::TimestampStyle timestamps_;
     control::PropertyList items_;
     std::unordered_set<std::string> seen_;
 };
@@ -77,15 +82,15 @@ void add_timer(List& list, const ViewContext& context, const engine::UnitStatus&
     const bool waits = data.state == supervise::TimerState::Waiting;
     list.add("Result", data.state == supervise::TimerState::Failed ? "resources" : "success");
     const base::Duration wall = waits ? data.next_wall : base::Duration{};
-    list.add("NextElapseUSecRealtime", format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}));
+    list.add("NextElapseUSecRealtime", format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}, context.timestamps));
     const bool spans = waits && data.next_mono != base::never;
     list.add("NextElapseUSecMonotonic", spans ? base::format_time_span(data.next_mono.since_boot) : "infinity");
-    list.add("LastTriggerUSec", format_timestamp(data.last_trigger));
+    list.add("LastTriggerUSec", format_timestamp(data.last_trigger, context.timestamps));
     list.add("LastTriggerUSecMonotonic", base::format_time_span(data.last_trigger.mono.since_boot));
     std::string calendars;
     for (const auto& calendar : status.config->timer->calendars)
         calendars += (calendars.empty() ? "" : "\n") +
-                     fmt::format("{{ OnCalendar={} ; next_elapse={} }}", calendar->normalized(), format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}));
+                     fmt::format("{{ OnCalendar={} ; next_elapse={} }}", calendar->normalized(), format_timestamp({{}, wall == base::infinity ? base::Duration{} : wall}, context.timestamps));
     list.add("TimersCalendar", std::move(calendars));
     constexpr std::string_view bases[unit::timer_bases] = {"OnActiveUSec", "OnBootUSec", "OnStartupUSec", "OnUnitActiveUSec", "OnUnitInactiveUSec"};
     std::string monotonic;
@@ -193,7 +198,8 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
     list.add("SubState", std::string(status.sub));
     list.add("FragmentPath", config.files.empty() ? std::string() : config.files.front());
     list.add("DropInPaths", config.files.size() < 2 ? std::string() : unit::quoted_words({config.files.begin() + 1, config.files.end()}));
-    list.add("UnitFileState", context.file_state(config.name));
+    if (list.wants("UnitFileState"))
+        list.add("UnitFileState", context.file_state(config.name));
     list.add("UnitFilePreset", ""); // the client asks the preset files
     list.time("StateChangeTimestamp", status.state_change);
     list.time("InactiveExitTimestamp", status.inactive_exit);
@@ -220,14 +226,14 @@ void add_state(List& list, const ViewContext& context, const engine::UnitStatus&
 
 /// How each command went last: found again by its list and its words.
 unit::RunOf runs_of(const ViewContext& context, const engine::UnitStatus& status) {
-    return [history = context.history(status.id)](unit::ExecList which, const unit::Command& command) {
+    return [history = context.history(status.id), style = context.timestamps](unit::ExecList which, const unit::Command& command) {
         unit::CommandRun run;
         const std::string words = base::join(command.argv, " ");
         for (const control::ExecRecord& record : history) {
             if (record.directive != base::name_of(unit::exec_list_names, which) || record.command != words)
                 continue;
-            run.started = format_timestamp(record.started);
-            run.exited = format_timestamp(record.exited);
+            run.started = format_timestamp(record.started, style);
+            run.exited = format_timestamp(record.exited, style);
             run.pid = record.pid;
             run.code = record.code == "exited" ? "exited" : record.code == "killed" ? "killed" : record.code.empty() ? "" : "dumped";
             run.status = record.status;
@@ -248,8 +254,10 @@ bool can_reload(const unit::UnitConfig& config) {
 
 control::PropertyList properties_of(const ViewContext& context, const engine::UnitStatus& status, bool with_environment,
                                     const std::vector<std::string>& only) {
-    List list;
+    List list(only, context.timestamps);
     add_state(list, context, status);
+    if (list.has_all())
+        return list.take();
     add_service(list, context, status);
     add_timer(list, context, status);
     add_socket(list, context, status);
@@ -258,7 +266,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
         list.add("Slice", slice);
     add_path(list, context, status);
     add_usage(list, context, status);
-    if (list.has_all(only))
+    if (list.has_all())
         return list.take();
     std::string last_kind;
     std::string units;
@@ -273,7 +281,7 @@ control::PropertyList properties_of(const ViewContext& context, const engine::Un
     }
     if (!last_kind.empty())
         list.add(last_kind, std::move(units));
-    if (list.has_all(only))
+    if (list.has_all())
         return list.take();
     unit::settings_as_properties(*status.config, context.inherited, with_environment, runs_of(context, status),
                                  [&](std::string_view name, std::string value) { list.add(name, std::move(value)); });

@@ -99,7 +99,7 @@ class Runtime {
     void shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget);
     ViewContext view();
     control::ManagerInfo info();
-    control::PropertyList properties(bool with_environment); ///< of the manager; manager_properties.cpp
+    control::PropertyList properties(bool with_environment, base::TimestampStyle timestamps); ///< of the manager; manager_properties.cpp
     const unit::Loader& loader() const { return *loader_; }
     LogProcess& log() { return *log_; }
     Guards& guards() { return *guards_; }

@@ -178,8 +178,8 @@ std::vector<control::CheckInfo> checks_of(const engine::UnitStatus& status) {
 
 std::string_view name(unit::LoadState state) { return base::name_of(load_state_names, state); }
 
-std::string format_timestamp(base::Moment moment) {
-    return moment ? base::time_text(sys::local_zone(), moment.wall, "%a %Y-%m-%d %H:%M:%S %Z") : std::string();
+std::string format_timestamp(base::Moment moment, base::TimestampStyle style) {
+    return moment ? base::format_timestamp(moment.wall, sys::local_zone(), style) : std::string();
 }
 
 control::UnitSummary summarise(const ViewContext& context, const engine::UnitStatus& status) {

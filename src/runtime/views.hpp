@@ -2,6 +2,7 @@
 // From the engine's snapshots to what the control API shows: summaries, details, properties, dependencies.
 // Reads only. Tested by tests/unit/runtime and the system tests.
 
+#include "base/timestamp.hpp"
 #include "control/api.hpp"
 #include "engine/engine.hpp"
 #include "runtime/live_settings.hpp"
@@ -29,6 +30,7 @@ struct ViewContext {
     const unit::Inherited& inherited;                                  ///< what services get where their files say nothing
     std::function<const unit::MountPoint*(std::string_view name)> mounted; ///< by the name of its unit; null = nothing is
     const LiveSettings& settings;
+    base::TimestampStyle timestamps = base::TimestampStyle::Pretty; ///< of properties
 };
 
 /// What the cgroup of a unit knows; nothing where there is none. The files of cgroupfs answer at once.
@@ -55,6 +57,6 @@ std::vector<control::Dependency> dependencies_of(const ViewContext& context, bas
 bool can_reload(const unit::UnitConfig& config); ///< it has ExecReload=, or is Type=notify-reload
 std::string_view name(unit::LoadState state); ///< "loaded", "not-found" …
 /// "Sun 2026-11-22 08:34:03 UTC", in the container's zone; empty for no time.
-std::string format_timestamp(base::Moment moment);
+std::string format_timestamp(base::Moment moment, base::TimestampStyle style = base::TimestampStyle::Pretty);
 
 } // namespace monoinit::runtime

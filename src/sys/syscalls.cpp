@@ -232,6 +232,19 @@ int send_signal(pid_t pid, int signal) {
     return fails(Call::Kill) ? -1 : ::kill(pid, signal);
 }
 
+int queue_signal(pid_t pid, int pidfd, int signal, int value) {
+    if (fails(Call::Kill))
+        return -1;
+    siginfo_t info{};
+    info.si_signo = signal;
+    info.si_code = SI_QUEUE;
+    info.si_pid = ::getpid();
+    info.si_uid = ::getuid();
+    info.si_value.sival_int = value;
+    return static_cast<int>(pidfd >= 0 ? ::syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0)
+                                       : ::syscall(SYS_rt_sigqueueinfo, pid, signal, &info));
+}
+
 void close_from(unsigned first) {
     close_between(first, UINT_MAX);
 }

@@ -73,6 +73,7 @@ int duplicate(int fd, int at_least); ///< CLOEXEC
 int pidfd_open(pid_t pid);
 int pidfd_send_signal(int pidfd, int signal);
 int send_signal(pid_t pid, int signal); ///< kill(2)
+int queue_signal(pid_t pid, int pidfd, int signal, int value); ///< sigqueue(3); through the pidfd, if it is one
 
 /// Closes every descriptor >= `first`: close_range, else /proc/self/fd, else one by one.
 void close_from(unsigned first);

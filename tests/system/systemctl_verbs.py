@@ -178,6 +178,51 @@ def story_the_manager_is_told():
         equal(box.show("dog", "Result"), "watchdog")
 
 
+def story_options():
+    catch = "import signal,sys\nfor n in (34, 35):\n signal.pthread_sigmask(signal.SIG_BLOCK, [n])\nprint('ready', flush=True)\nwhile True:\n i = signal.sigwaitinfo([34, 35]); print('got', i.si_signo, i.si_code, flush=True)\n"
+    units = {
+        "web.service": "[Unit]\nRequires=db.service\nAfter=db.service\n" + SLEEP,
+        "db.service": SLEEP,
+        "catch.service": "[Service]\nExecStart=/usr/bin/python3 -c 'exec(open(\"/run/catch.py\").read())'\n",
+    }
+    with FileBox(units) as box:
+        box.setup += "cat > /run/catch.py <<'EOF'\n" + catch + "EOF\n"
+        box.boot()
+        done = box.systemctl("start", "-T", "web")
+        lines = done.stderr.splitlines()
+        check(re.fullmatch(r"Enqueued anchor job \d+ web\.service/start\.", lines[0]) and
+              any(re.fullmatch(r"Enqueued auxiliary job \d+ db\.service/start\.", line) for line in lines[1:]), done.stderr)
+        equal(box.systemctl("stop", "-T", "-q", "web").stderr, "")
+        box.systemctl("start", "web", check=True)
+        forms = {"unix": r"@\d{10}", "us": r"\w{3} [\d-]{10} [\d:]{8}\.\d{6} \w+", "us+utc": r"\w{3} [\d-]{10} [\d:]{8}\.\d{6} UTC", "utc": r"\w{3} [\d-]{10} [\d:]{8} UTC"}
+        for style, form in forms.items():
+            value = box.systemctl("show", f"--timestamp={style}", "-P", "ActiveEnterTimestamp", "web").stdout.strip()
+            check(re.fullmatch(form, value), f"{style}: {value}")
+            check(f" since {value}; " in box.systemctl("status", f"--timestamp={style}", "web").stdout, style)
+        done = box.systemctl("show", "--timestamp=late", "web")
+        equal((done.returncode, done.stderr), (1, "Invalid value: late.\n"))
+        done = box.systemctl("status", "--with-dependencies", "web")
+        check("web.service" in done.stdout and "● db.service" in done.stdout, done.stdout)
+        check("db.service" in box.systemctl("cat", "--with-dependencies", "web").stdout, "cat")
+        check("db.service" in box.systemctl("list-units", "--with-dependencies", "web").stdout, "list-units")
+        done = box.systemctl("status", "--all", "-t", "service")
+        check("    State: " in done.stdout and "● db.service" in done.stdout and "basic.target" not in done.stdout.split("Since", 1)[1], done.stdout)
+        box.systemctl("start", "catch", check=True)
+        box.wait_log("ready", count=2)
+        box.systemctl("kill", "--kill-value=0x2a", "-s", "RTMIN", "catch", check=True)
+        box.wait_log(r"got 34 -1")
+        box.systemctl("kill", "--kill-whom=main", "-s", "RTMIN+1", "catch", check=True)
+        box.wait_log(r"got 35 0")
+        for arguments, text in ((["--kill-value=7"], "realtime"), (["--kill-value=seven", "-s", "RTMIN"], "Unable to parse signal value"),
+                                (["--kill-whom=nobody"], "Invalid who argument: nobody"), (["--kill-whom=control"], "No control process to kill")):
+            done = box.systemctl("kill", *arguments, "catch")
+            check(done.returncode == 1 and text in done.stderr, done.stderr)
+        box.systemctl("stop", "catch", check=True)
+        equal(box.systemctl("kill", "catch").returncode, 0)
+        equal(box.systemctl("kill", "--kill-whom=all-fail", "catch").returncode, 1)
+        equal(box.systemctl("reload-or-restart").stderr, "Too few arguments.\n")
+
+
 def story_clean():
     unit = ONCE + "RemainAfterExit=yes\nRuntimeDirectory=app\nCacheDirectory=monoinit-clean-test\nRuntimeDirectoryPreserve=yes\nExecStart=/bin/sh -c 'touch /run/app/x'\n"
     with FileBox({"app.service": unit, "none.service": SLEEP}) as box:
