@@ -45,3 +45,14 @@ TEST_CASE("what is no timestamp is refused") {
         CHECK((read(text) == "refused" || std::string_view(text) == "2026-11-26 "));
     }
 }
+
+TEST_CASE("the styles of --timestamp=") {
+    const Duration wall(1'795'677'745'000'042);
+    TimeZones zones(nullptr, "CET-1");
+    const auto text = [&](TimestampStyle style) { return format_timestamp(wall, *zones.local(), style); };
+    CHECK(text(TimestampStyle::Pretty) == "Thu 2026-11-26 08:22:25 CET");
+    CHECK(text(TimestampStyle::Unix) == "@1795677745");
+    CHECK(text(TimestampStyle::Us) == "Thu 2026-11-26 08:22:25.000042 CET");
+    CHECK(text(TimestampStyle::Utc) == "Thu 2026-11-26 07:22:25 UTC");
+    CHECK(text(TimestampStyle::UsUtc) == "Thu 2026-11-26 07:22:25.000042 UTC");
+}

@@ -118,6 +118,18 @@ TEST_CASE("watchdog: late, too late, by request, with another span") {
         CHECK(sim.result() == ServiceResult::Watchdog);
         CHECK(sim.state() == "auto-restart");
     }
+    SECTION("watchdogs are off") {
+        sim.set_watchdogs(false);
+        sim.advance(1s);
+        CHECK(sim.state() == "running");
+        CHECK(sim.last_said() == "no WATCHDOG=1 for 10 s; service-watchdogs is off");
+        sim.set_watchdogs(true);
+        sim.advance(1000s); // the next ping arms it
+        CHECK(sim.state() == "running");
+        sim.notify("WATCHDOG=1");
+        sim.advance(10s);
+        CHECK(sim.state() == "stop-watchdog");
+    }
     SECTION("by request") {
         sim.notify("WATCHDOG=trigger");
         CHECK(sim.state() == "stop-watchdog");

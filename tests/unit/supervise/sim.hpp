@@ -62,6 +62,8 @@ class Sim {
         service_.replace_config(std::make_shared<unit::UnitConfig>(config_));
     }
 
+    void set_watchdogs(bool on) { service_.set_watchdogs(on); }
+
     // What people ask for.
     StartVerdict start() {
         std::vector<Action> out;
