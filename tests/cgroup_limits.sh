@@ -1,6 +1,6 @@
 #!/bin/bash
 # Limits that only cgroup v2 with its controllers can keep, on a kernel of our own in qemu: MemoryMax=, TasksMax=, CPUQuota=, limits of
-# IO and of slices, and what daemon-reload and the end of the boot change.
+# IO and of slices, what daemon-reload, set-property and the end of the boot change, and frozen units.
 # usage: cgroup_limits.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
 set -eu -o pipefail
 monoinit=$(realpath "$1")
@@ -76,6 +76,16 @@ group=/sys/fs/cgroup/system.slice/many.service
 until grep -qv "max 0" $group/pids.events; do sleep 1; done
 echo "many: $(cat $group/pids.max) $(cat $group/cpu.max)"
 echo "memory: $(initctl show -p MemoryCurrent --value many.service)"
+initctl set-property many TasksMax=77 MemoryHigh=50M
+until grep -q 77 $group/pids.max; do sleep 0.1; done
+echo "set: $(cat $group/pids.max) $(cat $group/memory.high)"
+initctl freeze many
+echo "frozen: $(initctl show -p FreezerState --value many) $(grep frozen $group/cgroup.events)"
+initctl thaw many
+echo "thawed: $(initctl show -p FreezerState --value many) $(grep frozen $group/cgroup.events)"
+initctl freeze many
+initctl stop many
+echo "stopped: $(initctl show -p ActiveState --value many) $(initctl show -p FreezerState --value many)"
 initctl status hog.service
 EOF
 cat >"$root/init" <<'EOF'
@@ -93,6 +103,7 @@ truncate -s 8M "$work/disk"
 timeout 120 qemu-system-x86_64 -accel tcg -m 512 -nographic -drive "file=$work/disk,if=none,id=disk,format=raw" -device nvme,drive=disk,serial=1 -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$work/out" || true
 for line in 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]' 'slice: 25165824 50' \
+    'set: 77 52428800' 'frozen: frozen frozen 1' 'thawed: running frozen 0' 'stopped: inactive running' \
     'disk: [0-9]*:0 rbps=1000000 wbps=max riops=max wiops=100' 'reloaded: max 100'; do
     if ! grep -q "$line" "$work/out"; then
         echo "FAIL: no line \"$line\""

@@ -40,6 +40,8 @@ int analyze_calendar(Analysis& analysis) {
     return status == 0 ? 0 : 1;
 }
 
+int analyze_manager(Analysis& analysis) { return log_level(analysis.context, analysis.words); }
+
 int analyze_verify(Analysis& analysis) {
     const int status = verify(analysis.context, analysis.words);
     return status == 0 ? 0 : 1;
@@ -60,6 +62,9 @@ constexpr auto verbs_of_analyze = std::to_array<Row>({
     {"critical-chain",   "[UNIT…]",                  0, any_number, true,  analyze_critical_chain,   "what a unit waited for, and that for what"},
     {"plot",             "",                         0, 0,          true,  analyze_plot,             "the start as a picture (SVG)"},
     {"dot",              "[GLOB…]",                  0, any_number, true,  analyze_dot,              "dependencies as a graph for dot(1)"},
+    {"log-level",        "[LEVEL]",                  0, 1,          true,  analyze_manager,          "the level of monoinit's own lines"},
+    {"log-target",       "[TARGET]",                 0, 1,          true,  analyze_manager,          "where they go: console, or null"},
+    {"service-watchdogs", "[BOOL]",                  0, 1,          true,  analyze_manager,          "whether missed watchdogs have consequences"},
     {"dump",             "[GLOB…]",                  0, any_number, true,  analyze_dump,             "all that is known of units"},
     {"cat-config",       "NAME…",                    1, any_number, false, analyze_cat_config,       "a configuration file and its drop-ins"},
     {"unit-files",       "[GLOB…]",                  0, any_number, false, analyze_unit_files,       "unit files by name"},

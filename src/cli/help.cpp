@@ -170,7 +170,17 @@ int version(Context& context, Words) {
 }
 
 int not_here(Context& context, Words) {
-    context.complain("{}: a container cannot {}", context.program, context.verb);
+    constexpr std::pair<std::string_view, std::string_view> reasons[] = {
+        {"service-log-level", "asks services over the bus for org.freedesktop.LogControl1; use their own tools"},
+        {"service-log-target", "asks services over the bus for org.freedesktop.LogControl1; use their own tools"},
+        {"bind", "needs a mount namespace for each service; BindPaths= is not in force here either"},
+        {"mount-image", "needs a mount namespace for each service"},
+        {"list-machines", "asks systemd-machined, which does not run in a container"}};
+    const auto* reason = std::ranges::find(reasons, std::string_view(context.verb), [](const auto& row) { return row.first; });
+    if (reason != std::end(reasons))
+        context.complain("{}: {} {}", context.program, reason->first, reason->second);
+    else
+        context.complain("{}: a container cannot {}", context.program, context.verb);
     return 1;
 }
 

@@ -156,10 +156,24 @@ int list_units(Context& context, Words given) {
     return 0;
 }
 
+/// list-jobs --after, --before: below a job those it waits for, and those that wait for it.
+void add_neighbours(Table& table, const control::JobInfo& job, const std::vector<control::JobInfo>& all, const Options& options) {
+    const auto add = [&](std::string_view how, const control::JobInfo& other) {
+        table.add({{"└─", Color::None, true}, fmt::format("{} job {} ({}/{})", how, other.id, other.unit, other.type), "-", "-"});
+    };
+    for (const control::JobInfo& other : all) {
+        if (options.after && contains(job.waits_for, other.unit))
+            add("waiting for", other);
+        if (options.before && contains(other.waits_for, job.unit))
+            add("blocking", other);
+    }
+}
+
 int list_jobs(Context& context, Words words) {
     auto reply = ask<control::JobsReply>(context, control::JobsRequest{});
     if (!reply)
         return failed(context, reply.error());
+    const std::vector<control::JobInfo> all = reply->jobs;
     std::erase_if(reply->jobs, [&](const control::JobInfo& job) {
         return !words.empty() && std::none_of(words.begin(), words.end(), [&](const std::string& pattern) {
             return base::glob_match(unit::with_suffix(pattern), job.unit) || base::glob_match(pattern, job.unit);
@@ -186,6 +200,8 @@ int list_jobs(Context& context, Words words) {
             row.emplace_back(base::join(job.waits_for, " "));
         }
         table.add(std::move(row));
+        if (!ours)
+            add_neighbours(table, job, all, context.options);
     }
     context.out = table.render(context.color);
     if (context.options.legend)
@@ -204,11 +220,20 @@ int cancel(Context& context, Words words) {
         }
         request.jobs.push_back(id);
     }
-    const auto done = ask<control::Empty>(context, request);
-    if (!done)
-        return failed(context, done.error());
-    context.done_silently();
-    return 0;
+    if (words.empty()) {
+        const auto done = ask<control::Empty>(context, request);
+        if (!done)
+            return failed(context, done.error());
+    }
+    int status = 0;
+    for (const std::uint32_t id : request.jobs) // each, though one is not there
+        if (const auto done = ask<control::Empty>(context, control::CancelRequest{{id}}); !done) {
+            context.complain("Failed to cancel job {}: {}", id, done.error().what);
+            status = 1;
+        }
+    if (status == 0)
+        context.done_silently();
+    return status;
 }
 
 std::string render_timers(std::vector<UnitSummary> timers, const Options& options, base::Duration now, bool color) {

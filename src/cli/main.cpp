@@ -47,6 +47,9 @@ int run(Face face, const char* fallback_name, int argc, char** argv, const Hooks
         context.complain("{}: only this container can be controlled (no -H)", context.program);
         return 1;
     }
+    if (face != Face::Journalctl)
+        if (const auto status = check_option_values(context))
+            return *status;
     const auto style = base::value_of(base::timestamp_styles, context.options.timestamp_word);
     if (!style) {
         context.complain("Invalid value: {}.", base::printable(context.options.timestamp_word, 80));

@@ -233,6 +233,8 @@ int change_environment(Context& context, Words words) {
         for (const std::string& name : words)
             if (const char* value = ::getenv(name.c_str()))
                 request.assign.push_back(name + "=" + value);
+            else
+                context.complain("Environment variable ${} not set, ignoring.", base::printable(name, 80));
     }
     for (const std::string& assignment : request.assign)
         if (assignment.find('=') == std::string::npos || assignment.front() == '=') {

@@ -4,6 +4,7 @@
 #include "cli/context.hpp"
 #include "cli/status.hpp"
 #include "sys/proc.hpp"
+#include "unit/cgroup_settings.hpp"
 
 namespace monoinit::cli {
 
@@ -111,6 +112,16 @@ void processes_that_ran(std::string& out, const UnitDetail& unit) {
         out += fmt::format("    Cntrl PID: {} ({})\n", unit.control_pid, base::printable(sys::command_name(unit.control_pid), 64));
 }
 
+/// "/batch.slice": where its group is, or would be.
+std::string home_of(const UnitDetail& unit) {
+    std::string home;
+    for (const control::Dependency& dependency : unit.dependencies)
+        if (dependency.kind == "Requires" && dependency.unit.ends_with(".slice"))
+            for (const std::string& slice : unit::slices_down_to(dependency.unit))
+                home += "/" + slice;
+    return home.empty() ? "/system.slice" : home;
+}
+
 void resources(std::string& out, const StatusView& view) {
     if (view.processes.empty())
         return;
@@ -122,7 +133,7 @@ void resources(std::string& out, const StatusView& view) {
     out += fmt::format("      Tasks: {}\n     Memory: {}\n", view.unit.tasks.value_or(view.processes.size()), systemd_size(memory));
     if (cpu != 0)
         out += fmt::format("        CPU: {}\n", span_text(base::Duration(static_cast<std::int64_t>(cpu))));
-    out += fmt::format("     CGroup: {}/{}\n", view.unit.summary.name == "init.scope" ? "" : "/system.slice", view.unit.summary.name);
+    out += fmt::format("     CGroup: {}/{}\n", view.unit.summary.name == "init.scope" ? "" : home_of(view.unit), view.unit.summary.name);
     for (const std::string& line : process_lines(view.processes, false))
         out += "             " + line + "\n";
 }

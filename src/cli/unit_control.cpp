@@ -58,6 +58,8 @@ constexpr CleanWord clean_words[] = {
     {"runtime", unit::DirectoryKind::Runtime, true},              {"fdstore", std::nullopt, true},
 };
 
+constexpr const CleanWord &state_word = clean_words[1], &store_word = clean_words[5];
+
 std::string root_of(const unit::Environment& environment, unit::DirectoryKind kind) {
     switch (kind) {
     case unit::DirectoryKind::Runtime: return environment.runtime_directory_root;
@@ -69,19 +71,25 @@ std::string root_of(const unit::Environment& environment, unit::DirectoryKind ki
     return {};
 }
 
+bool wants_cleaned(const Context& context, const CleanWord& row) {
+    const Names& what = context.options.what;
+    return what.empty() ? row.by_default : std::ranges::find(what, row.word) != what.end() || std::ranges::find(what, "all") != what.end();
+}
+
 /// Directories, and links to them, that the unit has of the kinds asked for.
 std::vector<std::string> to_clean(Context& context, const unit::UnitConfig& config) {
-    const Names& what = context.options.what;
     std::vector<std::string> paths;
     for (const CleanWord& row : clean_words) {
-        const bool wanted = what.empty() ? row.by_default : std::ranges::find(what, row.word) != what.end() || std::ranges::find(what, "all") != what.end();
-        if (!wanted || !row.kind)
+        if (!wants_cleaned(context, row) || !row.kind)
             continue;
         const std::string root = root_of(context.loader().environment(), *row.kind);
         for (const std::string& entry : config.exec->directories[static_cast<std::size_t>(*row.kind)].paths)
             for (const std::string_view part : base::split(entry, ':'))
                 paths.push_back(root + "/" + std::string(part));
     }
+    const bool stamped = config.type == unit::UnitType::Timer && config.timer->persistent && wants_cleaned(context, state_word);
+    if (stamped)
+        paths.push_back(context.loader().environment().state_root + "/systemd/timers/stamp-" + config.name);
     return paths;
 }
 
@@ -100,10 +108,12 @@ int clean_one(Context& context, const std::string& unit) {
     if ((*state != "inactive" && *state != "failed") || !job->empty())
         return refuse("Unit is not inactive or has pending job.");
     const std::vector<std::string> paths = to_clean(context, *config);
-    if (std::ranges::find(context.options.what, "fdstore") != context.options.what.end())
-        context.remark("{}: stored descriptors are not let go of by clean; they go when the unit is stopped, unless FileDescriptorStorePreserve=yes", unit);
-    if (paths.empty())
+    const bool stores = config->service->file_descriptor_store_max > 0 && wants_cleaned(context, store_word);
+    if (paths.empty() && !stores)
         return refuse("No matching resources found.");
+    if (stores)
+        if (const auto done = ask<control::Empty>(context, control::SetPropertiesRequest{unit, {"NFileDescriptorStore=0"}}); !done)
+            return refuse(done.error().what);
     for (const std::string& path : paths) {
         std::error_code error;
         std::filesystem::remove_all(path, error);

@@ -62,6 +62,8 @@ int list_unit_files(Context&, Words);    // files.cpp
 int is_enabled(Context&, Words);
 int cat(Context&, Words);
 int edit(Context&, Words);               // edit.cpp
+/// Options whose values are words of a list; the exit status where that is all: "help", or a word that is not on it.
+std::optional<int> check_option_values(Context&); // option_values.cpp
 int set_property(Context&, Words);       // unit_control.cpp
 int clean(Context&, Words);
 int freeze(Context&, Words);             // freeze, thaw

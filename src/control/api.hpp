@@ -222,7 +222,8 @@ struct SetEnvironmentRequest {
     Names unset;
 };
 /// What lasts until the container ends, over re-executions too: of monoinit itself LogLevel=, LogTarget= and ServiceWatchdogs=, of a unit
-/// FreezerState= (running, frozen) and Markers= (needs-reload, needs-restart; with "+" or "-" to those that are there).
+/// FreezerState= (running, frozen) and Markers= (needs-reload, needs-restart; with "+" or "-" to those that are there), and
+/// of one that is down NFileDescriptorStore=0.
 struct SetPropertiesRequest {
     std::string unit; ///< empty: monoinit itself
     Names assign;     ///< "LogLevel=debug"

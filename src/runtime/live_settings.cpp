@@ -202,6 +202,13 @@ base::Result<void> Runtime::set_unit_property(base::UnitId unit, std::string_vie
             return base::fail(base::Errc::Invalid, "FreezerState= is frozen or running");
         return set_frozen(unit, value == "frozen");
     }
+    if (name == "NFileDescriptorStore" && value == "0") { // clean --what=fdstore
+        const engine::UnitStatus status = engine_->status(unit);
+        if (status.job || (status.active != supervise::ActiveState::Inactive && status.active != supervise::ActiveState::Failed))
+            return base::fail(base::Errc::Invalid, "Unit is not inactive or has pending job.");
+        store_->release(unit);
+        return {};
+    }
     if (name != "Markers")
         return base::fail(base::Errc::Invalid, "not to be set: " + base::printable(name, 80));
     const std::string& key = engine_->status(unit).config->name;

@@ -314,8 +314,13 @@ void Operations::cancel_jobs(Ticket ticket, const control::CancelRequest& reques
     if (ids.empty())
         for (const engine::JobStatus& job : runtime_.engine().jobs())
             ids.push_back(job.id.value);
-    for (const std::uint32_t id : ids)
+    for (const std::uint32_t id : ids) {
+        const auto jobs = runtime_.engine().jobs();
+        const bool known = std::ranges::find(jobs, base::JobId{id}, &engine::JobStatus::id) != jobs.end();
+        if (!known && !request.jobs.empty())
+            return server_->fail(ticket, base::fail(base::Errc::NotFound, fmt::format("Job {} does not exist.", id)));
         runtime_.feed(engine::CancelJob{base::JobId{id}});
+    }
     server_->reply(ticket, control::Empty{});
 }
 

@@ -44,6 +44,14 @@ class List {
     std::unordered_set<std::string> seen_;
 };
 
+/// Of what runs under User= and Group=; of what is down they are not looked up.
+void add_ids(List& list, const ViewContext& context, const unit::ExecSection& exec, bool runs) {
+    const auto account = runs && !exec.user.empty() ? context.accounts.user(exec.user) : std::nullopt;
+    const auto group = runs && !exec.group.empty() ? context.accounts.group(exec.group) : std::nullopt;
+    list.add("UID", account ? fmt::format("{}", account->uid) : "[not set]");
+    list.add("GID", group ? fmt::format("{}", *group) : account ? fmt::format("{}", account->gid) : "[not set]");
+}
+
 void add_service(List& list, const ViewContext& context, const engine::UnitStatus& status) {
     if (status.service == nullptr)
         return;
@@ -53,10 +61,8 @@ void add_service(List& list, const ViewContext& context, const engine::UnitStatu
     list.add("Result", std::string(supervise::name(data.result)));
     list.add("ReloadResult", std::string(supervise::name(data.reload_result)));
     list.add("NFileDescriptorStore", fmt::format("{}", context.stored(status.id)));
-    if (status.config->exec->user.empty() && status.config->exec->group.empty()) { // else it is the guard that finds out
-        list.add("UID", "[not set]");
-        list.add("GID", "[not set]");
-    }
+    if (list.wants("UID") || list.wants("GID"))
+        add_ids(list, context, *status.config->exec, !context.guard_pids(status.id).empty());
     list.add("NRestarts", fmt::format("{}", data.restarts));
     list.add("StatusText", data.status_text);
     list.add("StatusErrno", fmt::format("{}", data.notify_errno));

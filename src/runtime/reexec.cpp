@@ -57,9 +57,15 @@ void Runtime::daemon_reexec(std::function<void()> begins, std::function<void(con
             log_->say(4, {}, fmt::format("not re-executing: {}", why));
             return refused(base::fail(base::Errc::Invalid, why));
         }
-        log_->say(6, {}, fmt::format("re-executing {}", answer.version));
-        begins();
-        hand_over(std::move(message->descriptors.front()));
+        // As systemd does: the next image finds what the generators make of the files of now.
+        files_.look_around();
+        loader_->rescan_if_outdated();
+        const auto binary = std::make_shared<sys::UniqueFd>(std::move(message->descriptors.front()));
+        generators_->run([this, binary, version = answer.version, begins] {
+            log_->say(6, {}, fmt::format("re-executing {}", version));
+            begins();
+            hand_over(std::move(*binary));
+        });
     });
 }
 

@@ -42,7 +42,7 @@ ViewContext Runtime::view() {
                        [this](const std::string& name) { return file_state(name); },
                        [this](base::UnitId unit) { return store_->count(unit); },
                        manager_.group_root, allowed(), inherited_,
-                       [this](std::string_view name) { return loader_->mounted().find(name); }, settings_};
+                       [this](std::string_view name) { return loader_->mounted().find(name); }, settings_, manager_.accounts};
 }
 
 } // namespace monoinit::runtime

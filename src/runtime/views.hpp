@@ -5,6 +5,7 @@
 #include "base/timestamp.hpp"
 #include "control/api.hpp"
 #include "engine/engine.hpp"
+#include "exec/build_plan.hpp"
 #include "runtime/live_settings.hpp"
 #include "unit/properties.hpp"
 #include "unit/verify.hpp"
@@ -30,6 +31,7 @@ struct ViewContext {
     const unit::Inherited& inherited;                                  ///< what services get where their files say nothing
     std::function<const unit::MountPoint*(std::string_view name)> mounted; ///< by the name of its unit; null = nothing is
     const LiveSettings& settings;
+    const exec::AccountLookup& accounts;
     base::TimestampStyle timestamps = base::TimestampStyle::Pretty; ///< of properties
 };
 

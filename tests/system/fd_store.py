@@ -107,6 +107,11 @@ def story_kept_also_while_it_is_stopped():
             box.initctl("daemon-reexec", check=True)
             box.initctl("start", "app", check=True)
             check(client.recv(1000).decode().endswith("while it is away"), "it was answered late")
+            refused = box.initctl("clean", "--what=fdstore", "app", name="systemctl")
+            equal((refused.returncode, count(box)), (1, "2"), "while it runs")
+            box.initctl("stop", "app", check=True)
+            box.initctl("clean", "--what=fdstore", "app", name="systemctl", check=True)
+            equal(count(box), "0")
 
 
 def story_not_kept_at_all():

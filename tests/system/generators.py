@@ -73,6 +73,10 @@ def story_again_at_daemon_reload():
         os.remove(box.path("flag"))
         box.initctl("daemon-reload", check=True)
         equal(box.show("late", "LoadState"), "not-found")
+        with open(box.path("flag"), "wb"):
+            pass
+        box.initctl("daemon-reexec", check=True)  # as systemd: the next image finds what they make now
+        equal(box.show("late", "LoadState"), "loaded")
 
 
 def story_none_no_wait():

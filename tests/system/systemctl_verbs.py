@@ -2,6 +2,7 @@
 """systemctl's verbs against a running monoinit, beyond the oracle: what it writes, what it refuses, and what must not hang."""
 import json
 import os
+import pwd
 import re
 import subprocess
 
@@ -223,10 +224,62 @@ def story_options():
         equal(box.systemctl("reload-or-restart").stderr, "Too few arguments.\n")
 
 
+def story_words_of_options():
+    with FileBox({"web.service": SLEEP}) as box:
+        box.boot()
+        for arguments, first in (("-t help", "Available unit types:"), ("--state=help", "Available unit load states:"), ("--signal=help", "HUP"),
+                                 ("--signal=list", "SIGNAL NAME"), ("--job-mode=help", "fail"), ("--timestamp=help", "pretty"), ("-o help", "short")):
+            done = box.systemctl(*arguments.split())
+            equal((done.returncode, done.stdout.splitlines()[0]), (0, first), arguments)
+        for arguments, text in (("-t wheel list-units", "Unknown unit type or load state 'wheel'.\nUse -t help to see a list of allowed values.\n"),
+                                ("-o wheel list-units", "Unknown output 'wheel'.\n"), ("-n wheel status web", "Failed to parse lines 'wheel'\n"),
+                                ("-M wheel start web", "only this container can be controlled (no -M)\n")):
+            done = box.systemctl(*arguments.split())
+            equal((done.returncode, done.stderr), (1, text), arguments)
+        equal(box.state("web"), "inactive")
+        equal(box.systemctl("-M", ".host", "start", "web").returncode, 0)
+        done = box.systemctl("import-environment", "NO_SUCH", "PATH")
+        equal((done.returncode, done.stderr), (0, "Environment variable $NO_SUCH not set, ignoring.\n"))
+        check("LogControl1" in box.systemctl("service-log-level", "web").stderr, "why not")
+
+
+def story_jobs():
+    units = {"slow.service": ONCE + "ExecStart=/bin/sleep 1000\n", "waits.service": "[Unit]\nAfter=slow.service\n" + SLEEP}
+    with FileBox(units) as box:
+        box.boot()
+        box.systemctl("start", "--no-block", "slow", "waits", check=True)
+
+        def jobs(*arguments):
+            return [re.sub(r"\d+", "N", " ".join(line.split())) for line in box.systemctl("list-jobs", "--no-legend", *arguments).stdout.splitlines()]
+        slow, waits = "N slow.service start running", "N waits.service start waiting"
+        equal(jobs(), [slow, waits])
+        equal(jobs("--after"), [slow, waits, "└─ waiting for job N (slow.service/start) - -"])
+        equal(jobs("--before"), [slow, "└─ blocking job N (waits.service/start) - -", waits])
+        number = box.systemctl("list-jobs", "--no-legend", "waits.service").stdout.split()[0]
+        done = box.systemctl("cancel", "999999", number)
+        equal((done.returncode, done.stderr), (1, "Failed to cancel job 999999: Job 999999 does not exist.\n"))
+        equal(jobs(), [slow])
+        equal(box.systemctl("cancel").returncode, 0)
+        equal(jobs(), [])
+
+
+def story_what_is_shown():
+    units = {
+        "web.service": "[Service]\nUser=daemon\nSlice=apps-web.slice\nExecStart=/bin/sleep 1000\n",
+    }
+    with FileBox(units) as box:
+        box.boot()
+        equal((box.show("web", "UID"), box.show("web", "GID")), ("[not set]", "[not set]"))
+        box.systemctl("start", "web", check=True)
+        daemon = pwd.getpwnam("daemon")
+        equal((box.show("web", "UID"), box.show("web", "GID")), (str(daemon.pw_uid), str(daemon.pw_gid)))
+        check("CGroup: /apps.slice/apps-web.slice/web.service" in box.systemctl("status", "web").stdout, "the slice")
+
+
 def story_clean():
     unit = ONCE + "RemainAfterExit=yes\nRuntimeDirectory=app\nCacheDirectory=monoinit-clean-test\nRuntimeDirectoryPreserve=yes\nExecStart=/bin/sh -c 'touch /run/app/x'\n"
-    with FileBox({"app.service": unit, "none.service": SLEEP}) as box:
-        box.setup += "mount -t tmpfs tmpfs /var/cache\n"
+    with FileBox({"app.service": unit, "none.service": SLEEP, "tick.timer": "[Timer]\nOnCalendar=hourly\nPersistent=yes\nUnit=none.service\n"}) as box:
+        box.setup += "mount -t tmpfs tmpfs /var/cache\nmkdir -p /var/lib/systemd\nmount -t tmpfs tmpfs /var/lib/systemd\n"
         box.boot()
         box.systemctl("start", "app", check=True)
         equal(box.systemctl("clean", "app").stderr, "Failed to clean unit app.service: Unit is not inactive or has pending job.\n")
@@ -236,6 +289,11 @@ def story_clean():
         equal(box.inside("ls", "/run/app").stdout, "x\n")
         box.systemctl("clean", "app", check=True)
         check(box.inside("ls", "/run/app").returncode != 0, "the runtime directory is gone")
+        box.systemctl("start", "tick.timer", check=True)
+        until("a stamp", lambda: box.inside("ls", "/var/lib/systemd/timers/stamp-tick.timer").returncode == 0)
+        box.systemctl("stop", "tick.timer", check=True)
+        box.systemctl("clean", "--what=state", "tick.timer", check=True)
+        check(box.inside("ls", "/var/lib/systemd/timers/stamp-tick.timer").returncode != 0, "the stamp is gone")
         equal(box.systemctl("clean", "none").stderr, "Failed to clean unit none.service: No matching resources found.\n")
         equal(box.systemctl("clean", "--what=dirt", "app").returncode, 1)
 
