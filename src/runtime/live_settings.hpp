@@ -2,6 +2,7 @@
 // What clients have set for as long as the container lives (SetProperties, SetEnvironment): a record of the checkpoint, so that it is in force
 // after a crash as well. Tested by tests/unit/runtime/live_settings_test.cpp and tests/system/systemctl_verbs.py.
 
+#include "base/enum_names.hpp"
 #include "base/string_map.hpp"
 
 #include <string>
@@ -11,6 +12,7 @@
 namespace monoinit::runtime {
 
 enum Mark : unsigned { NeedsReload = 1, NeedsRestart = 2 };
+inline constexpr auto mark_names = base::enum_names<Mark>({{NeedsReload, "needs-reload"}, {NeedsRestart, "needs-restart"}});
 
 struct LiveSettings {
     int log_level = 6;             ///< of monoinit's own lines, as syslog(3)

@@ -52,7 +52,7 @@ class Operations : public control::Manager {
     void forget_scope(base::UnitId unit);
     void wait(control::Ticket ticket, const control::WaitRequest& request) override;
     void mute(control::Ticket ticket, const control::MuteRequest& request) override;
-    base::Result<control::Empty> set_properties(const control::SetPropertiesRequest& request) override; // live_settings.cpp
+    base::Result<control::Empty> set_properties(const control::SetPropertiesRequest& request) override; // set_properties.cpp
     void set_environment(control::Ticket ticket, const control::SetEnvironmentRequest& request) override;
     void subscribe(control::Ticket ticket, const control::SubscribeRequest& request) override;
     void abandoned(control::Ticket ticket) override;

@@ -112,7 +112,7 @@ class Runtime {
     control::HealthReply health(supervise::HealthQuestion question, const std::vector<base::UnitId>& units) const;
     exec::ManagerContext& manager_context() { return manager_; }
 
-    // What clients may set while it runs; live_settings.cpp.
+    // What clients may set while it runs; set_properties.cpp.
     LiveSettings& settings() { return settings_; }
     void save_settings();
     base::Result<void> set_own_property(std::string_view name, std::string_view value);
@@ -188,7 +188,7 @@ class Runtime {
     void watch_zone();
     void save_dirty();
     void forget_traces(base::UnitId unit);
-    base::Result<void> set_frozen(base::UnitId unit, bool frozen); // live_settings.cpp
+    base::Result<void> set_frozen(base::UnitId unit, bool frozen); // set_properties.cpp
     void settings_follow(base::UnitId unit, supervise::ActiveState before, supervise::ActiveState after);
     void restore_settings(std::string_view bytes);
     void save_facts();
