@@ -20,7 +20,10 @@ constexpr std::string_view types = "service mount swap socket target device auto
                            job_modes = "fail replace replace-irreversibly isolate flush ignore-dependencies ignore-requirements triggering restart-dependencies",
                            timestamps = "pretty us utc us+utc unix";
 
-bool holds(std::string_view words, std::string_view word) { return std::ranges::find(base::split(words, ' '), word) != base::split(words, ' ').end(); }
+bool holds(std::string_view words, std::string_view word) {
+    const auto list = base::split(words, ' ');
+    return std::ranges::find(list, word) != list.end();
+}
 
 void print_words(Context& context, std::string_view words) {
     for (const std::string_view word : base::split(words, ' '))
