@@ -76,7 +76,8 @@ std::optional<int> check_option_values(Context& context) {
     if (options.timestamp_word == "help")
         return print_words(context, timestamps), 0;
     if (options.output == "help") {
-        for (const std::string_view name : base::split(journal_form_names(), ','))
+        const std::string names = journal_form_names();
+        for (const std::string_view name : base::split(names, ','))
             context.print("{}\n", base::trim(name));
         return 0;
     }
