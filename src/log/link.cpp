@@ -17,10 +17,9 @@ namespace monoinit::log {
 namespace {
 
 // Descriptors on their way count against RLIMIT_NOFILE of the sender's user: few at a time.
-constexpr std::size_t max_in_flight = 8;
+constexpr std::size_t max_in_flight = 32;
 constexpr std::size_t max_messages = 1024;
 constexpr std::size_t max_messages_bytes = 128 * 1024;
-constexpr std::size_t held_at_ease = 64; ///< streams that wait for a logger
 constexpr int packets_a_turn = 64; ///< so that a chatty logger cannot hold the loop
 
 bool is_open_socket(int fd) {
@@ -287,7 +286,7 @@ void LoggerLink::end_of_file(StreamId stream) {
         events_.stream_closed(stream, unit);
 }
 
-/// Where no logger can be started, services that cannot be either, again and again, would use up descriptors.
+/// Where no logger can be started, or it is behind, services that end at once, again and again, would use up descriptors.
 void LoggerLink::forget_empty() {
     std::vector<StreamId> over;
     for (const auto& [id, stream] : streams_) {
@@ -303,8 +302,10 @@ void LoggerLink::forget_empty() {
 
 StreamId LoggerLink::add_stream(StreamInfo info, sys::UniqueFd read_end) {
     (void)sys::set_nonblocking(read_end.get(), true); // the logger could do without; ours alone, not the writers'
-    if (!attached() && streams_.size() >= held_at_ease)
+    if (attached() ? unsent_.size() >= look_again_at_ : streams_.size() >= held_at_ease) {
         forget_empty();
+        look_again_at_ = std::max(held_at_ease, 2 * unsent_.size()); // a look at each of them: not with every start
+    }
     const StreamId id{next_stream_++};
     open_by_unit_[info.unit]++;
     streams_.emplace(id, Stream{std::move(info), std::move(read_end), Stage::Unsent});

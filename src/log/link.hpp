@@ -152,6 +152,8 @@ class LoggerLink {
     std::map<StreamId, Stream> streams_;
     std::map<std::string, std::size_t, std::less<>> open_by_unit_;
     std::deque<StreamId> unsent_; ///< streams to hand over, in order
+    static constexpr std::size_t held_at_ease = 64; ///< streams that wait for a logger
+    std::size_t look_again_at_ = held_at_ease;      ///< that many unsent: are there some without anything to read?
     std::size_t in_flight_ = 0;   ///< handed over, not acknowledged
     std::deque<StreamId> eof_acks_;
 
