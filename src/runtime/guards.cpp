@@ -491,6 +491,20 @@ void Guards::resynchronise() {
     }
 }
 
+void Guards::take_back_lost(base::UnitId unit) {
+    const engine::UnitStatus status = links_.status(unit);
+    if (status.service == nullptr)
+        return;
+    const std::vector<base::GuardId> listed = status.service->guards;
+    const int main_pid = status.service->main_pid;
+    for (const base::GuardId id : listed) {
+        if (guards_.contains(id))
+            continue;
+        links_.feed(engine::GuardEvent{unit, supervise::GuardLost{id}});
+        lost_.add({id, unit, 0, main_pid, {}, hex(links_.invocation(unit))});
+    }
+}
+
 void Guards::forget(base::UnitId unit) {
     history_.erase(unit);
     notices_.erase(unit);

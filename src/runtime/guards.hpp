@@ -68,6 +68,8 @@ class Guards : public SenderJudge {
     void adopt(const FdEntry& entry, sys::UniqueFd fd);
     /// After adopt() of all and the restoring of the engine: guards that are dead become GuardLost.
     void resynchronise();
+    /// Guards that the unit's record has and nobody left us: their trees were being taken back when the image before ended.
+    void take_back_lost(base::UnitId unit);
 
     std::vector<int> pids_of(base::UnitId unit) const; ///< of living guards
     /// The unit that a process belongs to; 0 = none.

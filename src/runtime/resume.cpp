@@ -120,6 +120,8 @@ void Runtime::resume() {
     listen_for_control();
     set_up_control();
     guards_->resynchronise();
+    for (const base::UnitId unit : engine_->units())
+        guards_->take_back_lost(unit);
     if (command_started_ && !foreground_->running() && !stopping_)
         shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
     resume_bus_names();

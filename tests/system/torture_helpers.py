@@ -150,6 +150,26 @@ def story_probes():
         equal(box.stop(), 0)
 
 
+def story_a_new_image_while_trees_are_taken_back():
+    """The guard of many processes is killed, and PID 1 is executed anew before the last of them is gone."""
+    many = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'i=0; while [ $i -lt 60 ]; do sleep 7200 & i=$((i+1)); done; exec sleep 7201'\nRestart=always\nRestartSec=0\n"
+    with Box({"x.service": many}, ["x.service"]) as box:
+        box.boot()
+        for turn in range(TIMES // 3):
+            until("all of it", lambda: copies(box, "sleep 7200") == 60 and copies(box, "sleep 7201") == 1)
+            before = box.main_pid("x")
+            control = Control(box)
+            kill(children(box, b"guard: x"))
+            time.sleep(turn % 5 / 1000)  # at this moment of it and that
+            control.call("DaemonReexec")
+            until("a new one", lambda b=before: box.main_pid("x") not in (0, b))
+        until("all of it", lambda: copies(box, "sleep 7200") == 60 and copies(box, "sleep 7201") == 1)
+        box.initctl("stop", "x", check=True)
+        settled(box)
+        equal(box.find("sleep 720"), [], "left over")
+        equal(box.stop(), 0)
+
+
 def story_everything_at_once():
     """All guards and the logger, then a fault of PID 1 on top: each service comes back once."""
     names = [f"s{i}.service" for i in range(10)]
