@@ -1,6 +1,7 @@
 // Rendering of errors. Tested by tests/unit/base.
 #include "base/result.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace monoinit::base {
@@ -9,6 +10,10 @@ Error fail_errno(int errnum, std::string what) {
     what += ": ";
     what += ::strerrordesc_np(errnum) != nullptr ? ::strerrordesc_np(errnum) : "unknown error";
     return Error{Errc::System, errnum, std::move(what), std::nullopt};
+}
+
+bool is_shortage(int errnum) {
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EAGAIN || errnum == ENOBUFS;
 }
 
 std::string to_string(const Error& error) {

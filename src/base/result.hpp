@@ -33,6 +33,9 @@ inline Error fail(Errc code, std::string what) { return Error{code, 0, std::move
 /// "what: strerror" for a failed system call.
 Error fail_errno(int errnum, std::string what);
 
+/// Whether an errno tells of something that there is again later: descriptors, memory, processes.
+bool is_shortage(int errnum);
+
 /// "file:line: what" (without the position where there is none).
 std::string to_string(const Error& error);
 

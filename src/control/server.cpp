@@ -48,18 +48,18 @@ Peer identify(int fd) {
 
 } // namespace
 
-Result<std::unique_ptr<Server>> Server::create(sys::UniqueFd listener, Manager& manager, ServerOptions options) {
+Result<std::unique_ptr<Server>> Server::create(sys::UniqueFd&& listener, Manager& manager, ServerOptions options) {
     auto impl = std::make_unique<Impl>(manager, std::move(options));
-    impl->listener = std::move(listener);
     impl->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (!impl->epoll)
         return fail_errno(errno, "epoll_create1");
     impl->timer.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC));
     if (!impl->timer)
         return fail_errno(errno, "timerfd_create");
-    TRY(sys::set_nonblocking(impl->listener.get(), true));
-    TRY(impl->watch(EPOLL_CTL_ADD, impl->listener.get(), EPOLLIN, listener_token));
+    TRY(sys::set_nonblocking(listener.get(), true));
+    TRY(impl->watch(EPOLL_CTL_ADD, listener.get(), EPOLLIN, listener_token));
     TRY(impl->watch(EPOLL_CTL_ADD, impl->timer.get(), EPOLLIN, timer_token));
+    impl->listener = std::move(listener);
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

@@ -83,8 +83,8 @@ struct ServerOptions {
 
 class Server {
   public:
-    /// Takes over `listener` (bound, listening, nonblocking; see listen()).
-    static base::Result<std::unique_ptr<Server>> create(sys::UniqueFd listener, Manager& manager, ServerOptions options);
+    /// Takes over `listener` (bound, listening, nonblocking; see listen()), unless this fails.
+    static base::Result<std::unique_ptr<Server>> create(sys::UniqueFd&& listener, Manager& manager, ServerOptions options);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

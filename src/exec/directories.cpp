@@ -145,7 +145,9 @@ base::Result<void> remove_at(int parent, const char* name, dev_t device, int dep
 
 base::Result<void> make_directory(const DirectoryPlan& plan, uid_t uid, gid_t gid) {
     UniqueFd root = TRY(open_root(plan.root));
-    UniqueFd at(::fcntl(root.get(), F_DUPFD_CLOEXEC, 3));
+    UniqueFd at(sys::duplicate(root.get(), 3));
+    if (!at)
+        return base::fail_errno(errno, plan.root);
     const std::vector<std::string_view> parts = base::split(plan.path, '/');
     for (std::size_t i = 0; i < parts.size(); i++) {
         const bool last = i + 1 == parts.size();

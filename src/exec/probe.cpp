@@ -23,13 +23,15 @@ namespace {
 
 constexpr std::size_t answer_limit = 256 << 10;
 
+constexpr char whole_mark = '\4'; ///< behind what is written: without it the child has not come to its end
+
 [[noreturn]] void run_probe(const std::function<std::string()>& work, int answer, int needed) {
     sys::reset_signal_handlers();
     std::array<int, 2> kept{answer, needed < 0 ? answer : needed};
     sys::close_all_but(kept); // a hung probe must not hold pipes and sockets of ours open
     sys::set_title("monoinit: probe");
     sys::unblock_all_signals();
-    const std::string bytes = work();
+    const std::string bytes = work() + whole_mark;
     for (std::size_t done = 0; done < bytes.size();) {
         const ssize_t size = ::write(answer, bytes.data() + done, bytes.size() - done);
         if (size <= 0)
@@ -87,14 +89,20 @@ base::Result<Probe> Probe::start(const std::function<std::string()>& work, int k
     return Probe(pid, sys::UniqueFd(sys::pidfd_open(pid)), std::move(pipe.read));
 }
 
+std::optional<std::string> Probe::answer() const {
+    return answered_ ? std::optional(bytes_.substr(0, bytes_.size() - 1)) : std::nullopt;
+}
+
 bool Probe::take_answer() {
     char buffer[4096];
     while (answer_) {
         const ssize_t size = ::read(answer_.get(), buffer, sizeof buffer);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return false;
-        if (size <= 0 || bytes_.size() > answer_limit)
+        if (size <= 0 || bytes_.size() > answer_limit) {
+            answered_ = size == 0 && !bytes_.empty() && bytes_.back() == whole_mark;
             break;
+        }
         bytes_.append(buffer, static_cast<std::size_t>(size));
     }
     return true; // still open: who watches it has to let go of it first, since children made meanwhile may share it

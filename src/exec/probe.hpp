@@ -10,6 +10,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -24,9 +25,10 @@ class Probe {
 
     int fd() const { return answer_.get(); }
     pid_t pid() const { return pid_; }
-    /// Reads what there is without blocking. True when the child is done: answer() is then complete, or empty when it died.
+    /// Reads what there is without blocking. True when the child is done.
     bool take_answer();
-    const std::string& answer() const { return bytes_; }
+    /// Then: what the work returned; nothing when the child has died before.
+    std::optional<std::string> answer() const;
     void abandon(); ///< SIGKILL and close
 
   private:
@@ -36,6 +38,7 @@ class Probe {
     sys::UniqueFd pidfd_; ///< the caller may have reaped it before abandon()
     sys::UniqueFd answer_;
     std::string bytes_;
+    bool answered_ = false;
 };
 
 // The kinds of work, and how to read their answers.

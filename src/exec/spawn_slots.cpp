@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
 
 namespace monoinit::exec {
 
@@ -35,14 +36,27 @@ struct Slots {
 
 Slots slots;
 
+/// Not all are to be had, so none; the next guard asks again.
+bool give_back() {
+    for (Group& group : slots.groups)
+        for (int& number : group.numbers)
+            if (number > 0)
+                ::close(std::exchange(number, 0));
+    slots.filler.reset();
+    return false;
+}
+
 bool reserve() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < limit_needed || !sys::can_unshare_descriptors())
+    slots.refused = ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < limit_needed || !sys::can_unshare_descriptors();
+    if (slots.refused)
         return false;
-    void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return false;
-    slots.detached = static_cast<std::atomic<bool>*>(page); // zero bytes are false
+    if (slots.detached == nullptr) {
+        void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED)
+            return false;
+        slots.detached = static_cast<std::atomic<bool>*>(page); // zero bytes are false
+    }
     slots.filler.reset(sys::open_file("/dev/null", O_RDWR));
     if (!slots.filler)
         return false;
@@ -51,7 +65,7 @@ bool reserve() {
         for (int& number : group.numbers) {
             number = sys::duplicate(slots.filler.get(), next);
             if (number < 0)
-                return false;
+                return give_back();
             next = number + 1;
         }
     slots.end = static_cast<unsigned>(next);
@@ -59,10 +73,8 @@ bool reserve() {
 }
 
 bool is_ready() {
-    if (!slots.ready && !slots.refused) {
+    if (!slots.ready && !slots.refused)
         slots.ready = reserve();
-        slots.refused = !slots.ready;
-    }
     return slots.ready;
 }
 

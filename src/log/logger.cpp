@@ -107,7 +107,10 @@ class Logger {
                      [this](std::uint32_t uid) { return streams_.connections(uid); }),
           server_(loop, store_, files_, options.listener), reported_lost_(lines_lost()), told_lost_(reported_lost_) {}
 
+    /// An error: it would work by half, so another has to be started.
     base::Result<void> start() {
+        if (streams_.fd() < 0 || free_streams_.fd() < 0 || !files_.is_usable())
+            return base::fail(base::Errc::System, "descriptors are short");
         start_writers(sys::monotonic_now());
         TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));
         for (Outlet* outlet : {&output_, &errors_})

@@ -35,6 +35,7 @@ class StoreWriter {
     void wake();
     /// Be told, at event_fd(), once half of the ring is free, or what was asked for is done.
     void tell_me() { wanted_.store(true, std::memory_order_seq_cst); }
+    bool is_usable() const { return event_ && wake_; } ///< descriptors were to be had
     int event_fd() const { return event_.get(); }
     void drain_event();
     /// Do not wait for the disk.

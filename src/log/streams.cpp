@@ -144,13 +144,13 @@ bool Streams::read_once(StreamId stream, Source& source) {
 std::size_t Streams::receive(Source& source, std::span<char> room, bool& ended) {
     if (source.info.kind != StreamKind::Connection) {
         const ssize_t size = read(source.fd.get(), room.data(), room.size());
-        ended = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+        ended = size == 0 || (size < 0 && errno != EINTR && !base::is_shortage(errno));
         return size > 0 ? static_cast<std::size_t>(size) : 0;
     }
     auto received = sys::receive_message(source.fd.get(), room); // descriptors that come along must not be closed here
     if (!received) {
         const int error = received.error().errnum; // ECONNRESET is said once, ahead of what is there
-        ended = received.error().code != base::Errc::Busy && error != EINTR && error != ECONNRESET;
+        ended = received.error().code != base::Errc::Busy && error != EINTR && error != ECONNRESET && !base::is_shortage(error);
         return 0;
     }
     if (!received->descriptors.empty())

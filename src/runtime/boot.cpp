@@ -8,6 +8,7 @@
 #include "runtime/runtime.hpp"
 #include "sys/cgroup.hpp"
 #include "sys/mounts.hpp"
+#include "sys/patience.hpp"
 #include "sys/process_title.hpp"
 #include "sys/real_files.hpp"
 #include "sys/surroundings.hpp"
@@ -33,6 +34,7 @@ namespace monoinit::runtime {
 
 namespace {
 
+constexpr base::Duration control_pause = std::chrono::seconds(1);
 constexpr base::Duration boot_probe_limit = std::chrono::seconds(10);
 constexpr rlim_t descriptors_at_most = 65536; ///< more would cost memory for tables and buy nothing
 
@@ -87,7 +89,10 @@ void raise_descriptor_limit(exec::ManagerContext& manager) {
 
 /// On a mount that somebody else answers for, and perhaps does not: then it is the logger's thread that finds out.
 bool may_hang(const std::string& path) {
-    return std::ranges::any_of(sys::mounts(), [&](const sys::Mount& mount) { return mount.may_hang && (path == mount.point || path.starts_with(mount.point + "/")); });
+    const auto mounts = sys::mounts();
+    return mounts && std::ranges::any_of(*mounts, [&](const sys::Mount& mount) {
+        return mount.may_hang && (path == mount.point || path.starts_with(mount.point + "/"));
+    });
 }
 
 bool is_usable_directory(const std::string& path) {
@@ -196,7 +201,7 @@ base::Result<void> Runtime::set_up() {
     if (invocation_.resume_checkpoint >= 0)
         checkpoint_.emplace(TRY(Checkpoint::adopt(sys::UniqueFd(invocation_.resume_checkpoint))));
     else
-        checkpoint_.emplace(TRY(Checkpoint::create(descriptors_at_most)));
+        checkpoint_.emplace(TRY(sys::insist([] { return Checkpoint::create(descriptors_at_most); })));
     for (const FdEntry& entry : checkpoint_->kept())
         if (entry.kind == FdKind::Executable)
             exe_.reset(entry.fd);
@@ -221,10 +226,10 @@ base::Result<void> Runtime::set_up() {
     ::fcntl(previous_exe_.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(checkpoint_->fd(), F_SETFD, FD_CLOEXEC);
     arm_crash_survival(*checkpoint_, exe_.get(), previous_exe_.get(), invocation_.argc, invocation_.argv, invocation_.environment);
-    loop_.emplace(TRY(sys::EpollLoop::create()));
-    timer_.emplace(TRY(sys::Timer::create()));
+    loop_.emplace(TRY(sys::insist(sys::EpollLoop::create)));
+    timer_.emplace(TRY(sys::insist([] { return sys::Timer::create(); })));
     TRY(loop_->add(timer_->fd(), EPOLLIN, [this](std::uint32_t) { timer_->drain(); }));
-    signals_.emplace(TRY(sys::SignalFd::create(handled_signals())));
+    signals_.emplace(TRY(sys::insist([] { return sys::SignalFd::create(handled_signals()); })));
     TRY(loop_->add(signals_->fd(), EPOLLIN,
                    [this](std::uint32_t) { signals_->drain([this](const signalfd_siginfo& info) { on_signal(info); }); }));
     set_up_place();
@@ -316,7 +321,7 @@ void Runtime::set_up_place() {
     });
     notify_->set_directory(dir_.notify);
     guards_->set_notify(*notify_);
-    probes_ = std::make_unique<Probes>(*loop_);
+    probes_ = std::make_unique<Probes>(*loop_, [this](const std::string& text) { log_->say(4, {}, text); });
     set_up_generators();
     set_up_bus();
     set_up_sockets();
@@ -401,28 +406,36 @@ void Runtime::set_up_generators() {
 
 /// From here on whoever asks something waits for the answer, instead of being told that nobody is here.
 void Runtime::listen_for_control() {
-    if (dir_.path.empty() || control_listener_)
+    if (dir_.path.empty() || control_listener_ || server_)
         return;
     auto listening = control::listen_at(dir_.control);
     if (!listening)
-        return log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(listening.error())));
+        return set_up_control_later(listening.error());
     control_listener_ = std::move(*listening);
     checkpoint_->keep({FdKind::Control, control_listener_.get(), 0, 0, 0});
 }
 
+/// PID 1 that nobody can ask anything is half of one: however long it takes.
+void Runtime::set_up_control_later(const base::Error& error) {
+    if (std::exchange(control_at_, sys::now() + control_pause) == base::never)
+        log_->say(3, {}, fmt::format("no control socket: {}; trying again", base::to_string(error)));
+}
+
 void Runtime::set_up_control() {
-    if (!control_listener_)
+    listen_for_control();
+    if (!control_listener_ || server_)
         return;
     control::ServerOptions options;
     options.domain = {manager_.uid, sys::find_group("monoinit")};
     options.version = MONOINIT_VERSION;
     auto made = control::Server::create(std::move(control_listener_), *operations_, std::move(options));
     if (!made)
-        return log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(made.error())));
+        return set_up_control_later(made.error());
+    control_at_ = base::never;
     server_ = std::move(*made);
     operations_->set_server(*server_);
     if (auto added = loop_->add(server_->fd(), EPOLLIN, [this](std::uint32_t) { server_->dispatch(sys::now()); }); !added)
-        log_->say(3, {}, fmt::format("no control socket: {}", base::to_string(added.error())));
+        log_->say(3, {}, fmt::format("control socket: {}", base::to_string(added.error())));
 }
 
 std::string Runtime::boot_target_name() const {
@@ -453,8 +466,8 @@ void Runtime::boot_units() {
     boot_began_ = true;
     loader_->rescan_if_outdated();
     const std::string target = boot_target_name();
-    read_mounts();
-    const auto configs = loader_->load_closure({target});
+    read_mounts(sys::insist(sys::mounts));
+    const auto configs = load_insisting({target});
     engine_->sync(configs, false, sys::moment_now());
     boot_target_ = engine_->find(target);
     const auto own = std::ranges::count_if(configs, [](const auto& config) {
@@ -500,7 +513,7 @@ void Runtime::forget_old_transient_units() {
 void Runtime::forget_old_credentials() {
     const std::string old = manager_.credentials_root + ".old";
     if (!dir_.path.empty() && (::rename(manager_.credentials_root.c_str(), old.c_str()) == 0 || errno == ENOTEMPTY))
-        probes_->start(exec::probe_remove_trees({old}), sys::now(), boot_probe_limit, [](const std::optional<std::string>&) {});
+        probes_->start([old] { return exec::probe_remove_trees({old}); }, sys::now(), boot_probe_limit, [](const base::Result<std::string>&) {});
 }
 
 void Runtime::report_boot_problems() {

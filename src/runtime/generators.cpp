@@ -69,9 +69,11 @@ void Generators::start() {
         return finish();
     have_made_ = true;
     // Where the probe cannot be made this is over before it returns, and 0 is right.
-    probe_ = links_.probes.start(exec::probe_generators(plan_), sys::now(), plan_.limit + patience, [this](const std::optional<std::string>& bytes) {
+    probe_ = links_.probes.start([this] { return exec::probe_generators(plan_); }, sys::now(), plan_.limit + patience, [this](const base::Result<std::string>& bytes) {
         probe_ = 0;
-        for (const exec::GeneratorLine& line : exec::generators_answer(bytes.value_or("")))
+        if (!bytes && !ended_)
+            links_.log.say(3, {}, "generators and init scripts: " + bytes.error().what);
+        for (const exec::GeneratorLine& line : exec::generators_answer(bytes ? *bytes : ""))
             if (!ended_)
                 links_.log.say(line.severity, {}, line.text);
         finish();

@@ -178,7 +178,30 @@ void Guards::note_start(base::UnitId unit, base::GuardId id, const supervise::Sp
     ran.push_back({id, invocation, std::move(record)});
 }
 
+void Guards::go_on(base::UnitId unit) {
+    const auto found = held_back_.find(unit);
+    if (found == held_back_.end() || --found->second.removals > 0)
+        return;
+    const std::vector<supervise::Spawn> spawns = std::move(found->second.spawns);
+    held_back_.erase(found);
+    for (const supervise::Spawn& each : spawns)
+        spawn(unit, each);
+}
+
+/// What waits for its turn has no process that could be signalled.
+bool Guards::give_up_held(base::UnitId unit, base::GuardId id) {
+    const auto found = held_back_.find(unit);
+    if (found == held_back_.end() || std::erase_if(found->second.spawns, [id](const supervise::Spawn& each) { return each.guard == id; }) == 0)
+        return false;
+    fail_spawn(unit, id, {.exit_status = 1, .text = "stopped before it began"});
+    return true;
+}
+
 void Guards::spawn(base::UnitId unit, const supervise::Spawn& spawn) {
+    if (const auto held = held_back_.find(unit); held != held_back_.end()) {
+        held->second.spawns.push_back(spawn);
+        return;
+    }
     const engine::UnitStatus status = links_.status(unit);
     const unit::UnitConfig& config = *status.config;
     const auto& commands = config.service->list(spawn.list);
@@ -416,7 +439,8 @@ bool Guards::child_exited(int pid, int wait_status) {
 }
 
 void Guards::signal(base::UnitId unit, const supervise::Signal& signal) {
-    (void)unit;
+    if (give_up_held(unit, signal.guard))
+        return;
     const auto found = guards_.find(signal.guard);
     if (found == guards_.end())
         return; // it went meanwhile; TreeEmpty has been told
@@ -510,6 +534,8 @@ void Guards::forget(base::UnitId unit) {
     notices_.erase(unit);
     limits_.erase(unit);
     credentials_.erase(unit);
+    if (const auto held = held_back_.find(unit); held != held_back_.end())
+        held->second.spawns.clear();
 }
 
 std::vector<int> Guards::pids_of(base::UnitId unit) const {

@@ -47,6 +47,11 @@ class Guards : public SenderJudge {
     void watch(const supervise::WatchPid& watch);
     void query(const supervise::QueryTree& query);
 
+    /// No command of the unit begins until go_on() was called as often: what its last run has left is being removed, which must
+    /// not hit what the next one makes.
+    void hold_back(base::UnitId unit) { held_back_[unit].removals++; }
+    void go_on(base::UnitId unit);
+
     /// Guards of which nothing is needed any more may end. Called once a turn of the loop, when what follows from their end
     /// is done: a successor is started first, and the processor is free for it.
     void let_leave();
@@ -111,6 +116,7 @@ class Guards : public SenderJudge {
     void gone(base::GuardId id);
     void remove_group(base::GuardId guard, base::UnitId unit) const;
     void flush(Guard& guard);
+    bool give_up_held(base::UnitId unit, base::GuardId id);
     void fail_spawn(base::UnitId unit, base::GuardId id, supervise::SpawnResult result);
     void lack(base::UnitId unit, base::GuardId id, const base::Error& error);
     exec::CommandContext command_context(base::UnitId unit, const supervise::Spawn& spawn);
@@ -128,6 +134,11 @@ class Guards : public SenderJudge {
     std::unordered_map<base::GuardId, Guard> guards_;
     std::vector<base::GuardId> leaving_;
     std::unordered_map<int, base::GuardId> by_pid_;
+    struct HeldBack {
+        unsigned removals = 0;
+        std::vector<supervise::Spawn> spawns;
+    };
+    std::unordered_map<base::UnitId, HeldBack> held_back_;
     std::unordered_map<base::UnitId, std::vector<base::GuardId>> by_unit_;
 
     struct Ran {

@@ -7,6 +7,7 @@
 #include "exec/spawn.hpp"
 #include "log/reader.hpp"
 #include "sys/clock.hpp"
+#include "sys/patience.hpp"
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
 
@@ -73,7 +74,7 @@ HealthRuns::HealthRuns(Links links)
     : links_(std::move(links)),
       lost_([this](int pid) { return is_guard(pid) || links_.is_other_child(pid); },
             [this](base::GuardId guard, base::UnitId unit) { links_.feed(engine::HealthEvent{unit, supervise::CheckGone{guard}}); }),
-      nowhere_(sys::open_file("/dev/null", O_WRONLY)) {}
+      nowhere_(sys::insist([] { return sys::open_path("/dev/null", O_WRONLY); }).value_or(sys::UniqueFd())) {}
 
 HealthRuns::~HealthRuns() {
     for (const auto& [id, run] : runs_) {
@@ -163,11 +164,13 @@ void HealthRuns::watch_log(base::UnitId unit, const supervise::RunCheck& check, 
     query.filter.own = false;
     query.filter.since_wall_us = static_cast<std::uint64_t>(status.inactive_exit.wall.count());
     const base::GuardId guard = check.guard;
-    links_.probes.start(exec::Probe::start([socket = links_.logs_socket, query, pattern] { return find_line(socket, query, pattern); }), sys::now(),
-                        check.timeout, [this, unit, guard, pattern](std::optional<std::string> answer) {
-                            supervise::CheckResult result{guard, answer == "1", {}, {}};
+    links_.probes.start([socket = links_.logs_socket, query, pattern] {
+                            return exec::Probe::start([&] { return find_line(socket, query, pattern); });
+                        }, sys::now(),
+                        check.timeout, [this, unit, guard, pattern](const base::Result<std::string>& answer) {
+                            supervise::CheckResult result{guard, answer && *answer == "1", {}, {}};
                             if (!answer)
-                                result.text = "the logger did not answer";
+                                result.text = "asking the logger: " + answer.error().what;
                             else if (answer->starts_with('!'))
                                 result.text = answer->substr(1);
                             else if (!result.ok)

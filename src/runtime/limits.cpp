@@ -55,8 +55,8 @@ void Runtime::change_limits(const Limits& before) {
                 said += std::string(unit::short_name(change.name)) + ": " + wrong + "\n";
         return said + "\n";
     };
-    probes_->start(exec::Probe::start(work), sys::now(), apply_limit, [this](const std::optional<std::string>& said) {
-        const std::string text = said.value_or("limits could not be changed within 10 s");
+    probes_->start([work] { return exec::Probe::start(work); }, sys::now(), apply_limit, [this](const base::Result<std::string>& said) {
+        const std::string text = said ? *said : "changing limits: " + said.error().what;
         for (const std::string_view line : base::split(text, '\n'))
             if (!line.empty())
                 log_->say(4, {}, std::string(line));

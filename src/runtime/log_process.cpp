@@ -4,6 +4,7 @@
 #include "base/fmt.hpp"
 #include "log/logger.hpp"
 #include "sys/clock.hpp"
+#include "sys/patience.hpp"
 #include "sys/signals.hpp"
 #include "sys/socket.hpp"
 #include "sys/syscalls.hpp"
@@ -83,8 +84,11 @@ log::LoggerLink::Events LogProcess::events() {
 }
 
 void LogProcess::start(const std::string& logs_socket, bool syslog_sockets, log::Config config) {
-    if (auto made = log::make_logger_fds(logs_socket))
-        fds_ = std::move(*made);
+    (void)sys::insist([&]() -> base::Result<void> { // else what could be made is used, and the rest is missing for ever
+        fds_ = TRY(log::make_logger_fds(logs_socket));
+        const auto passing = std::ranges::find_if(fds_.problems, [](const base::Error& error) { return base::is_shortage(error.errnum); });
+        return passing == fds_.problems.end() ? base::Result<void>() : *passing;
+    });
     if (syslog_sockets)
         fds_.collector = log::make_collector_fds();
     link_.configure(std::move(config));

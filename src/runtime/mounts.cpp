@@ -3,6 +3,7 @@
 #include "runtime/runtime.hpp"
 
 #include "sys/mounts.hpp"
+#include "sys/patience.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/mounts.hpp"
 #include "unit/name.hpp"
@@ -17,14 +18,20 @@ namespace {
 constexpr base::Duration device_limit = std::chrono::seconds(10); ///< for paths that may hang
 /// A table that changes all the time is read so often at most.
 constexpr base::Duration between_looks = std::chrono::milliseconds(50);
+constexpr base::Duration look_again_after = std::chrono::seconds(1); ///< where the table could not be read
 constexpr std::size_t units_at_most = 1000; ///< of mounts without a file: more are there when asked for by name
 
 } // namespace
 
 /// For the loader: whoever loads units from now on finds those of what is mounted.
-void Runtime::read_mounts() {
+void Runtime::read_mounts(base::Result<std::vector<sys::Mount>> table) {
+    if (!table) { // what is known of them stays
+        log_->say(4, {}, "what is mounted: " + base::to_string(table.error()));
+        look_at_mounts_at_ = sys::now() + look_again_after;
+        return;
+    }
     std::vector<unit::MountPoint> points;
-    for (sys::Mount& each : sys::mounts())
+    for (sys::Mount& each : *table)
         if (each.type != "autofs") // nothing is mounted there yet
             points.push_back({std::move(each.point), std::move(each.source), std::move(each.type), std::move(each.options)});
     if (std::ranges::find(points, "/", &unit::MountPoint::where) == points.end())
@@ -33,15 +40,17 @@ void Runtime::read_mounts() {
 }
 
 void Runtime::watch_mounts() {
-    mount_watch_ = sys::UniqueFd(sys::open_file("/proc/self/mountinfo", O_RDONLY));
-    if (mount_watch_)
-        (void)loop_->add(mount_watch_.get(), EPOLLPRI, [this](std::uint32_t) {
-            const base::Instant next = looked_at_mounts_ + between_looks;
-            if (sys::now() >= next)
-                look_at_mounts();
-            else
-                look_at_mounts_at_ = next;
-        });
+    auto opened = sys::insist([] { return sys::open_path("/proc/self/mountinfo", O_RDONLY); });
+    if (!opened)
+        return; // no /proc
+    mount_watch_ = std::move(*opened);
+    (void)loop_->add(mount_watch_.get(), EPOLLPRI, [this](std::uint32_t) {
+        const base::Instant next = looked_at_mounts_ + between_looks;
+        if (sys::now() >= next)
+            look_at_mounts();
+        else
+            look_at_mounts_at_ = next;
+    });
 }
 
 void Runtime::load_mount_units() {
@@ -60,7 +69,7 @@ void Runtime::look_at_mounts(bool given) {
     looked_at_mounts_ = sys::now();
     look_at_mounts_at_ = base::never;
     const unit::MountTable before = loader_->mounted();
-    read_mounts();
+    read_mounts(sys::mounts());
     load_mount_units();
     engine::MountsRead event;
     event.given = given;
@@ -98,8 +107,10 @@ void Runtime::look_at_device(base::UnitId unit) {
     if (const auto known = sys::device_exists(path))
         return feed(engine::DeviceSeen{unit, *known});
     const std::vector<unit::Condition> there{{.kind = unit::ConditionKind::PathExists, .parameter = path}};
-    probes_->start(exec::probe_conditions(there, {}, {}), sys::now(), device_limit, [this, unit](const std::optional<std::string>& bytes) {
-        const auto answer = exec::conditions_answer(bytes.value_or(""));
+    probes_->start([there] { return exec::probe_conditions(there, {}, {}); }, sys::now(), device_limit, [this, unit](const base::Result<std::string>& bytes) {
+        const auto answer = exec::conditions_answer(bytes ? *bytes : "");
+        if (!bytes)
+            log_->say(4, name_of(unit), "it could not be looked at: " + bytes.error().what);
         feed(engine::DeviceSeen{unit, answer && answer->ok});
     });
 }

@@ -325,7 +325,12 @@ void Operations::cancel_jobs(Ticket ticket, const control::CancelRequest& reques
 }
 
 void Operations::daemon_reload(Ticket ticket) {
-    runtime_.daemon_reload([this, ticket] { server_->reply(ticket, control::Empty{}); });
+    runtime_.daemon_reload([this, ticket](const base::Result<void>& reloaded) {
+        if (reloaded)
+            server_->reply(ticket, control::Empty{});
+        else
+            server_->fail(ticket, reloaded.error());
+    });
 }
 
 void Operations::daemon_reexec(Ticket ticket) {

@@ -162,10 +162,12 @@ void Operations::environment(Ticket ticket, const control::EnvironmentRequest& r
     exec::CommandContext context;
     context.invocation = runtime_.invocation_id(id);
     context.explain = true;
-    const exec::BuiltPlan built = exec::build_plan(*config, commands.empty() ? none : commands.front(), runtime_.manager_context(), context);
+    auto built = std::make_shared<const exec::BuiltPlan>(exec::build_plan(*config, commands.empty() ? none : commands.front(), runtime_.manager_context(), context));
     // What lies in files is read by a probe: those are paths that a unit names.
-    runtime_.probes().start(exec::probe_explain_environment(*config, built), sys::now(), environment_limit, [this, ticket](const std::optional<std::string>& bytes) {
-        auto entries = exec::explained_answer(bytes.value_or(""));
+    runtime_.probes().start([config, built] { return exec::probe_explain_environment(*config, *built); }, sys::now(), environment_limit, [this, ticket](const base::Result<std::string>& bytes) {
+        if (!bytes)
+            return server_->fail(ticket, bytes.error());
+        auto entries = exec::explained_answer(*bytes);
         if (!entries)
             return server_->fail(ticket, base::fail(base::Errc::TooLarge, "the environment is " + entries.error().what));
         control::EnvironmentReply reply;

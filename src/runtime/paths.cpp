@@ -53,19 +53,27 @@ void Paths::look(base::UnitId unit, bool make_directories) {
         }
     }
     const std::uint64_t attempt = held.attempt = ++last_attempt_;
-    links_.probes.start(exec::probe_paths(*config->path, make_directories, held.inotify.get(), held.marks), sys::now(), look_limit,
-                        [this, unit, attempt](const std::optional<std::string>& bytes) { answered(unit, attempt, bytes); });
+    links_.probes.start([this, unit, attempt, make_directories] { return probe(unit, attempt, make_directories); }, sys::now(), look_limit,
+                        [this, unit, attempt](const base::Result<std::string>& bytes) { answered(unit, attempt, bytes); });
 }
 
-void Paths::answered(base::UnitId unit, std::uint64_t attempt, const std::optional<std::string>& bytes) {
+base::Result<exec::Probe> Paths::probe(base::UnitId unit, std::uint64_t attempt, bool make_directories) {
+    const auto found = held_.find(unit);
+    const auto config = links_.status(unit).config;
+    if (found == held_.end() || found->second.attempt != attempt || !config)
+        return base::fail(base::Errc::Busy, "no longer wanted");
+    return exec::probe_paths(*config->path, make_directories, found->second.inotify.get(), found->second.marks);
+}
+
+void Paths::answered(base::UnitId unit, std::uint64_t attempt, const base::Result<std::string>& bytes) {
     const auto found = held_.find(unit);
     if (found == held_.end() || found->second.attempt != attempt)
         return; // dropped, or asked for again, meanwhile
     Held& held = found->second;
     held.attempt = 0;
-    exec::PathsAnswer answer = exec::paths_answer(bytes.value_or(""));
+    exec::PathsAnswer answer = exec::paths_answer(bytes ? *bytes : "");
     if (!bytes)
-        answer.seen.error = "looking at its paths took longer than 10 s (a hung mount?)";
+        answer.seen.error = "looking at its paths: " + bytes.error().what;
     if (!answer.warning.empty())
         links_.warn(unit, answer.warning);
     if (answer.seen.error.empty()) {

@@ -44,7 +44,8 @@ class Paths {
         base::Instant read_at{};              ///< not before
         base::Instant paused_until = base::never; ///< never: it is not paused
     };
-    void answered(base::UnitId unit, std::uint64_t attempt, const std::optional<std::string>& bytes);
+    base::Result<exec::Probe> probe(base::UnitId unit, std::uint64_t attempt, bool make_directories);
+    void answered(base::UnitId unit, std::uint64_t attempt, const base::Result<std::string>& bytes);
     void hear(base::UnitId unit, Held& held);
     void stop_hearing(Held& held);
     void on_readable(base::UnitId unit);

@@ -4,6 +4,8 @@
 #include "base/strings.hpp"
 #include "runtime/crash.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/mounts.hpp"
+#include "sys/patience.hpp"
 #include "sys/socket.hpp"
 
 #include <csignal>
@@ -98,8 +100,8 @@ void Runtime::resume() {
     const std::string target = boot_target_name();
     std::vector<std::string> roots = facts.names;
     roots.push_back(target);
-    read_mounts();
-    const auto configs = loader_->load_closure(roots);
+    read_mounts(sys::insist(sys::mounts));
+    const auto configs = load_insisting(roots);
     engine_->sync(configs, false, sys::moment_now());
     boot_target_ = engine_->find(target);
     if (!ready_after_)

@@ -153,10 +153,10 @@ void Runtime::perform_action(const engine::UnitAction& action) {
     } else if (const auto* query = std::get_if<supervise::QueryTree>(&action.action)) {
         guards_->query(*query);
     } else if (const auto* file = std::get_if<supervise::ReadPidFile>(&action.action)) {
-        probes_->start(exec::probe_pid_file(file->path), sys::now(), probe_limit, [this, unit](std::optional<std::string> bytes) {
+        probes_->start([path = file->path] { return exec::probe_pid_file(path); }, sys::now(), probe_limit, [this, unit](base::Result<std::string> bytes) {
             supervise::PidFileRead read;
-            const exec::PidFileAnswer answer = exec::pid_file_answer(bytes.value_or(""));
-            read.error = bytes ? answer.error : "reading it took too long";
+            const exec::PidFileAnswer answer = exec::pid_file_answer(bytes ? *bytes : "");
+            read.error = bytes ? answer.error : "PIDFile=: " + bytes.error().what;
             read.guard = answer.pid != 0 ? guards_->guard_above(unit, answer.pid) : base::GuardId{};
             read.pid = read.guard ? answer.pid : 0;
             if (answer.pid != 0 && !read.guard)
@@ -166,19 +166,28 @@ void Runtime::perform_action(const engine::UnitAction& action) {
     } else if (const auto* directories = std::get_if<supervise::RemoveDirectories>(&action.action)) {
         remove_directories(unit, directories->runtime);
     } else if (const auto* remove = std::get_if<supervise::RemovePidFile>(&action.action)) {
-        probes_->start(exec::probe_remove_file(remove->path), sys::now(), probe_limit, [](const std::optional<std::string>&) {});
+        remove_files(unit, [path = remove->path] { return exec::probe_remove_file(path); });
     }
 }
 
 void Runtime::remove_directories(base::UnitId unit, bool runtime) {
     const auto config = engine_->status(unit).config;
-    const auto done = [](const std::optional<std::string>&) {};
     if (runtime)
-        probes_->start(exec::probe_remove_trees(exec::directory_paths(*config->exec, unit::DirectoryKind::Runtime, manager_)),
-                       sys::now(), probe_limit, done);
+        remove_files(unit, [paths = exec::directory_paths(*config->exec, unit::DirectoryKind::Runtime, manager_)] { return exec::probe_remove_trees(paths); });
     if (!config->exec->credentials->empty())
-        probes_->start(exec::probe_remove_credentials(manager_.credentials_root, config->name, guards_->credentials_of(unit)), sys::now(),
-                       probe_limit, done);
+        remove_files(unit, [root = manager_.credentials_root, name = config->name, start = guards_->credentials_of(unit)] {
+            return exec::probe_remove_credentials(root, name, start);
+        });
+}
+
+/// The unit's next command waits for it.
+void Runtime::remove_files(base::UnitId unit, Probes::Make make) {
+    guards_->hold_back(unit);
+    probes_->start(std::move(make), sys::now(), probe_limit, [this, unit](const base::Result<std::string>& answer) {
+        if (!answer)
+            log_->say(4, name_of(unit), "files of its run may be left: " + answer.error().what);
+        guards_->go_on(unit);
+    });
 }
 
 void Runtime::check_conditions(base::UnitId unit) {
@@ -192,54 +201,11 @@ void Runtime::check_conditions(base::UnitId unit) {
     };
     if (const auto known = exec::evaluate_all_inline(config->unit.conditions, config->files, context))
         return tell(*known);
-    probes_->start(exec::probe_conditions(config->unit.conditions, config->files, context), sys::now(), probe_limit,
-                   [tell](std::optional<std::string> bytes) {
-                       if (bytes)
-                           if (auto answer = exec::conditions_answer(*bytes))
-                               return tell(*answer);
-                       tell({false, false, "a condition could not be looked at within 10 s (a hung mount?)"});
+    probes_->start([config, context] { return exec::probe_conditions(config->unit.conditions, config->files, context); }, sys::now(), probe_limit,
+                   [tell](const base::Result<std::string>& bytes) {
+                       const auto answer = exec::conditions_answer(bytes ? *bytes : "");
+                       tell(answer ? *answer : exec::ConditionsAnswer{false, false, "its conditions: " + (bytes ? answer.error() : bytes.error()).what});
                    });
-}
-
-base::UnitId Runtime::load(const std::string& name) {
-    if (!unit::is_valid_name(name))
-        return {};
-    const base::UnitId known = engine_->find(name);
-    // Names that are no units' do not pile up, however many anybody asks for.
-    if (unknown_ && unknown_ != known)
-        engine_->forget_unknown(std::exchange(unknown_, {}));
-    // A unit that was not there, or was masked, may have come meanwhile; others change by daemon-reload only.
-    if (known && engine_->status(known).config->load_state == unit::LoadState::Loaded) {
-        if (engine_->status(known).config->type == unit::UnitType::Device)
-            look_at_device(known); // nobody tells us of those
-        return known;
-    }
-    if (loader_->rescan_if_outdated())
-        forget_files();
-    load_new(loader_->load_closure({name}));
-    const base::UnitId found = engine_->find(name);
-    if (found && engine_->status(found).config->load_state == unit::LoadState::NotFound)
-        unknown_ = found;
-    return found;
-}
-
-/// Those of a closure that the engine does not have yet.
-void Runtime::load_new(const std::vector<engine::ConfigPtr>& configs) {
-    std::vector<engine::ConfigPtr> fresh;
-    for (const auto& config : configs)
-        if (const base::UnitId id = engine_->find(config->name); !id || engine_->status(id).config->load_state != unit::LoadState::Loaded)
-            fresh.push_back(config);
-    engine_->sync(fresh, false, sys::moment_now());
-    report_units(fresh);
-    note_names(fresh);
-    for (const auto& config : fresh)
-        if (config->type == unit::UnitType::Device && config->load_state == unit::LoadState::Loaded)
-            look_at_device(engine_->find(config->name));
-}
-
-void Runtime::look_at_unit_files() {
-    loader_->rescan();
-    forget_files();
 }
 
 /// Its file is gone, or another takes its place; nothing of it runs.
@@ -264,17 +230,6 @@ void Runtime::forget_traces(base::UnitId unit) {
     sources_->drop(unit);
 }
 
-void Runtime::note_names(const std::vector<engine::ConfigPtr>& configs) {
-    bool changed = false;
-    for (const auto& config : configs)
-        if (config->load_state == unit::LoadState::Loaded && known_names_.insert(config->name).second) {
-            loaded_names_.push_back(config->name);
-            changed = true;
-        }
-    if (changed)
-        save_facts();
-}
-
 /// Everything of the shell's own that a resumed image cannot find out by itself: one line a fact.
 void Runtime::save_facts() {
     std::string bytes = fmt::format("seed {} {}\nstarted {} {}\n", seed_[0], seed_[1], invocation_.started.mono.since_boot.count(),
@@ -296,41 +251,6 @@ void Runtime::save_facts() {
     for (const std::string& name : loaded_names_)
         bytes += fmt::format("unit {} {}\n", engine_->find(name).value, name);
     checkpoint_->write(runtime_record, bytes);
-}
-
-/// What was worked out from unit files and links is worked out again when asked for.
-void Runtime::forget_files() {
-    not_enabled_.reset();
-    enabling_links_.reset();
-}
-
-void Runtime::daemon_reload(std::function<void()> done) {
-    files_.look_around();
-    loader_->rescan_if_outdated(); // the generators' and init scripts' names are looked for there
-    generators_->run([this, done = std::move(done)] {
-        reload_units();
-        done();
-    });
-}
-
-void Runtime::reload_units() {
-    loader_->rescan();
-    forget_files();
-    std::vector<std::string> roots = loaded_names_;
-    roots.push_back(boot_target_name());
-    const auto configs = loader_->load_closure(roots);
-    const Limits before = limits();
-    reported_.clear();
-    engine_->sync(configs, true, sys::moment_now());
-    save_dirty();
-    report_units(configs);
-    std::erase_if(loaded_names_, [&](const std::string& name) { return !engine_->find(name); });
-    known_names_ = {loaded_names_.begin(), loaded_names_.end()};
-    note_names(configs);
-    save_facts();
-    log_->say(6, {}, fmt::format("reloaded {} units", loaded_names_.size()));
-    change_limits(before);
-    feed(engine::Tick{}); // new settings may have new deadlines
 }
 
 void Runtime::shut_down(engine::Shutdown::Kind kind, const std::string& reason, std::optional<int> status, base::Duration budget) {
@@ -473,7 +393,7 @@ void Runtime::on_signal(const signalfd_siginfo& info) {
     if (signal == SIGCHLD)
         return reap();
     if (signal == SIGHUP)
-        return daemon_reload([] {});
+        return daemon_reload([](const base::Result<void>&) {});
     if (signal == SIGINT && !command_.empty() && !command_started_ && !stopping_) {
         log_->say(5, {}, "SIGINT: not waiting for the boot, starting the command");
         return start_command();
@@ -499,7 +419,7 @@ void Runtime::reap() {
 
 base::Instant Runtime::next_wakeup() const {
     base::Instant next = std::min({engine_->next_deadline(), probes_->next_deadline(), operations_->next_deadline(), paths_->next_deadline(),
-                                   log_->next_deadline(), bus_->next_deadline(), next_watchdog_, look_at_mounts_at_,
+                                   log_->next_deadline(), bus_->next_deadline(), next_watchdog_, control_at_, look_at_mounts_at_,
                                    obey_sent_at()});
     if (draining_)
         next = std::min(next, drain_until_);
@@ -510,53 +430,54 @@ base::Instant Runtime::next_wakeup() const {
     return next;
 }
 
+void Runtime::turn() {
+    const base::Instant now = sys::now();
+    if (engine_->next_deadline() <= now)
+        feed(engine::Tick{});
+    if (look_at_mounts_at_ <= now)
+        look_at_mounts();
+    probes_->expire(now);
+    paths_->resume_reading(now);
+    log_->retry(now);
+    bus_->retry(now);
+    if (control_at_ <= now)
+        set_up_control();
+    if (operations_->next_deadline() <= now)
+        operations_->expire(now);
+    if (next_watchdog_ <= now) {
+        outer_.watchdog();
+        next_watchdog_ = now + outer_.watchdog_interval();
+    }
+    leave_if_done();
+    if (draining_ && drain_until_ <= now) {
+        left_ = true;
+        return;
+    }
+    hold_reserves();
+    if (reap_again_)
+        reap();
+    guards_->let_leave();
+    (void)timer_->set(next_wakeup()); // a timer that cannot be set fires late: the loop below still turns on events
+    if (auto ran = loop_->run_once(reap_again_ ? base::Duration{} : base::infinity); !ran)
+        log_->say(3, {}, base::to_string(ran.error()));
+    if (!std::exchange(settled_, true))
+        prove_oneself();
+    if (obey_sent_at() <= sys::now())
+        obey_sent_signal();
+}
+
 int Runtime::run() {
     while (!left_) {
-        const base::Instant now = sys::now();
-        if (engine_->next_deadline() <= now)
-            feed(engine::Tick{});
-        if (look_at_mounts_at_ <= now)
-            look_at_mounts();
-        probes_->expire(now);
-        paths_->resume_reading(now);
-        log_->retry(now);
-        bus_->retry(now);
-        if (operations_->next_deadline() <= now)
-            operations_->expire(now);
-        if (next_watchdog_ <= now) {
-            outer_.watchdog();
-            next_watchdog_ = now + outer_.watchdog_interval();
+        try {
+            turn();
+        } catch (const std::bad_alloc&) {
+            out_of_memory();
         }
-        leave_if_done();
-        if (draining_ && drain_until_ <= now)
-            break;
-        if (reap_again_)
-            reap();
-        guards_->let_leave();
-        (void)timer_->set(next_wakeup()); // a timer that cannot be set fires late: the loop below still turns on events
-        if (auto ran = loop_->run_once(reap_again_ ? base::Duration{} : base::infinity); !ran)
-            log_->say(3, {}, base::to_string(ran.error()));
-        if (!std::exchange(settled_, true))
-            prove_oneself();
-        if (obey_sent_at() <= sys::now())
-            obey_sent_signal();
     }
     if (!is_pid1_)
         for (const int child : sys::children_of(::getpid()))
             sys::send_signal(child, SIGKILL);
     return exit_status_;
-}
-
-void Runtime::report_units(const std::vector<engine::ConfigPtr>& configs) {
-    for (const std::string& path : files_.silent())
-        if (reported_.insert(path).second)
-            log_->say(4, {}, fmt::format("{} does not answer (a hung mount?): unit files there are left out until daemon-reload", path));
-    for (const auto& config : configs) {
-        if (config->builtin || !reported_.insert(config->name).second)
-            continue;
-        for (const std::string& line : unit::log_lines(*config, allowed()))
-            log_->say(4, config->name, line);
-    }
 }
 
 } // namespace monoinit::runtime

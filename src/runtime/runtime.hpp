@@ -27,6 +27,7 @@
 #include "sys/clock.hpp"
 #include "sys/epoll_loop.hpp"
 #include "sys/far_files.hpp"
+#include "sys/mounts.hpp"
 #include "sys/place.hpp"
 #include "sys/signals.hpp"
 #include "unit/install_links.hpp"
@@ -82,7 +83,8 @@ class Runtime {
     /// Loads a unit and everything it names, and tells the engine. Returns its id, 0 if the name is not valid.
     base::UnitId load(const std::string& name);
     /// Runs the generators, reads the unit files again, calls `done`.
-    void daemon_reload(std::function<void()> done);
+    /// `done` gets an error where files could not be read now: then all units stay as they were.
+    void daemon_reload(std::function<void(base::Result<void>)> done);
     /// Where put_unit() keeps unit files; empty: nowhere.
     std::string transient_directory() const;
     void look_at_unit_files(); ///< one has come, or is another now
@@ -129,11 +131,12 @@ class Runtime {
     void set_up_cgroups();
     void listen_for_control();
     void set_up_control();
+    void set_up_control_later(const base::Error& error);
     void boot();
     void boot_units();
     unit::GeneratorDirectories generator_directories() const;
     void set_up_generators();
-    void reload_units();
+    base::Result<void> reload_units();
     void resume();
     void restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names);
     void restore_records(const Records& records);
@@ -156,6 +159,7 @@ class Runtime {
     void on_unit_changed(const engine::UnitChanged& changed);
     void perform_action(const engine::UnitAction& action);
     void remove_directories(base::UnitId unit, bool runtime);
+    void remove_files(base::UnitId unit, Probes::Make make);
     bool perform_socket_action(const engine::UnitAction& action); // socket_units.cpp
     void set_up_sockets();
     bool perform_path_action(const engine::UnitAction& action); // path_units.cpp
@@ -170,13 +174,16 @@ class Runtime {
     PassedSockets sockets_for(base::UnitId service) const;
     void perform_check(const engine::HealthAction& action); // health_verdict.cpp
     void check_conditions(base::UnitId unit);
+    base::Result<std::vector<engine::ConfigPtr>> load_all(const std::vector<std::string>& roots); // loading.cpp
+    std::vector<engine::ConfigPtr> load_insisting(const std::vector<std::string>& roots);
+    void report_unread();
     void load_new(const std::vector<engine::ConfigPtr>& configs);
     unit::Allowed allowed() const { return {!manager_.group_controllers.empty(), manager_.may_mount}; }
     using Limits = base::StringMap<std::vector<unit::CgroupSetting>>;
     Limits limits() const; // limits.cpp
     void change_limits(const Limits& before);
     void enter_phase(unit::Phase phase);
-    void read_mounts(); // mounts.cpp
+    void read_mounts(base::Result<std::vector<sys::Mount>> table); // mounts.cpp
     void watch_mounts();
     void load_mount_units();
     void look_at_mounts(bool given = false);
@@ -208,6 +215,9 @@ class Runtime {
     std::string path_started_from() const;
     void report_units(const std::vector<engine::ConfigPtr>& configs);
     base::Instant next_wakeup() const;
+    void turn();
+    void hold_reserves();
+    void out_of_memory();
 
     Invocation invocation_;
     config::InitConfig config_;
@@ -215,7 +225,7 @@ class Runtime {
     std::vector<std::string> command_;
     bool is_pid1_ = false;
 
-    sys::UniqueFd exe_, previous_exe_, reserve_;
+    sys::UniqueFd exe_, previous_exe_;
     std::string started_from_; ///< the binary's path, as the first image knew it
     StateDir dir_;
     std::optional<Checkpoint> checkpoint_;
@@ -254,7 +264,7 @@ class Runtime {
     OuterNotify outer_;
 
     std::deque<engine::Event> queue_;
-    bool feeding_ = false, reap_again_ = false, settled_ = false;
+    bool feeding_ = false, reap_again_ = false, settled_ = false, said_short_ = false, said_polling_ = false, reserves_held_ = false;
     std::vector<std::string> loaded_names_;
     std::unordered_set<std::string> known_names_;
     base::UnitId unknown_; ///< the last name asked for that is no unit's
@@ -262,6 +272,7 @@ class Runtime {
     std::uint64_t seed_[2] = {};               ///< of invocation ids
     base::UnitId boot_target_;
     sys::UniqueFd control_listener_; ///< until the server has it
+    base::Instant control_at_ = base::never; ///< when it is tried again
     std::uint32_t masked_ = 0;
     // As of the last look at the files; too dear for every question.
     std::optional<std::vector<std::string>> not_enabled_;

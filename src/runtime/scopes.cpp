@@ -51,9 +51,11 @@ base::Result<void> Scopes::adopt(base::UnitId unit, const std::vector<int>& pids
             return base::fail(base::Errc::Denied, fmt::format("pid {} is monoinit's own", pid));
         const auto is_owners = [&] { return owner == 0 || sys::user_of(pid) == owner; };
         sys::UniqueFd pidfd = open_process(pid, is_owners);
-        if (!pidfd)
-            return is_owners() ? base::fail_errno(errno, fmt::format("pid {} cannot be followed", pid))
+        if (!pidfd) {
+            const int error = errno; // looking whose it is has one of its own
+            return is_owners() ? base::fail_errno(error, fmt::format("pid {} cannot be followed", pid))
                                : base::fail(base::Errc::Denied, fmt::format("pid {} is not a process of uid {}", pid, owner));
+        }
         found.push_back({pid, std::move(pidfd)});
     }
     const std::string group = make_group(unit);

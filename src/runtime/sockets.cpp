@@ -56,18 +56,18 @@ void Sockets::open(base::UnitId unit) {
     if (!pair)
         return give_up(base::to_string(pair.error()));
     const std::uint64_t attempt = attempts_[unit] = ++last_attempt_;
-    auto ours = std::make_shared<sys::UniqueFd>(std::move(pair->first));
-    links_.probes.start(exec::probe_open_sockets(plan, pair->second.get()), sys::now(), open_limit,
-                        [this, unit, attempt, ours](const std::optional<std::string>& answer) { received(unit, attempt, *ours, answer); });
+    auto channel = std::make_shared<sys::SocketPair>(std::move(*pair));
+    links_.probes.start([plan, channel] { return exec::probe_open_sockets(plan, channel->second.get()); }, sys::now(), open_limit,
+                        [this, unit, attempt, channel](const base::Result<std::string>& answer) { received(unit, attempt, channel->first, answer); });
 }
 
-void Sockets::received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const std::optional<std::string>& answer) {
+void Sockets::received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const base::Result<std::string>& answer) {
     if (const auto latest = attempts_.find(unit); latest == attempts_.end() || latest->second != attempt)
         return; // stopped and started again meanwhile: what it has made goes with the channel
     attempts_.erase(unit);
-    exec::SocketsAnswer said = exec::sockets_answer(answer.value_or(""));
+    exec::SocketsAnswer said = exec::sockets_answer(answer ? *answer : "");
     if (!answer)
-        said.error = "making the sockets took longer than 10 s (a hung mount?)";
+        said.error = "making the sockets: " + answer.error().what;
     for (const std::string& warning : said.warnings)
         links_.warn(unit, warning);
     if (said.error.empty())
@@ -82,6 +82,8 @@ std::string Sockets::take(base::UnitId unit, sys::UniqueFd& channel) {
     std::array<char, 256> bytes;
     auto message = sys::receive_message(channel.get(), bytes);
     const std::string_view made = message ? message->bytes : std::string_view();
+    if (!message)
+        return "the sockets could not be taken over: " + base::to_string(message.error());
     if (made.size() != addresses.size() || static_cast<std::size_t>(std::ranges::count(made, '1')) != message->descriptors.size())
         return "the sockets could not be made";
     Held held;
@@ -117,8 +119,10 @@ void Sockets::close(base::UnitId unit) {
     if (!config->socket->remove_on_stop)
         return;
     removing_[unit] = false;
-    links_.probes.start(exec::probe_remove_sockets(addresses, config->socket->symlinks), sys::now(), open_limit,
-                        [this, unit](const std::optional<std::string>&) {
+    links_.probes.start([addresses, symlinks = config->socket->symlinks] { return exec::probe_remove_sockets(addresses, symlinks); }, sys::now(), open_limit,
+                        [this, unit](const base::Result<std::string>& answer) {
+                            if (!answer)
+                                links_.warn(unit, "its sockets may be left on the disk: " + answer.error().what);
                             const bool wanted_again = removing_[unit];
                             removing_.erase(unit);
                             if (wanted_again)

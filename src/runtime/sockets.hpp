@@ -70,7 +70,7 @@ class Sockets {
         std::vector<Open> open;
         bool watched = false;
     };
-    void received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const std::optional<std::string>& answer);
+    void received(base::UnitId unit, std::uint64_t attempt, sys::UniqueFd& channel, const base::Result<std::string>& answer);
     std::string take(base::UnitId unit, sys::UniqueFd& channel);
     void on_readable(base::UnitId unit, int fd);
     void accept(base::UnitId unit, int listener);

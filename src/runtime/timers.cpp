@@ -2,6 +2,8 @@
 // was set, another local time zone. Tested by tests/system/timers.py.
 #include "runtime/runtime.hpp"
 
+#include "sys/patience.hpp"
+
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -25,15 +27,17 @@ void Runtime::tell_origin() {
 /// The same place as systemd's, so that an image which ran under it goes on where it was.
 void Runtime::stamp(base::UnitId unit, base::Duration wall) {
     const std::string path = loader_->environment().state_root + "/systemd/timers/stamp-" + engine_->status(unit).config->name;
-    probes_->start(exec::probe_stamp(path, wall), sys::now(), stamp_limit, [this, unit, wall](const std::optional<std::string>& bytes) {
+    probes_->start([path, wall] { return exec::probe_stamp(path, wall); }, sys::now(), stamp_limit, [this, unit, wall](base::Result<std::string> bytes) {
+        if (!bytes)
+            log_->say(4, name_of(unit), "its stamp file: " + bytes.error().what);
         if (wall.count() == 0)
-            feed(engine::StampRead{unit, exec::stamp_answer(bytes.value_or(""))});
+            feed(engine::StampRead{unit, exec::stamp_answer(std::move(bytes).value_or(""))});
     });
 }
 
 /// Without either, timers work by what the clock says when they are looked at.
 void Runtime::watch_clock() {
-    if (auto watch = sys::ClockWatch::create()) {
+    if (auto watch = sys::insist(sys::ClockWatch::create)) {
         clock_watch_.emplace(std::move(*watch));
         (void)loop_->add(clock_watch_->fd(), EPOLLIN, [this](std::uint32_t) {
             clock_watch_->drain();

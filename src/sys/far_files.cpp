@@ -112,7 +112,8 @@ std::vector<DirEntry> unpack(std::string_view bytes) {
 } // namespace
 
 void FarFiles::look_around() {
-    know(mounts());
+    if (auto table = mounts())
+        know(std::move(*table));
 }
 
 void FarFiles::know(std::vector<Mount> mounts) {

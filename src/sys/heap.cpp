@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 namespace monoinit::sys::heap {
 
@@ -88,15 +89,28 @@ std::uintptr_t own_start() {
     return ((inside ? thread + thread_block : heap_start) + page - 1) & ~(page - 1);
 }
 
+constexpr std::size_t reserve_size = 256 << 10; ///< for what one event may need
+void* reserve = nullptr;
+
+void* allocate_ordinarily(std::size_t bytes) {
+    bytes = bytes == 0 ? 1 : bytes;
+    void* at = std::malloc(bytes);
+    if (at == nullptr && reserve != nullptr) [[unlikely]] {
+        std::free(std::exchange(reserve, nullptr));
+        at = std::malloc(bytes);
+    }
+    return at;
+}
+
 void* allocate(std::size_t bytes) {
     if (mode == Mode::Ordinary) [[likely]]
-        return std::malloc(bytes == 0 ? 1 : bytes);
+        return allocate_ordinarily(bytes);
     if (mode == Mode::Child)
         return child_arena.take(bytes);
     if (void* const at = plan_arena.take(bytes))
         return at;
     plan_arena.overflowed = true;
-    return std::malloc(bytes == 0 ? 1 : bytes);
+    return allocate_ordinarily(bytes);
 }
 
 void release(void* at) {
@@ -120,6 +134,16 @@ void prepare() {
     // Whoever calls fork() itself gets the heap as well.
     prepared = heap_start != 0 && plan_arena.memory != nullptr && ::pthread_atfork(include_in_fork, nullptr, nullptr) == 0;
 #endif
+}
+
+bool hold_reserve() {
+    if (reserve == nullptr)
+        reserve = std::malloc(reserve_size);
+    return reserve != nullptr;
+}
+
+bool holds_reserve() {
+    return reserve != nullptr;
 }
 
 bool can_exclude() {
@@ -165,7 +189,9 @@ bool Scope::complete() const {
 
 void enter_child() {
     child_arena.memory = map(child_size);
-    child_arena.size = child_arena.memory != nullptr ? child_size : 0;
+    child_arena.size = child_size;
+    if (child_arena.memory == nullptr) // no room for more: what the plan has left of its memory
+        child_arena = {plan_arena.memory + plan_arena.used, plan_arena.size - plan_arena.used};
     mode = Mode::Child;
 }
 

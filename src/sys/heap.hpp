@@ -14,6 +14,10 @@ void prepare();
 /// Whether prepare() was called and the system can do it; else lean forks are ordinary ones.
 bool can_exclude();
 
+/// Takes the memory that is given up when there is no more: false while it is not to be had. For PID 1, at each turn of its loop.
+bool hold_reserve();
+bool holds_reserve();
+
 /// For the next fork. Cheap when nothing changes. False: this fork will take the heap along.
 bool exclude_from_fork();
 void include_in_fork();

@@ -2,6 +2,7 @@
 #include "sys/mounts.hpp"
 
 #include "base/strings.hpp"
+#include "sys/reserve.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -45,13 +46,16 @@ std::string joined_options(std::string_view mount, std::string_view file_system)
     return unescape(all);
 }
 
-std::string read_mountinfo() {
-    const UniqueFd fd(open_file("/proc/self/mountinfo", O_RDONLY));
+base::Result<std::string> read_mountinfo() {
+    const UniqueFd fd(open_briefly("/proc/self/mountinfo", O_RDONLY));
+    if (!fd)
+        return base::fail_errno(errno, "/proc/self/mountinfo");
     std::string text;
     char buffer[8192];
-    for (ssize_t got = fd ? ::read(fd.get(), buffer, sizeof buffer) : 0; got > 0; got = ::read(fd.get(), buffer, sizeof buffer))
+    ssize_t got;
+    while ((got = ::read(fd.get(), buffer, sizeof buffer)) > 0)
         text.append(buffer, static_cast<std::size_t>(got));
-    return text;
+    return got == 0 ? base::Result<std::string>(std::move(text)) : base::fail_errno(errno, "/proc/self/mountinfo");
 }
 
 } // namespace
@@ -68,8 +72,8 @@ std::vector<Mount> parse_mounts(std::string_view mountinfo) {
     return all;
 }
 
-std::vector<Mount> mounts() {
-    return parse_mounts(read_mountinfo());
+base::Result<std::vector<Mount>> mounts() {
+    return parse_mounts(TRY(read_mountinfo()));
 }
 
 bool may_mount() {

@@ -1,6 +1,8 @@
 #pragma once
 // What is mounted where. Tested by tests/unit/sys/mounts_test.cpp.
 
+#include "base/result.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,8 +16,8 @@ struct Mount {
     std::string source{}, type{}, options{}; ///< options: of the mount, then those of the file system that it does not say itself
 };
 
-/// Every mount, in the order in which they cover each other.
-std::vector<Mount> mounts();
+/// Every mount, in the order in which they cover each other. An error where the table cannot be read now.
+base::Result<std::vector<Mount>> mounts();
 std::vector<Mount> parse_mounts(std::string_view mountinfo);
 
 /// Whether mount(2) is not refused outright: CAP_SYS_ADMIN.

@@ -3,6 +3,7 @@
 // Tested by tests/unit/sys.
 #include "sys/proc.hpp"
 
+#include "sys/reserve.hpp"
 #include "sys/syscalls.hpp"
 
 #include <algorithm>
@@ -169,7 +170,7 @@ void push(pid_t pid, void* context) {
 ssize_t read_proc_file(pid_t pid, const char* name, char* buffer, std::size_t size) {
     ProcPath path(pid, "/");
     path.append(name);
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open_briefly(path.c_str(), O_RDONLY);
     if (fd < 0)
         return -1;
     const ssize_t got = ::read(fd, buffer, size);

@@ -3,6 +3,7 @@
 #include "sys/real_files.hpp"
 
 #include "base/strings.hpp"
+#include "sys/reserve.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <algorithm>
@@ -146,7 +147,7 @@ base::Result<std::string> RealFiles::real_path(const std::string& path, bool fol
 
 base::Result<std::vector<DirEntry>> RealFiles::list(const std::string& directory) const {
     const std::string path = TRY(real_path(directory, true));
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    UniqueFd fd(open_briefly(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK));
     DIR* stream = fd ? ::fdopendir(fd.get()) : nullptr;
     if (!stream)
         return failed(errno, directory + " cannot be listed");
@@ -172,7 +173,7 @@ base::Result<std::string> RealFiles::read(const std::string& path, std::size_t l
         return base::fail(Errc::Invalid, "not a regular file");
     if (info.st_size > 0 && static_cast<std::uint64_t>(info.st_size) > limit)
         return base::fail(Errc::TooLarge, "too large");
-    const UniqueFd fd(::open(real.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const UniqueFd fd(open_briefly(real.c_str(), O_RDONLY | O_NONBLOCK));
     if (!fd || ::fstat(fd.get(), &info) != 0)
         return failed(errno, "cannot be read");
     if (!S_ISREG(info.st_mode)) // exchanged meanwhile

@@ -4,6 +4,7 @@
 
 #include "base/enum_names.hpp"
 #include "sys/heap.hpp"
+#include "sys/reserve.hpp"
 
 #include <algorithm>
 #include <array>
@@ -146,13 +147,19 @@ pid_t fork_process() {
 pid_t fork_lean() {
     if (fails(Call::Fork))
         return -1;
-    return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    const auto pid = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    if (pid == 0)
+        forget_descriptor();
+    return pid;
 }
 
 pid_t fork_sharing_descriptors(int& pidfd) {
     if (fails(Call::Fork))
         return -1;
-    return static_cast<pid_t>(::syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0));
+    const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0));
+    if (pid == 0)
+        forget_descriptor();
+    return pid;
 }
 
 void unshare_descriptors(unsigned end) {

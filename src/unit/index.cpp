@@ -17,6 +17,7 @@ namespace monoinit::unit {
 
 namespace {
 
+constexpr std::size_t notes_at_most = 100; ///< of what is wrong with directories
 constexpr int most_hops = 8; ///< links from alias to alias; more is a loop
 
 std::string_view base_name(std::string_view path) {
@@ -132,7 +133,7 @@ void UnitIndex::scan(std::uint16_t directory) {
         {".d", Side::DropIn}, {".wants", Side::Wants}, {".requires", Side::Requires}, {".upholds", Side::Upholds}};
     auto listed = files_.list(directories_[directory]);
     if (!listed)
-        return;
+        return note_unread(listed.error());
     for (DirEntry& item : *listed) {
         if (is_valid_name(item.name)) {
             if (item.kind == DirEntry::Kind::Directory)
@@ -146,8 +147,11 @@ void UnitIndex::scan(std::uint16_t directory) {
                 place->second = std::move(entry); // try_emplace has not moved it
             continue;
         }
-        if (item.kind == DirEntry::Kind::Regular)
+        if (item.kind == DirEntry::Kind::Regular) {
+            if (type_of(item.name) && misnamed_.size() < notes_at_most)
+                misnamed_.push_back(directories_[directory] + "/" + item.name);
             continue;
+        }
         for (const auto& [suffix, side] : side_suffixes)
             if (item.name.ends_with(suffix)) {
                 item.name.resize(item.name.size() - suffix.size());
@@ -293,10 +297,19 @@ std::vector<std::string> UnitIndex::aliases_of(const std::string& main_name) con
 
 const std::vector<DirEntry>& UnitIndex::entries_of(const std::string& directory) const {
     const auto [place, added] = listed_.try_emplace(directory);
-    if (added)
+    if (added) {
         if (auto listed = files_.list(directory))
             place->second = std::move(*listed);
+        else
+            note_unread(listed.error());
+    }
     return place->second;
+}
+
+void UnitIndex::note_unread(const base::Error& error) const {
+    if (error.code != base::Errc::NotFound && error.code != base::Errc::Busy && // a hung mount is told of by who waited for it
+         unread_.size() < notes_at_most)
+        unread_.push_back(error);
 }
 
 bool UnitIndex::has_sides(const std::vector<std::string>& names) const {

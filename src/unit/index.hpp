@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace monoinit::unit {
@@ -50,6 +51,12 @@ class UnitIndex {
     /// Every link in every .wants, .requires and .upholds directory.
     std::vector<DependencyLink> all_links() const;
     std::vector<std::string> all_names() const; ///< sorted
+    /// What could not be listed so far though it is there.
+    const std::vector<base::Error>& unread() const { return unread_; }
+    std::vector<base::Error> take_unread() const { return std::exchange(unread_, {}); }
+    void note_unread(const base::Error& error) const;
+    /// Files that are named as unit files are but for a character that no unit's name has: paths.
+    const std::vector<std::string>& misnamed() const { return misnamed_; }
     /// Whether a directory of the path has other entries than when it was listed.
     bool is_outdated() const;
     void forget_listings() const { listed_ = {}; } ///< the contents of side directories; they are read again when needed
@@ -100,6 +107,8 @@ class UnitIndex {
     mutable base::StringMap<std::vector<DirEntry>> listed_;
     const MountTable* mounted_ = nullptr;
     bool has_mount_files_ = false;
+    mutable std::vector<base::Error> unread_;
+    std::vector<std::string> misnamed_;
 };
 
 /// A package's directory, which the list of machine units and built-in stand-ins override.

@@ -53,6 +53,11 @@ struct Loader::Impl {
         index.emplace(files, environment.unit_path);
         index->set_mounted(&mounted);
     }
+    /// For others than shortages the unit itself tells of it.
+    void note_unread(const std::string& path, const base::Error& error) const {
+        if (base::is_shortage(error.errnum))
+            index->note_unread(base::Error{error.code, error.errnum, path + ": " + error.what, {}});
+    }
     UnitPtr load_one(std::string_view name, const Located& located) const;
     UnitPtr begin(std::string_view name, const Located& located) const;
     void load_fragment(UnitConfig& unit, const Located& located) const;
@@ -88,6 +93,7 @@ void Loader::Impl::load_file(UnitConfig& unit, const Located& located) const {
     unit.files.push_back(located.path);
     auto text = files.read(located.path, file_size_limit);
     if (!text) {
+        note_unread(located.path, text.error());
         const bool dangling = text.error().code == base::Errc::NotFound && !located.link.empty();
         return give_up(unit, LoadState::Error,
                        dangling ? "a link to " + base::printable(located.path, name_limit) + ", which does not exist" : describe_read_error(text.error()),
@@ -102,6 +108,7 @@ void Loader::Impl::load_drop_ins(UnitConfig& unit) const {
     for (std::string& path : index->drop_ins(unit.names)) {
         auto text = files.read(path, file_size_limit);
         if (!text) {
+            note_unread(path, text.error());
             unit.problems.push_back({Problem::Kind::File, path, 0, describe_read_error(text.error()), {}, {}, "This drop-in is left out."});
             continue;
         }
@@ -242,6 +249,22 @@ Loader::Loader(Loader&&) noexcept = default;
 
 void Loader::rescan() {
     impl_->make_index();
+}
+
+const std::vector<base::Error>& Loader::unread() const {
+    return impl_->index->unread();
+}
+
+std::vector<base::Error> Loader::take_unread() {
+    return impl_->index->take_unread();
+}
+
+const std::vector<std::string>& Loader::misnamed() const {
+    return impl_->index->misnamed();
+}
+
+std::string misnamed_line(const std::string& path) {
+    return base::printable(path, 2 * name_limit) + " is ignored: a unit's name is of letters, digits and :-_.\\@, 255 characters at most";
 }
 
 void Loader::set_mounted(MountTable mounted) {

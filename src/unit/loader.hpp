@@ -36,6 +36,8 @@ struct Environment {
     Duration default_timeout_start = std::chrono::seconds(90), default_timeout_stop = std::chrono::seconds(90);
 };
 
+/// Says why a file is ignored.
+std::string misnamed_line(const std::string& path);
 /// The default search path of systemd.unit(5) for the system manager, honouring SYSTEMD_UNIT_PATH as systemd does
 /// (trailing ':' appends the default). `override_path` is --unit-path.
 std::vector<std::string> default_unit_path(std::string_view systemd_unit_path, std::string_view override_path);
@@ -56,6 +58,11 @@ class Loader {
     void rescan();
     /// The same if files have come or gone since: then true. A unit that is not loaded yet needs no daemon-reload to be found.
     bool rescan_if_outdated();
+    /// What was there but could not be listed or read since the last take_unread() or rescan().
+    const std::vector<base::Error>& unread() const;
+    std::vector<base::Error> take_unread();
+    /// Files in the unit path that are ignored because no unit can have their name.
+    const std::vector<std::string>& misnamed() const;
     /// Loads one unit by any of its names; never fails: the state is in load_state. Aliases resolve to the main name.
     std::shared_ptr<const UnitConfig> load(std::string_view name) const;
     /// What the files of a unit say and nothing more: no list of machine units, no links, no default dependencies. For

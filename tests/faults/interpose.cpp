@@ -34,6 +34,9 @@
 extern "C" const char __ehdr_start[]; ///< where this image begins
 extern "C" void* __libc_stack_end;
 
+extern "C" long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
+extern "C" void* __real_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset);
+
 namespace {
 
 enum class Mode : std::uint32_t { Off, Record, Fail };
@@ -49,6 +52,7 @@ struct Header {
     std::uint64_t key;  ///< of the place
     std::uint32_t nth;  ///< of its calls, from 1
     std::atomic<std::uint32_t> seen, fired;
+    std::atomic<pid_t> logger; ///< the executed one
 };
 
 struct Place {
@@ -60,9 +64,15 @@ struct Place {
 };
 static_assert(sizeof(Place) == 128);
 
-Header* header = nullptr;
-Place* places = nullptr;
-Role role = Role::None;
+/// Always mapped there: guards forget what static variables hold.
+Header* const header = reinterpret_cast<Header*>(0x600000000000);
+Place* const places = reinterpret_cast<Place*>(0x600000000000 + places_offset);
+constexpr std::size_t orders_size = places_offset + most_places * sizeof(Place);
+
+Role role() {
+    const auto pid = static_cast<pid_t>(__real_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    return pid == 1 ? Role::Init : pid == header->logger ? Role::Logger : Role::Child;
+}
 
 constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     return (hash ^ value) * 1099511628211ULL ^ (hash >> 29);
@@ -88,7 +98,7 @@ void record(std::uint64_t key, const char* call, const std::uint64_t (&stack)[de
     for (std::size_t i = key % most_places, tries = 0; tries < most_places; i = (i + 1) % most_places, tries++) {
         std::uint64_t found = 0;
         if (places[i].key.compare_exchange_strong(found, key)) {
-            places[i].role = role;
+            places[i].role = role();
             std::strncpy(places[i].call, call, sizeof places[i].call - 1);
             std::memcpy(places[i].stack, stack, sizeof stack);
         } else if (found != key) {
@@ -101,11 +111,11 @@ void record(std::uint64_t key, const char* call, const std::uint64_t (&stack)[de
 
 /// Whether this call is to fail; sets errno. Inlined, so that the frame is the wrapper's.
 [[gnu::always_inline]] inline bool fails(const char* call) {
-    if (header == nullptr || header->mode.load(std::memory_order_relaxed) == Mode::Off || header->fired != 0)
+    if (header->mode.load(std::memory_order_relaxed) == Mode::Off || header->fired != 0)
         return false;
     std::uint64_t stack[depth]{};
     const unsigned count = walk(static_cast<void**>(__builtin_frame_address(0)), stack);
-    std::uint64_t key = mix(14695981039346656037ULL, static_cast<std::uint64_t>(role));
+    std::uint64_t key = mix(14695981039346656037ULL, static_cast<std::uint64_t>(role()));
     for (const char* at = call; *at != 0; at++)
         key = mix(key, static_cast<unsigned char>(*at));
     for (unsigned i = 0; i < count; i++)
@@ -123,19 +133,14 @@ void record(std::uint64_t key, const char* call, const std::uint64_t (&stack)[de
 
 [[gnu::constructor(101)]] void map_orders() {
     const char* const path = std::getenv("INTERPOSED_FAULTS");
-    if (path == nullptr)
-        return;
-    const long fd = ::syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    const std::size_t size = places_offset + most_places * sizeof(Place);
-    const long at = ::syscall(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
-    ::syscall(SYS_close, fd);
-    if (at < 0 && at > -4096)
-        return;
-    header = reinterpret_cast<Header*>(at);
-    places = reinterpret_cast<Place*>(at + static_cast<long>(places_offset));
-    role = ::getpid() == 1 ? Role::Init : Role::Logger;
+    const long fd = path == nullptr ? -1 : __real_syscall(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDWR | O_CLOEXEC, 0, 0, 0);
+    const int kind = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+    if (__real_mmap(header, orders_size, PROT_READ | PROT_WRITE, kind | MAP_FIXED, static_cast<int>(fd), 0) == MAP_FAILED)
+        std::abort();
+    if (fd >= 0)
+        ::close(static_cast<int>(fd));
+    if (::getpid() != 1)
+        header->logger = ::getpid();
 }
 
 } // namespace
@@ -154,7 +159,6 @@ WRAP(int, connect, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
 WRAP(int, dup2, (int from, int to), (from, to))
 WRAP(int, dup3, (int from, int to, int flags), (from, to, flags))
 WRAP(int, epoll_create1, (int flags), (flags))
-WRAP(int, epoll_ctl, (int e, int op, int fd, epoll_event* event), (e, op, fd, event))
 WRAP(int, epoll_wait, (int e, epoll_event* events, int most, int t), (e, events, most, t))
 WRAP(int, eventfd, (unsigned start, int flags), (start, flags))
 WRAP(int, execve, (const char* path, char* const* a, char* const* e), (path, a, e))
@@ -215,7 +219,6 @@ extern "C" DIR* __wrap_opendir(const char* path) {
     return fails("opendir") ? nullptr : __real_opendir(path);
 }
 
-extern "C" void* __real_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset);
 extern "C" void* __wrap_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
     return fails("mmap") ? MAP_FAILED : __real_mmap(at, size, protection, flags, fd, offset);
 }
@@ -235,6 +238,12 @@ extern "C" int __wrap_openat(int directory, const char* path, int flags, mode_t 
     return fails("openat") ? -1 : __real_openat(directory, path, flags, mode);
 }
 
+/// Only what is added needs memory.
+extern "C" int __real_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
+extern "C" int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+    return operation == EPOLL_CTL_ADD && fails("epoll_ctl") ? -1 : __real_epoll_ctl(epoll, operation, fd, event);
+}
+
 /// Only what makes a descriptor can be short of something.
 extern "C" int __real_fcntl(int fd, int command, long argument);
 extern "C" int __wrap_fcntl(int fd, int command, long argument) {
@@ -246,7 +255,6 @@ extern "C" int __wrap_clone(int (*entry)(void*), void* stack, int flags, void* a
     return fails("vfork") ? -1 : __real_clone(entry, stack, flags, argument);
 }
 
-extern "C" long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
 extern "C" long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const char* call = nullptr;
     switch (number) {
@@ -260,16 +268,13 @@ extern "C" long __wrap_syscall(long number, long a, long b, long c, long d, long
     }
     if (call != nullptr && fails(call))
         return -1;
-    const long result = __real_syscall(number, a, b, c, d, e, f);
-    if (number == SYS_clone && result == 0)
-        role = Role::Child;
-    return result;
+    return __real_syscall(number, a, b, c, d, e, f);
 }
 
 /// What an allocation that fails comes to. Ordinary forks' children are not looked at: they end, and are said to have.
 extern "C" void* __real__Znwm(std::size_t size);
 extern "C" void* __wrap__Znwm(std::size_t size) {
-    if (role == Role::Init && fails("new"))
+    if (role() == Role::Init && fails("new"))
         throw std::bad_alloc();
     return __real__Znwm(size);
 }

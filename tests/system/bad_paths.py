@@ -91,7 +91,7 @@ def story_a_path_unit():
         until("the good one runs", lambda: box.state("good") == "active")
         until("somebody hangs", box.fuse.waiting)
         box.initctl("restart", "good", check=True)
-        box.wait_log(r"^\[monoinit\] bad.path: looking at its paths took longer than 10 s", 40)
+        box.wait_log(r"^\[monoinit\] bad.path: looking at its paths: took longer than 10 s", 40)
         equal(box.state("bad.path"), "failed")
         equal(box.stop(), 0)
 

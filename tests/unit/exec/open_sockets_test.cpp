@@ -28,7 +28,7 @@ Opened open(const SocketsPlan& plan) {
     REQUIRE(probe);
     while (!probe->take_answer())
         wait_readable(probe->fd());
-    Opened opened{sockets_answer(probe->answer()), {}};
+    Opened opened{sockets_answer(*probe->answer()), {}};
     ::waitpid(probe->pid(), nullptr, 0);
     std::array<char, 16> bytes;
     if (auto message = sys::receive_message(pair->first.get(), bytes))

@@ -198,11 +198,11 @@ TEST_CASE("an answer is read back as it was; one that is cut short is none") {
     while (!probe->take_answer())
         ::usleep(1000);
     const exec::PathsAnswer here = exec::look_at_paths(place.section, false, place.inotify.get(), {});
-    const exec::PathsAnswer told = exec::paths_answer(probe->answer());
+    const exec::PathsAnswer told = exec::paths_answer(*probe->answer());
     CHECK(told.seen.good == place.at("f\nwith 1 2 odd name"));
     CHECK(told.seen.files == here.seen.files);
     CHECK(told.seen.contents == here.seen.contents);
     CHECK(told.marks == here.marks);
     CHECK_FALSE(exec::paths_answer("").seen.error.empty());
-    CHECK_FALSE(exec::paths_answer(probe->answer().substr(0, 20)).seen.error.empty());
+    CHECK_FALSE(exec::paths_answer(probe->answer()->substr(0, 20)).seen.error.empty());
 }
