@@ -191,7 +191,7 @@ class Look {
                 return walk_matches(index, at, part, rest, links);
             struct stat status {};
             if (::lstat(next.c_str(), &status) != 0)
-                return;
+                return note_shortage(next);
             if (S_ISLNK(status.st_mode)) {
                 add(index, next, self_events | IN_DONT_FOLLOW, false, {});
                 return follow(index, at, next, rest, links);
@@ -225,12 +225,20 @@ class Look {
     void follow(std::size_t index, const std::string& at, const std::string& link, const Parts& rest, std::size_t links) {
         char target[PATH_MAX];
         const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
-        if (length <= 0 || links >= most_links)
+        if (length < 0)
+            return note_shortage(link);
+        if (length == 0 || links >= most_links)
             return;
         const std::string_view text(target, static_cast<std::size_t>(length));
         Parts all = parts_of(text);
         all.insert(all.end(), rest.begin(), rest.end());
         walk(index, text.starts_with('/') ? std::string() : at, std::move(all), links + 1);
+    }
+
+    /// What could not be looked at is not absent.
+    void note_shortage(const std::string& path) {
+        if (base::is_shortage(errno))
+            answer_.seen.error = fmt::format("{} cannot be looked at: {}", path, ::strerrordesc_np(errno));
     }
 
     /// False where there is nothing (any more) to watch; also when the kernel refuses, which is the end of the look.

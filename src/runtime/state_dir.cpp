@@ -3,6 +3,7 @@
 #include "runtime/state_dir.hpp"
 
 #include "base/fmt.hpp"
+#include "sys/patience.hpp"
 #include "sys/socket.hpp"
 
 #include <cerrno>
@@ -45,7 +46,13 @@ int who_answers(const std::string& socket_path) {
     if (socket_path.size() >= sizeof address.sun_path)
         return -1;
     std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-    const sys::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const auto made = sys::insist([]() -> base::Result<sys::UniqueFd> {
+        sys::UniqueFd socket(sys::open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK));
+        return socket ? base::Result<sys::UniqueFd>(std::move(socket)) : base::fail_errno(errno, "socket");
+    });
+    if (!made)
+        return -1;
+    const sys::UniqueFd& fd = *made;
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return errno == EAGAIN ? 0 : -1;
     const auto peer = sys::peer_credentials(fd.get());

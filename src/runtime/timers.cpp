@@ -4,6 +4,7 @@
 
 #include "sys/patience.hpp"
 
+#include <cerrno>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -44,9 +45,13 @@ void Runtime::watch_clock() {
             feed(engine::ClockChanged{});
         });
     }
-    zone_watch_ = sys::UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!zone_watch_)
+    auto zone_watch = sys::insist([]() -> base::Result<sys::UniqueFd> {
+        sys::UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+        return fd ? base::Result<sys::UniqueFd>(std::move(fd)) : base::fail_errno(errno, "inotify_init1");
+    });
+    if (!zone_watch)
         return;
+    zone_watch_ = std::move(*zone_watch);
     watch_zone();
     (void)loop_->add(zone_watch_.get(), EPOLLIN, [this](std::uint32_t) {
         char events[4096];

@@ -152,7 +152,8 @@ base::Result<base::UnitId> Operations::make_unit(const control::PutUnitRequest& 
         return base::fail(base::Errc::Denied, fmt::format("uid {} may not run a service with {}", peer.uid, *foreign));
     if (const auto taken = name_is_taken(request.name, peer))
         return base::fail(base::Errc::Exists, *taken);
-    (void)::mkdir(directory.c_str(), 0755); // it may be there; if not, the file cannot be written
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+        return base::fail_errno(errno, directory);
     const std::string path = directory + "/" + request.name, fresh = directory + "/.new";
     if (!write_whole(fresh, request.text) || ::rename(fresh.c_str(), path.c_str()) != 0)
         return base::fail_errno(errno, path);

@@ -2,7 +2,6 @@
 // No allocation, no locks: the guard and children of fork use it. Tested by tests/unit/sys.
 #include "sys/syscalls.hpp"
 
-#include "base/enum_names.hpp"
 #include "sys/heap.hpp"
 #include "sys/reserve.hpp"
 
@@ -26,25 +25,6 @@ namespace {
 
 std::array<Fault, call_count> faults{};
 bool any_fault = false; // the one thing looked at when nothing is injected
-
-// clang-format off
-constexpr auto call_names = base::enum_names<Call>({
-    {Call::Fork, "fork"}, {Call::Vfork, "vfork"}, {Call::SocketPair, "socketpair"}, {Call::Socket, "socket"},
-    {Call::Pipe, "pipe"}, {Call::Open, "open"}, {Call::OpenAt2, "openat2"}, {Call::PidfdOpen, "pidfd-open"},
-    {Call::PidfdSendSignal, "pidfd-send-signal"}, {Call::CloseRange, "close-range"}, {Call::Clone3, "clone3"},
-    {Call::Children, "children"}, {Call::Kill, "kill"}, {Call::Memfd, "memfd"}, {Call::EpollCreate, "epoll-create"},
-    {Call::EpollCtl, "epoll-ctl"}, {Call::Timerfd, "timerfd"}, {Call::Signalfd, "signalfd"},
-    {Call::Inotify, "inotify"}, {Call::Bind, "bind"}, {Call::Listen, "listen"}, {Call::Accept, "accept"},
-    {Call::Send, "send"}, {Call::Receive, "receive"}, {Call::Write, "write"}, {Call::Dup, "dup"},
-    {Call::Stat, "stat"}, {Call::Wait, "wait"},
-});
-constexpr auto error_names = base::enum_names<int>({
-    {EAGAIN, "EAGAIN"}, {EMFILE, "EMFILE"}, {ENFILE, "ENFILE"}, {ENOMEM, "ENOMEM"}, {ENOSYS, "ENOSYS"},
-    {EPERM, "EPERM"}, {EACCES, "EACCES"}, {ENOENT, "ENOENT"}, {EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EINTR, "EINTR"},
-    {ETOOMANYREFS, "ETOOMANYREFS"}, {ENOBUFS, "ENOBUFS"}, {EROFS, "EROFS"},
-});
-// clang-format on
-static_assert(call_names.size() == call_count);
 
 /// A call the kernel or a seccomp filter does not know.
 bool is_missing(int error) {
@@ -96,31 +76,6 @@ void clear_faults() {
 
 bool faults_active() {
     return any_fault;
-}
-
-bool inject_from(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t comma = text.find(',');
-        std::string_view item = text.substr(0, comma);
-        text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-        const std::size_t equals = item.find('=');
-        if (equals == item.npos)
-            return false;
-        const auto call = base::value_of(call_names, item.substr(0, equals));
-        item.remove_prefix(equals + 1);
-        Fault fault;
-        if (const std::size_t colon = item.find(':'); colon != item.npos) {
-            if (std::from_chars(item.data() + colon + 1, item.data() + item.size(), fault.times).ec != std::errc{})
-                return false;
-            item = item.substr(0, colon);
-        }
-        const auto error = base::value_of(error_names, item);
-        if (!call || !error)
-            return false;
-        fault.error = *error;
-        inject(*call, fault);
-    }
-    return true;
 }
 
 bool fails(Call call) {

@@ -1,13 +1,12 @@
 #pragma once
-// The system-call seam. Calls by which runtime/ and exec/ act on the world go through these thin functions, so that a
-// test can make each of them fail (fork: EAGAIN, pipe: EMFILE …) and switch off what an old kernel or a seccomp filter
-// lacks. They behave like the calls they stand for: -1 and errno. Newer calls carry a fall-back each (kernel >= 4.18);
+// The system-call seam: thin functions for calls that have fall-backs, and which a unit test can make fail (fork: EAGAIN, pipe:
+// EMFILE …) or switch off, as an old kernel or a seccomp filter does. That any call may fail, in any place, is tested from
+// outside (tests/faults/interpose.cpp). They behave like the calls they stand for: -1 and errno. Newer calls carry a fall-back each (kernel >= 4.18);
 // EPERM counts as ENOSYS there, since container engines answer so for calls they do not know.
 // Usable between fork and exec: no allocation, no locks. Tested by tests/unit/sys.
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -32,8 +31,6 @@ struct Fault {
 void inject(Call call, Fault fault);
 void clear_faults();
 bool faults_active();
-/// "fork=EAGAIN,pidfd-open=ENOSYS:2,…": name, error, optionally how often. For MONOINIT_TEST_FAULTS in test builds.
-bool inject_from(std::string_view text);
 
 class ScopedFault {
   public:
