@@ -136,6 +136,12 @@ int verify(Context& context, Words words) {
             files.insert(unit->files.empty() || unit->files.front().empty() ? unit->name : unit->files.front());
         add(all, found);
     }
+    for (const std::string& path : words.empty() ? loader->misnamed() : Names()) {
+        json.add_lines("problem", "", unit::misnamed_line(path));
+        all.text += unit::misnamed_line(path) + "\n";
+        all.problems++;
+        files.insert(path);
+    }
     for (const std::string& cycle : ordering_cycles(loader->load_closure(names))) {
         json.add_lines("cycle", "", cycle);
         all.text += "ordering cycle: " + cycle + "\n  One of these jobs is left out at start, as systemd does; remove an After= or Before=.\n";

@@ -46,12 +46,14 @@ void Runtime::daemon_reexec(std::function<void()> begins, std::function<void(con
         return refused(given.error());
     save_dirty();
     save_facts();
-    auto probe = exec::probe_candidate(started_from_, channel->second.get());
-    const auto ours = std::make_shared<sys::UniqueFd>(std::move(channel->first));
-    probes_->start(std::move(probe), sys::now(), asked_within, [this, ours, begins = std::move(begins), refused = std::move(refused)](const std::optional<std::string>& bytes) {
-        const exec::CandidateAnswer answer = exec::candidate_answer(bytes.value_or(""));
+    const auto both = std::make_shared<sys::SocketPair>(std::move(*channel));
+    const auto make = [path = started_from_, both] { return exec::probe_candidate(path, both->second.get()); };
+    probes_->start(make, sys::now(), asked_within, [this, both, begins = std::move(begins), refused = std::move(refused)](const base::Result<std::string>& bytes) {
+        exec::CandidateAnswer answer = exec::candidate_answer(bytes ? *bytes : "");
+        if (!bytes)
+            answer.refusal = "asking the binary: " + bytes.error().what;
         std::array<char, 16> word;
-        auto message = sys::receive_message(ours->get(), word);
+        auto message = sys::receive_message(both->first.get(), word);
         const std::string why = !answer.refusal.empty() ? answer.refusal : !message || message->descriptors.empty() ? "the binary did not come" : "";
         if (!why.empty()) {
             log_->say(4, {}, fmt::format("not re-executing: {}", why));
