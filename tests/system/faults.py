@@ -3,9 +3,9 @@
 one of them failing. What must hold after each: PID 1 lives and answers, what failed is back or said to have failed, nothing of
 what is stopped lives, no descriptor, process or zombie is left over, and the end is an ordered one with status 0.
 
-  faults.py [--seed N] [--budget SECONDS] [--all] [--only REGEX] [--list] [--jobs N] [--play KEY:NTH:ERROR]
+  faults.py [--seed N] [--budget SECONDS] [--all] [--memory] [--only REGEX] [--list] [--jobs N] [--play KEY:NTH:ERROR]
 
-Without --all a sample is played that the printed seed decides. A place is named by KEY; --list tells what they are. The binary is
+Without --all a sample is played that the printed seed decides; --memory plays the places that allocate instead of those that call. A place is named by KEY; --list tells what they are. The binary is
 build/debug/tests/faults/monoinit (tests/faults/interpose.cpp).
 """
 import argparse
@@ -64,8 +64,8 @@ ERRORS = {
     "new": ["ENOMEM"],
 }
 
-# Words for a shortage other than the kernel's own; who reads logs while the logger has none is told by the end of the connection.
-SAID = "out of memory|max_user_|the logger hung up|the process that was to do it ended|the socket is full"
+# Words for a shortage other than the kernel's own; a client for which there is no room is told by the end of the connection.
+SAID = "out of memory|max_user_|the logger hung up|Connection reset by peer|cannot take over|the process that was to do it ended|the socket is full"
 SLEEP = "exec sleep infinity"
 UNITS = {
     "simple.service": f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'echo hello; {SLEEP}'\nRestart=always\nRestartSec=50ms\n",
@@ -204,7 +204,7 @@ class Story:
     def processes(self):
         """Commands by how often they run, of those that stay; a zombie is none."""
         table = self.box.pids()
-        found = collections.Counter(re.sub(r"--resume\S*|monoinit-test-\w+|\d{2,}", "N", command) if "Z" not in state else f"zombie {command}"
+        found = collections.Counter(re.sub(r"monoinit-test-\w+|\d{2,}", "N", re.sub(r" --resume\S*", "", command)) if "Z" not in state else f"zombie {command}"
                                     for _, state, command in table.values() if not re.search(r"^ps -eo|/bin/true|^\(true\)", command))
         found["guard: well.service"] = min(found["guard: well.service"], 1)  # its checks have guards of that name for a moment
         return found
@@ -313,6 +313,7 @@ def main():
     parser.add_argument("--budget", type=float, default=60)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--play", default="")
@@ -324,7 +325,7 @@ def main():
     harness.MONOINIT = FAULTY
     places, resting = record()
     names = names_of(places.values())
-    chosen = [place for place in places.values() if re.search(options.only, where(place, names))]
+    chosen = [place for place in places.values() if (place.call == "new") == options.memory and re.search(options.only, where(place, names))]
     print(f"seed {options.seed}: {len(places)} places, {sum(place.count for place in places.values())} calls", flush=True)
     if options.list:
         for place in sorted(chosen, key=lambda place: (place.role, place.call, place.key)):
