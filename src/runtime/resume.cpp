@@ -135,6 +135,8 @@ void Runtime::resume() {
     scopes_->release_unclaimed();
     if (!boot_began_) // it was at the generators
         generators_->run([this] { boot_units(); });
+    else if (!ready_after_ && !stopping_) // the job may not have come into the checkpoint
+        feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
 }
 
 void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names) {
