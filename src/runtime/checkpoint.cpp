@@ -1,6 +1,8 @@
 // The crash checkpoint: layout, extents, descriptor table. See checkpoint.hpp for why it is shaped so.
 #include "runtime/checkpoint.hpp"
 
+#include "sys/patience.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -195,7 +197,7 @@ base::Result<Checkpoint> Checkpoint::adopt(sys::UniqueFd memfd) {
     const auto size = static_cast<std::size_t>(st.st_size);
     if (size < sizeof(Header) || size > size_limit)
         return base::fail(base::Errc::Invalid, "the crash checkpoint has an impossible size");
-    TRY(found.map(size));
+    TRY(sys::insist([&] { return found.map(size); }));
     const Header& head = *header(found.base_);
     if (head.magic != magic || head.fd_capacity > capacity_limit || head.fd_capacity == 0)
         return foreign();

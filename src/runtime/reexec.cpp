@@ -54,7 +54,9 @@ void Runtime::daemon_reexec(std::function<void()> begins, std::function<void(con
             answer.refusal = "asking the binary: " + bytes.error().what;
         std::array<char, 16> word;
         auto message = sys::receive_message(both->first.get(), word);
-        const std::string why = !answer.refusal.empty() ? answer.refusal : !message || message->descriptors.empty() ? "the binary did not come" : "";
+        const std::string why = !answer.refusal.empty() ? answer.refusal
+                                : !message               ? "the binary did not come: " + base::to_string(message.error())
+                                : message->descriptors.empty() ? "the binary did not come" : "";
         if (!why.empty()) {
             log_->say(4, {}, fmt::format("not re-executing: {}", why));
             return refused(base::fail(base::Errc::Invalid, why));

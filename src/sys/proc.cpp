@@ -3,6 +3,7 @@
 // Tested by tests/unit/sys.
 #include "sys/proc.hpp"
 
+#include "base/result.hpp"
 #include "sys/reserve.hpp"
 #include "sys/syscalls.hpp"
 
@@ -170,11 +171,18 @@ void push(pid_t pid, void* context) {
 ssize_t read_proc_file(pid_t pid, const char* name, char* buffer, std::size_t size) {
     ProcPath path(pid, "/");
     path.append(name);
-    const int fd = open_briefly(path.c_str(), O_RDONLY);
-    if (fd < 0)
-        return -1;
-    const ssize_t got = ::read(fd, buffer, size);
-    ::close(fd);
+    // What is missing for a moment must not make somebody a stranger who is none.
+    constexpr int tries = 3;
+    ssize_t got = -1;
+    for (int i = 0; i < tries && (i == 0 || (got < 0 && base::is_shortage(errno))); i++) {
+        const int fd = open_briefly(path.c_str(), O_RDONLY);
+        if (fd < 0)
+            continue;
+        got = ::read(fd, buffer, size);
+        const int error = errno;
+        ::close(fd);
+        errno = error;
+    }
     return got;
 }
 
