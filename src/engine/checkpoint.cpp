@@ -312,6 +312,7 @@ void Engine::Impl::resume() {
         }
         refresh_sources(unit);
     });
+    make_guards_again();
     std::vector<UnitId> with_jobs;
     for (const auto& [id, unit] : jobs_.all())
         with_jobs.push_back(unit);

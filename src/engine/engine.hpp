@@ -10,6 +10,7 @@
 #include "supervise/socket.hpp"
 #include "supervise/timer.hpp"
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -119,6 +120,15 @@ class Engine {
     std::string save_globals() const;           ///< counters, boot target, shutdown state, jobs
     base::Result<void> restore(std::string_view unit_bytes, base::Moment now);
     base::Result<void> restore_globals(std::string_view bytes, base::Moment now);
+    /// Told once after all records, before the first event: whether a guard exists. Those that a record speaks of and that do not are made
+    /// then: the fault came between the record and the deed.
+    void resume_guards(const std::function<bool(GuardId)>& exists);
+    /// Where a record is lost, what runs: whether the unit's machine knows of the guard, and how it is told.
+    bool knows_guard(UnitId unit, GuardId guard) const;
+    void take_up(UnitId unit, const supervise::FoundCommand& found, base::Moment now);
+    /// Where the globals are lost, and something runs: the boot is over. Services of the boot target that run once and remain are taken
+    /// to have run. Returns what else belongs to the target and is not up: what may be started (one-time services may not).
+    std::vector<UnitId> assume_booted(UnitId boot_target, base::Moment now);
 
   private:
     struct Impl;

@@ -237,6 +237,8 @@ struct Engine::Impl final : graph::World {
     JobTable jobs_{units_, graph_};
     bool graph_stale_ = true, restored_ = false;
     std::set<UnitId> restored_units_;
+    std::vector<std::pair<UnitId, GuardId>> never_made_;
+    void make_guards_again(); // found.cpp
     std::string restored_boot_target_;
     Moment now_;
     std::vector<Effect> effects_;

@@ -10,6 +10,7 @@
 #include "unit/values.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cerrno>
 #include <linux/capability.h>
 #include <sys/resource.h>
@@ -97,6 +98,8 @@ class Builder {
         p.invocation = context_.invocation;
         p.list = context_.list;
         p.index = context_.index;
+        if (const std::size_t slash = context_.notify_socket.rfind('/'); slash != std::string::npos)
+            p.notify = static_cast<std::uint32_t>(std::strtoul(context_.notify_socket.c_str() + slash + 1, nullptr, 10));
         p.command = command_;
         p.fallback_path = find_variable(manager_.environment, "PATH").value_or("");
         if (unit_.type == unit::UnitType::Mount)

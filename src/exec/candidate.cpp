@@ -55,7 +55,12 @@ std::optional<std::string> hear(int output) {
     std::string said;
     std::array<char, 256> part;
     pollfd ready{output, POLLIN, 0};
-    while (::poll(&ready, 1, answer_within_ms) == 1) {
+    for (int failed = 0;;) {
+        const int there = ::poll(&ready, 1, answer_within_ms);
+        if (there < 0 && ++failed < 10) // EINTR, or a shortage
+            continue;
+        if (there <= 0)
+            break;
         const ssize_t size = ::read(output, part.data(), part.size());
         if (size <= 0)
             return said;
@@ -77,9 +82,11 @@ std::string ask(const std::string& path, int channel) {
     if (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0)
         return "!" + path + ": not an executable file";
     const sys::UniqueFd copy = copy_of(given->descriptors.front().get());
+    if (!copy)
+        return "!cannot ask " + path + ": " + ::strerrordesc_np(errno);
     auto pipe = sys::make_pipe_pair();
-    if (!copy || !pipe)
-        return "!no descriptors or no memory to ask " + path;
+    if (!pipe)
+        return "!cannot ask " + path + ": " + base::to_string(pipe.error());
     const pid_t pid = sys::fork_process();
     if (pid == 0)
         run_candidate(binary.get(), copy.get(), pipe->write.get());

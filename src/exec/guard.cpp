@@ -13,6 +13,7 @@
 #include <cstring>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -43,13 +44,22 @@ void copy_text(char (&target)[N], std::string_view text) {
     std::memcpy(target, text.data(), std::min(text.size(), N - 1));
 }
 
-HelloMessage hello_of(const Plan& plan) {
+/// Of a log pipe; 0 of anything else.
+std::uint32_t pipe_of(const StreamPlan& stream, int fd) {
+    struct stat status;
+    return stream.is_log && fd >= 0 && ::fstat(fd, &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+}
+
+HelloMessage hello_of(const Plan& plan, const GuardDescriptors& descriptors) {
     HelloMessage hello;
     hello.header.guard = plan.guard.value;
     std::copy(plan.invocation.begin(), plan.invocation.end(), hello.invocation);
     hello.list = static_cast<std::uint8_t>(plan.list);
     hello.index = plan.index;
     copy_text(hello.unit, plan.unit);
+    hello.notify = plan.notify;
+    hello.output = pipe_of(plan.output, descriptors.streams[1]);
+    hello.error = plan.error.kind == StreamPlan::Kind::SameAsStdout ? hello.output : pipe_of(plan.error, descriptors.streams[2]);
     return hello;
 }
 
@@ -84,7 +94,7 @@ void run_guard(const Plan& plan, const GuardDescriptors& descriptors) {
     sys::close_all_but(kept);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     set_guard_title(plan.unit);
-    HelloMessage hello = hello_of(plan);
+    HelloMessage hello = hello_of(plan, descriptors);
     StartResultMessage start;
     GuardGroup group;
     {

@@ -22,7 +22,11 @@ std::string text_of(const char (&field)[N]) {
 
 GuardReport report_of(const HelloMessage& message) {
     GuardHello hello;
+    hello.guard = base::GuardId{message.header.guard};
     hello.guard_pid = message.guard_pid;
+    hello.notify = message.notify;
+    hello.output = message.output;
+    hello.error = message.error;
     hello.main_pid = message.main_pid;
     hello.main_alive = message.main_alive != 0;
     std::copy(std::begin(message.invocation), std::end(message.invocation), hello.invocation.begin());

@@ -19,12 +19,14 @@
 namespace monoinit::exec {
 
 struct GuardHello {
+    base::GuardId guard;
     int guard_pid = 0, main_pid = 0;
     bool main_alive = false;
     std::array<std::uint8_t, 16> invocation{};
     std::uint8_t list = 0;
     std::uint16_t index = 0;
     std::string unit;
+    std::uint32_t notify = 0, output = 0, error = 0; ///< see HelloMessage; 0 also from an older guard
 };
 struct GuardStarted {
     bool ok = true;

@@ -52,6 +52,9 @@ struct HelloMessage {
     std::uint8_t main_alive = 0;
     std::uint16_t index = 0; ///< of the command in its list
     char unit[256] = {};
+    // What else of PID 1's is this command's, so that it is found again without the checkpoint; 0 = none.
+    std::uint32_t notify = 0; ///< number of the notify socket
+    std::uint32_t output = 0, error = 0; ///< inodes of the log pipes
 };
 
 /// The command runs (stage None), or the step that failed. After a failure no Exit comes for it, only TreeEmpty.
@@ -175,6 +178,6 @@ template <class Message> Message message_from(const void* bytes, std::size_t siz
 
 // Sizes are part of the protocol: they may grow with the version, never shrink.
 static_assert(sizeof(MessageHeader) == 8 && sizeof(StartResultMessage) == 268 && sizeof(ExitMessage) == 48);
-static_assert(sizeof(HelloMessage) == 292 && sizeof(SignalMessage) == 24 && sizeof(WatchMessage) == 16);
+static_assert(sizeof(HelloMessage) == 304 && sizeof(SignalMessage) == 24 && sizeof(WatchMessage) == 16);
 
 } // namespace monoinit::exec

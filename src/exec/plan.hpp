@@ -96,6 +96,7 @@ struct Plan {
     std::array<std::uint8_t, 16> invocation{};
     unit::ExecList list = unit::ExecList::Start;
     std::uint16_t index = 0;
+    std::uint32_t notify = 0; ///< number of the notify socket it is given, 0 = none
 
     // the command
     unit::Command command;     ///< variables not yet put in

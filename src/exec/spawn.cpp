@@ -11,13 +11,39 @@
 
 #include <array>
 #include <cerrno>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace monoinit::exec {
 
 base::Result<GuardChannel> make_guard_channel() {
     sys::SocketPair pair = TRY(sys::make_socket_pair(SOCK_SEQPACKET, true, false));
+    mark_guard_link(pair.first.get());
     return GuardChannel{std::move(pair.first), std::move(pair.second)};
+}
+
+namespace {
+
+constexpr int guard_priority = 5; ///< of no effect on a Unix socket
+
+} // namespace
+
+void mark_guard_link(int fd) {
+    (void)::setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &guard_priority, sizeof guard_priority); // only missed when all else is lost
+}
+
+bool is_guard_link(int fd) {
+    int type = 0, priority = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
+        return false;
+    size = sizeof priority;
+    sockaddr_un peer{};
+    socklen_t length = sizeof peer;
+    const auto maker = sys::peer_credentials(fd);
+    return ::getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, &size) == 0 && priority == guard_priority && maker && maker->pid == ::getpid() &&
+           ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0 && peer.sun_family == AF_UNIX && length == sizeof peer.sun_family;
 }
 
 namespace {

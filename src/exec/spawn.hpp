@@ -19,6 +19,12 @@ struct GuardChannel {
 
 base::Result<GuardChannel> make_guard_channel();
 
+/// Marks our end as what it is, so that is_guard_link() knows it without the checkpoint.
+void mark_guard_link(int fd);
+/// Whether `fd` is our end of a guard's channel. Nobody else can make one that looks so: the pair is ours by its credentials, and has
+/// no name on either side.
+bool is_guard_link(int fd);
+
 /// Forks the guard; `channel.guards` is closed here in either case. EAGAIN and kin come back as an error (nothing runs).
 base::Result<pid_t> spawn_guard(const Plan& plan, GuardChannel& channel);
 

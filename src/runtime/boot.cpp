@@ -7,6 +7,7 @@
 #include "runtime/operations.hpp"
 #include "runtime/runtime.hpp"
 #include "sys/cgroup.hpp"
+#include "sys/crash_point.hpp"
 #include "sys/mounts.hpp"
 #include "sys/patience.hpp"
 #include "sys/process_title.hpp"
@@ -36,7 +37,6 @@ namespace {
 
 constexpr base::Duration control_pause = std::chrono::seconds(1);
 constexpr base::Duration boot_probe_limit = std::chrono::seconds(10);
-constexpr rlim_t descriptors_at_most = 65536; ///< more would cost memory for tables and buy nothing
 
 /// The signals that mean something to us; all others but faults stay blocked and unread.
 sigset_t handled_signals() {
@@ -83,7 +83,7 @@ void raise_descriptor_limit(exec::ManagerContext& manager) {
         return;
     manager.own_nofile_soft = limit.rlim_cur;
     manager.own_nofile_hard = limit.rlim_max;
-    limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, descriptors_at_most));
+    limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, descriptors_at_most));
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -199,7 +199,7 @@ base::Result<void> Runtime::set_up() {
     ::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit(manager_);
     if (invocation_.resume_checkpoint >= 0)
-        checkpoint_.emplace(TRY(Checkpoint::adopt(sys::UniqueFd(invocation_.resume_checkpoint))));
+        TRY(adopt_checkpoint());
     else
         checkpoint_.emplace(TRY(sys::insist([] { return Checkpoint::create(descriptors_at_most); })));
     for (const FdEntry& entry : checkpoint_->kept())
@@ -226,6 +226,8 @@ base::Result<void> Runtime::set_up() {
     ::fcntl(previous_exe_.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(checkpoint_->fd(), F_SETFD, FD_CLOEXEC);
     arm_crash_survival(*checkpoint_, exe_.get(), previous_exe_.get(), invocation_.argc, invocation_.argv, invocation_.environment);
+    if (invocation_.resume_checkpoint < 0)
+        sys::crash_as_asked();
     loop_.emplace(TRY(sys::insist(sys::EpollLoop::create)));
     timer_.emplace(TRY(sys::insist([] { return sys::Timer::create(); })));
     TRY(loop_->add(timer_->fd(), EPOLLIN, [this](std::uint32_t) { timer_->drain(); }));
@@ -444,17 +446,23 @@ std::string Runtime::boot_target_name() const {
     return loader_->fragment_path("default.target").empty() ? "multi-user.target" : "default.target";
 }
 
-void Runtime::boot() {
+void Runtime::start_logger() { log_->start(dir_.logs, config_.syslog_sockets, log_config(config_, dir_.path)); }
+
+void Runtime::make_seed() {
     if (::getrandom(seed_, sizeof seed_, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof seed_)) {
         seed_[0] = static_cast<std::uint64_t>(invocation_.started.wall.count());
         seed_[1] = static_cast<std::uint64_t>(invocation_.started.mono.since_boot.count());
     }
+}
+
+void Runtime::boot() {
+    make_seed();
     tell_origin();
     mark_booted();
     forget_old_credentials();
     if (!dir_.path.empty())
         forget_old_transient_units();
-    log_->start(dir_.logs, config_.syslog_sockets, log_config(config_, dir_.path));
+    start_logger();
     save_facts();
     listen_for_control();
     generators_->run([this] { boot_units(); });
@@ -568,32 +576,6 @@ std::size_t Runtime::count_masked() const {
         return std::ranges::any_of(patterns, [&](const std::string& pattern) { return base::glob_match(pattern, name); }) &&
                loader_->load(name)->machine_masked; // a person's own file of that name is not masked
     }));
-}
-
-control::ManagerInfo Runtime::info() {
-    control::ManagerInfo info;
-    info.version = MONOINIT_VERSION;
-    info.pid = ::getpid();
-    constexpr std::string_view states[] = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"};
-    info.system_state = states[static_cast<std::size_t>(engine_->system_state())];
-    info.uptime = sys::now() - invocation_.started.mono;
-    info.ready_after = ready_after_;
-    info.started = invocation_.started;
-    info.place = fmt::format("{} in {}, {}", manager_.uid == 0 ? "root" : fmt::format("uid {}", manager_.uid), place_.container,
-                             place_.cgroup_writable ? "cgroup write" : "no cgroup write");
-    info.boot_target = boot_target_ ? engine_->status(boot_target_).config->name : boot_target_name();
-    info.unit_path = loader_->environment().unit_path;
-    info.masked = masked_;
-    info.not_enabled = not_enabled();
-    for (const base::UnitId unit : engine_->units()) {
-        const auto status = engine_->status(unit);
-        info.units += status.config->load_state == unit::LoadState::Loaded ? 1U : 0U;
-        info.failed += status.active == supervise::ActiveState::Failed ? 1U : 0U;
-    }
-    info.jobs = static_cast<std::uint32_t>(engine_->jobs().size());
-    info.runtime_directory = dir_.path;
-    info.log_source = dir_.logs;
-    return info;
 }
 
 } // namespace monoinit::runtime

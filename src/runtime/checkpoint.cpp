@@ -1,6 +1,7 @@
 // The crash checkpoint: layout, extents, descriptor table. See checkpoint.hpp for why it is shaped so.
 #include "runtime/checkpoint.hpp"
 
+#include "sys/crash_point.hpp"
 #include "sys/patience.hpp"
 
 #include <algorithm>
@@ -116,6 +117,7 @@ std::uint32_t current(const Header& head, Extent* extent) {
 /// What was there before the bytes are whole no longer is; what is written last makes it count.
 void fill(const Header& head, Extent* extent, std::uint32_t which, std::uint32_t sequence, std::string_view bytes) {
     std::memcpy(copy_of(extent, which), bytes.data(), bytes.size());
+    sys::crash_point();
     const auto length = static_cast<std::uint32_t>(bytes.size());
     const std::uint32_t check = copy_check(head, extent->key, sequence, bytes.data(), bytes.size());
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -282,6 +284,7 @@ void Checkpoint::scan_table(std::uint32_t end) {
 }
 
 bool Checkpoint::write(std::uint32_t key, std::string_view bytes) {
+    sys::crash_point();
     const Header& head = *header(base_);
     const auto known = extents_.find(key);
     if (known != extents_.end() && extent_at(base_, known->second)->capacity >= bytes.size()) {
@@ -355,6 +358,7 @@ void Checkpoint::note_kept(std::uint32_t fd, bool kept) {
 }
 
 bool Checkpoint::keep(const FdEntry& entry) {
+    sys::crash_point();
     // A descriptor number stands for one thing at a time, so it is its own index.
     if (entry.fd < 0 || static_cast<std::uint32_t>(entry.fd) >= header(base_)->fd_capacity)
         return false;

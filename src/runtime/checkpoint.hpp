@@ -44,9 +44,13 @@ inline constexpr std::uint32_t log_counter_record = 0xffff'fff2; ///< the next s
 inline constexpr std::uint32_t settings_record = 0xffff'fff3;   ///< LiveSettings
 inline constexpr std::uint32_t log_stream_record = 0x4000'0000; ///< + descriptor: what stream it is
 inline constexpr std::uint32_t stored_record = 0x5000'0000; ///< + descriptor: its name in the store
+inline constexpr std::uint32_t notify_record = 0x6000'0000; ///< + descriptor: a message that was read and is not in a unit's record yet
 inline constexpr std::uint32_t unit_records_end = 0x4000'0000;
 
 using Records = std::vector<std::pair<std::uint32_t, std::string>>;
+
+/// PID 1's: more would cost memory for tables and buy nothing.
+inline constexpr std::uint32_t descriptors_at_most = 65536;
 
 class Checkpoint {
   public:
@@ -69,6 +73,7 @@ class Checkpoint {
     /// Writes record `key`; false (and the older contents kept) when memory for it cannot be had.
     bool write(std::uint32_t key, std::string_view bytes);
     void erase(std::uint32_t key);
+    bool has(std::uint32_t key) const { return extents_.contains(key); }
     /// Every record in the order of keys.
     Records read_all() const;
 

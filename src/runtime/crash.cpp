@@ -19,7 +19,7 @@
 #include <unwind.h>
 #include <vector>
 
-extern "C" const char __ehdr_start; // the linker's: where we are loaded
+extern "C" char __ehdr_start, _end; // the linker's: where we are loaded
 
 namespace monoinit::runtime {
 
@@ -68,7 +68,7 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
     const std::uint64_t address = _Unwind_GetIPInfo(context, &interrupted);
     if (interrupted != 0)
         note.frame_count = 0;
-    if (note.frame_count == note.frames.size())
+    if (note.frame_count == note.frames.size() || address < reinterpret_cast<std::uint64_t>(&__ehdr_start) || address >= reinterpret_cast<std::uint64_t>(&_end))
         return _URC_END_OF_STACK;
     note.frames[note.frame_count] = address - reinterpret_cast<std::uint64_t>(&__ehdr_start);
     note.frame_count++;
@@ -152,6 +152,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
     if (!is_own(*info)) {
         if (is_settled != 0 && now_usec() - obeyed_at >= obeyed_apart_usec) {
             in_handler = 1;
+            obeyed_at = now_usec();
             note_sent(note, signal, info->si_pid);
             exec_successor(prepared.exe_fd);
             in_handler = 0; // it was nothing of ours: as if it had not come
@@ -165,6 +166,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
     // Once more in here: the backtrace met a broken stack, or the note lies on a page that cannot be had.
     const int turn = in_handler;
     in_handler = turn + 1;
+    unblock_fault_signals();
     if (turn == 0) {
         note_fault(note, signal, *info);
         _Unwind_Backtrace(add_frame, &note);
@@ -194,7 +196,11 @@ void on_early_fault(int signal, siginfo_t* info, void*) {
 void arm(void (*handler)(int, siginfo_t*, void*)) {
     struct sigaction action{};
     action.sa_sigaction = handler;
-    action.sa_flags = SA_ONSTACK | SA_NODEFER | SA_SIGINFO | SA_RESTART;
+    action.sa_flags = SA_ONSTACK | SA_SIGINFO | SA_RESTART;
+    // A flood may not pile up on the handler's stack; a fault of our own lets them through again.
+    sigemptyset(&action.sa_mask);
+    for (int signal : fault_signals)
+        sigaddset(&action.sa_mask, signal);
     for (int signal : fault_signals)
         ::sigaction(signal, &action, nullptr);
 }

@@ -22,6 +22,7 @@ struct CrashNote {
     std::uint32_t quick = 0;      ///< own faults, each within seconds of the one before
     std::uint32_t rests = 0;      ///< times in minimal mode since things went well
     std::uint32_t frame_count = 0;
+    std::uint32_t heard = 0;       ///< a signal of the container's that was read and has not come to a record yet
     std::uint32_t shutdown_ms = 0; ///< the budget of a shutdown, for minimal mode
     std::array<std::uint64_t, 24> frames{}; ///< return addresses from the fault outwards, relative to where we are loaded
     std::array<char, 160> text{}; ///< what an exception or a failed invariant said

@@ -69,23 +69,23 @@ void Foreground::drain() {
             // As shells and docker have it: 127 not found, 126 not executable.
             ended_(started->error == ENOENT ? 127 : 126, started->text);
         } else if (const auto* exit = std::get_if<exec::GuardExit>(&*report)) {
-            link_->acknowledge(exit->sequence);
-            link_->flush();
             if (exit->is_command && !told_) {
                 told_ = true;
                 ended_(exit->exit.is_signal() ? base::signal_exit_base + exit->exit.status : exit->exit.status, base::describe(exit->exit));
             }
+            link_->acknowledge(exit->sequence); // recorded now
+            link_->flush();
         } else if (std::holds_alternative<exec::GuardEmpty>(*report)) {
             link_->leave();
             link_->flush();
         } else if (std::holds_alternative<exec::GuardGone>(*report)) {
             loop_.remove(link_->fd());
-            checkpoint_.forget(link_->fd());
-            link_.reset();
+            const auto link = std::move(link_);
             if (!told_) {
                 told_ = true;
                 ended_(137, "its guard was killed");
             }
+            checkpoint_.forget(link->fd());
             empty_();
         }
     }

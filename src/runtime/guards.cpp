@@ -286,7 +286,13 @@ void Guards::on_ready(base::GuardId id, std::uint32_t events) {
 void Guards::handle(base::GuardId id, exec::GuardReport report) {
     Guard& guard = guards_.at(id);
     if (const auto* hello = std::get_if<exec::GuardHello>(&report)) {
+        guard.resynchronising = false;
         guard.started = guard.started || hello->main_pid != 0;
+        if (guard.pid == 0) { // the fault came between the fork and the note of it
+            guard.pid = hello->guard_pid;
+            by_pid_[guard.pid] = id;
+            links_.checkpoint.set_pid(guard.link->fd(), guard.pid);
+        }
         guard.main_pid = hello->main_pid;
     } else if (const auto* started = std::get_if<exec::GuardStarted>(&report)) {
         on_started(guard, id, *started);
@@ -295,7 +301,9 @@ void Guards::handle(base::GuardId id, exec::GuardReport report) {
     } else if (const auto* tree = std::get_if<exec::GuardTree>(&report)) {
         on_tree(guard, id, *tree);
     } else if (std::holds_alternative<exec::GuardEmpty>(report)) {
-        on_empty(guard, id);
+        // Before the guard has answered this is for the image that crashed, which may have read of the last exit and not recorded it.
+        if (!guard.resynchronising)
+            on_empty(guard, id);
     } else if (const auto* signalled = std::get_if<exec::GuardSignalled>(&report)) {
         on_signalled(guard, *signalled);
     } else if (const auto* watching = std::get_if<exec::GuardWatching>(&report)) {
@@ -407,7 +415,6 @@ void Guards::gone(base::GuardId id) {
     const auto found = guards_.find(id);
     Guard guard = std::move(found->second);
     links_.loop.remove(guard.link->fd());
-    links_.checkpoint.forget(guard.link->fd());
     guards_.erase(found);
     if (const auto own = by_unit_.find(guard.unit); own != by_unit_.end()) {
         std::erase(own->second, id);
@@ -417,10 +424,11 @@ void Guards::gone(base::GuardId id) {
     if (!guard.reaped)
         by_pid_.erase(guard.pid);
     notify_->resume(guard.unit);
-    if (guard.empty)
-        return;
-    links_.feed(engine::GuardEvent{guard.unit, supervise::GuardLost{id}});
-    lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
+    if (!guard.empty) {
+        links_.feed(engine::GuardEvent{guard.unit, supervise::GuardLost{id}});
+        lost_.add({id, guard.unit, guard.reaped ? 0 : guard.pid, guard.main_pid, guard.known_pids, hex(links_.invocation(guard.unit))});
+    }
+    links_.checkpoint.forget(guard.link->fd()); // last: an entry that is gone means that the guard's end is in the records
 }
 
 bool Guards::child_exited(int pid, int wait_status) {
@@ -498,8 +506,10 @@ void Guards::adopt(const FdEntry& entry, sys::UniqueFd fd) {
     Guard guard;
     guard.unit = base::UnitId{entry.unit};
     guard.pid = entry.pid;
+    exec::mark_guard_link(fd.get()); // older images have not
     guard.link = std::make_unique<exec::GuardLink>(id, std::move(fd));
-    by_pid_[entry.pid] = id;
+    if (entry.pid != 0)
+        by_pid_[entry.pid] = id;
     by_unit_[guard.unit].push_back(id);
     guards_[id] = std::move(guard);
 }
@@ -510,6 +520,7 @@ void Guards::resynchronise() {
         ids.push_back(id);
     for (const base::GuardId id : ids) {
         watch_link(id);
+        guards_.at(id).resynchronising = true;
         guards_.at(id).link->query(id.value, true);
         flush(guards_.at(id));
     }
@@ -527,6 +538,13 @@ void Guards::take_back_lost(base::UnitId unit) {
         links_.feed(engine::GuardEvent{unit, supervise::GuardLost{id}});
         lost_.add({id, unit, 0, main_pid, {}, hex(links_.invocation(unit))});
     }
+}
+
+std::vector<Guards::Link> Guards::links() const {
+    std::vector<Link> all;
+    for (const auto& [id, guard] : guards_)
+        all.push_back({id, guard.unit, guard.link->fd()});
+    return all;
 }
 
 void Guards::forget(base::UnitId unit) {

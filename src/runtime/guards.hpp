@@ -76,6 +76,13 @@ class Guards : public SenderJudge {
     /// Guards that the unit's record has and nobody left us: their trees were being taken back when the image before ended.
     void take_back_lost(base::UnitId unit);
 
+    struct Link {
+        base::GuardId guard;
+        base::UnitId unit;
+        int fd = -1;
+    };
+    std::vector<Link> links() const;
+    bool knows(base::GuardId guard) const { return guards_.contains(guard); }
     std::vector<int> pids_of(base::UnitId unit) const; ///< of living guards
     /// The unit that a process belongs to; 0 = none.
     base::UnitId unit_above(int pid) const;
@@ -102,6 +109,7 @@ class Guards : public SenderJudge {
         bool started = false; ///< it has said how the start went
         supervise::Spawn command; ///< what it was to run; unknown after a re-exec
         bool empty = false, watching_output = false, reaped = false;
+        bool resynchronising = false; ///< asked by a resumed image to say all again, and not heard yet
         bool childless = false; ///< it has said that nothing is left to be signalled
         std::vector<int> known_pids; ///< last reported, for claiming after its death
     };

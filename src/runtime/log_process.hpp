@@ -59,6 +59,11 @@ class LogProcess {
     void save_settings();
     void on_ready(std::uint32_t events);
     base::Result<sys::UniqueFd> add_stream(const unit::UnitConfig& config, log::StreamKind kind, const exec::AccountLookup& accounts);
+  public:
+    /// A pipe that was found without its record: read from here on by the logger of now.
+    void take_up(const unit::UnitConfig& config, log::StreamKind kind, sys::UniqueFd read_end) { hold(describe(config, kind), std::move(read_end)); }
+
+  private:
     log::StreamInfo describe(const unit::UnitConfig& config, log::StreamKind kind) const;
     log::StreamId hold(log::StreamInfo info, sys::UniqueFd read_end);
     void adopt(log::StreamInfo info, sys::UniqueFd connection);

@@ -65,4 +65,30 @@ control::PropertyList Runtime::properties(bool with_environment, base::Timestamp
     return list;
 }
 
+control::ManagerInfo Runtime::info() {
+    control::ManagerInfo info;
+    info.version = MONOINIT_VERSION;
+    info.pid = ::getpid();
+    constexpr std::string_view states[] = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"};
+    info.system_state = states[static_cast<std::size_t>(engine_->system_state())];
+    info.uptime = sys::now() - invocation_.started.mono;
+    info.ready_after = ready_after_;
+    info.started = invocation_.started;
+    info.place = fmt::format("{} in {}, {}", manager_.uid == 0 ? "root" : fmt::format("uid {}", manager_.uid), place_.container,
+                             place_.cgroup_writable ? "cgroup write" : "no cgroup write");
+    info.boot_target = boot_target_ ? engine_->status(boot_target_).config->name : boot_target_name();
+    info.unit_path = loader_->environment().unit_path;
+    info.masked = masked_;
+    info.not_enabled = not_enabled();
+    for (const base::UnitId unit : engine_->units()) {
+        const auto status = engine_->status(unit);
+        info.units += status.config->load_state == unit::LoadState::Loaded ? 1U : 0U;
+        info.failed += status.active == supervise::ActiveState::Failed ? 1U : 0U;
+    }
+    info.jobs = static_cast<std::uint32_t>(engine_->jobs().size());
+    info.runtime_directory = dir_.path;
+    info.log_source = dir_.logs;
+    return info;
+}
+
 } // namespace monoinit::runtime

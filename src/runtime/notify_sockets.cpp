@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <unistd.h>
 
 namespace monoinit::runtime {
@@ -75,6 +76,7 @@ void NotifySockets::remove(base::UnitId unit) {
         return;
     loop_.remove(found->second.fd.get());
     checkpoint_.forget(found->second.fd.get());
+    checkpoint_.erase(notify_record + static_cast<std::uint32_t>(found->second.fd.get()));
     ::unlink(path_of(found->second.number).c_str());
     sockets_.erase(found);
 }
@@ -95,7 +97,28 @@ void NotifySockets::drain(base::UnitId unit, int fd) {
     }
 }
 
+void NotifySockets::recall(const Records& records) {
+    std::vector<base::UnitId> units;
+    for (const auto& [unit, socket] : sockets_)
+        units.push_back(unit);
+    for (const base::UnitId unit : units) {
+        const auto record = std::ranges::find(records, notify_record + static_cast<std::uint32_t>(sockets_.at(unit).fd.get()), &Records::value_type::first);
+        if (record == records.end() || record->second.empty())
+            continue;
+        const std::string& bytes = record->second;
+        Message message;
+        char* at = nullptr;
+        message.pid = static_cast<int>(std::strtol(bytes.c_str(), &at, 10));
+        message.uid = static_cast<unsigned>(std::strtoul(at, &at, 10));
+        if (*at == '\n')
+            message.text = bytes.substr(static_cast<std::size_t>(at + 1 - bytes.c_str()));
+        take(unit, std::move(message));
+    }
+}
+
 void NotifySockets::take(base::UnitId unit, Message message) {
+    // The kernel has it no more.
+    checkpoint_.write(notify_record + static_cast<std::uint32_t>(sockets_.at(unit).fd.get()), fmt::format("{} {}\n{}", message.pid, message.uid, message.text));
     const base::GuardId guard = judge_.guard_above(unit, message.pid);
     if (guard && !judge_.has_started(guard)) {
         Socket& socket = sockets_.at(unit);
@@ -105,6 +128,8 @@ void NotifySockets::take(base::UnitId unit, Message message) {
         }
     }
     deliver(unit, message, guard);
+    if (const auto still = sockets_.find(unit); still != sockets_.end())
+        checkpoint_.write(notify_record + static_cast<std::uint32_t>(still->second.fd.get()), {});
     // After the message counted: whoever waits at a BARRIER=1 descriptor may rely on it. Foreign descriptors can block in
     // close(), so a child does it.
     if (!message.descriptors.empty())

@@ -45,6 +45,8 @@ class NotifySockets {
     base::Result<std::string> path_for(base::UnitId unit);
     /// Takes up a socket that the image before had.
     void adopt(base::UnitId unit, std::uint64_t number, sys::UniqueFd fd);
+    /// After adopt() of all: messages that the image before had read, and that had come to nothing yet, count now.
+    void recall(const Records& records);
     void remove(base::UnitId unit);
     /// A guard of the unit has reported its start, or is gone: a message that waited for this counts now.
     void resume(base::UnitId unit);

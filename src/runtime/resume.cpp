@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace monoinit::runtime {
@@ -27,6 +28,7 @@ struct Facts {
     bool boot_began = false, command_started = false, stopping = false, said_ready = false, unit_ends = false, asked_to_end = false;
     base::Instant stop_deadline = base::never;
     int exit_status = 0;
+    base::StringMap<OldInvocation> old_invocations;
 };
 
 /// The lines of Runtime::save_facts(). Unknown ones are of a later version.
@@ -57,6 +59,11 @@ Facts parse_facts(const std::string& bytes) {
             facts.stopping = true;
             facts.stop_deadline = base::Instant{base::Duration(number(words[1]))};
             facts.exit_status = static_cast<int>(number(words[2]));
+        } else if (words[0] == "invocation" && words.size() == 3 + sizeof(OldInvocation::id)) {
+            OldInvocation& old = facts.old_invocations[std::string(words.back())];
+            old.count = static_cast<std::uint64_t>(number(words[1]));
+            for (std::size_t i = 0; i < old.id.size(); i++)
+                old.id[i] = static_cast<std::uint8_t>(number(words[2 + i]));
         } else if (words[0] == "unit" && words.size() == 3) {
             facts.units[static_cast<std::uint32_t>(number(words[1]))] = words[2];
             facts.names.emplace_back(words[2]);
@@ -65,14 +72,72 @@ Facts parse_facts(const std::string& bytes) {
     return facts;
 }
 
+/// The same, where only what runs is known. The boot is over if anything has been started that a boot ends with.
+Facts facts_of(const Found& found, base::Moment now, bool wants_command) {
+    Facts facts;
+    facts.units = found.units;
+    for (const auto& [number, name] : found.units)
+        facts.names.push_back(name);
+    facts.started = now;
+    facts.command_started = found.has_command;
+    facts.boot_began = wants_command ? found.has_command : !found.guards.empty();
+    if (facts.boot_began)
+        facts.ready_after = base::Duration{};
+    return facts;
+}
+
+bool is_hung_up(int fd) {
+    pollfd end{fd, POLLIN, 0};
+    return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
+}
+
+/// Whether the signal of a stop went out before the fault, nobody can say; one that is repeated does no harm, one that is missing costs
+/// the whole timeout. The same of the wish to hear of a process.
+void repeat_signals(const engine::Engine& engine, Guards& guards) {
+    using State = supervise::ServiceState;
+    for (const base::UnitId unit : engine.units()) {
+        const engine::UnitStatus status = engine.status(unit);
+        if (status.service == nullptr)
+            continue;
+        const supervise::Service::Data& service = *status.service;
+        const unit::KillSection& kill = *status.config->kill;
+        if (service.main_alien && service.main_pid != 0)
+            guards.watch({service.main_guard, service.main_pid});
+        const bool last = service.state == State::StopSigkill || service.state == State::FinalSigkill;
+        if (!last && service.state != State::StopSigterm && service.state != State::FinalSigterm)
+            continue;
+        const int polite = service.stop_for_restart && kill.restart_kill_signal != 0 ? kill.restart_kill_signal : kill.kill_signal;
+        supervise::Signal signal{.signal = last ? SIGKILL : polite, .then_sighup = !last && kill.send_sighup};
+        if (kill.mode == unit::KillMode::None)
+            continue;
+        if (kill.mode == unit::KillMode::Process || (kill.mode == unit::KillMode::Mixed && !last)) {
+            signal.scope = supervise::KillScope::Main;
+            signal.guard = service.main_guard;
+            guards.signal(unit, signal);
+            continue;
+        }
+        for (const base::GuardId guard : service.guards) {
+            signal.guard = guard;
+            guards.signal(unit, signal);
+        }
+    }
+}
+
 } // namespace
 
 void Runtime::resume() {
-    const auto records = checkpoint_->read_all();
-    const std::vector<FdEntry> kept = checkpoint_->kept();
+    if (lost_)
+        find_again();
+    const Records records = lost_ ? Records{} : checkpoint_->read_all();
+    const std::vector<FdEntry> kept = lost_ ? lost_->found.kept : checkpoint_->kept();
     for (const FdEntry& entry : kept)
         ::fcntl(entry.fd, F_SETFD, FD_CLOEXEC);
     Facts facts;
+    if (lost_) {
+        facts = facts_of(lost_->found, sys::moment_now(), !command_.empty());
+        facts.seed[0] = seed_[0];
+        facts.seed[1] = seed_[1];
+    }
     for (const auto& [key, bytes] : records)
         if (key == runtime_record)
             facts = parse_facts(bytes);
@@ -80,6 +145,7 @@ void Runtime::resume() {
             restore_settings(bytes);
     seed_[0] = facts.seed[0];
     seed_[1] = facts.seed[1];
+    old_invocations_ = std::move(facts.old_invocations);
     started_from_ = facts.started_from.empty() ? path_started_from() : facts.started_from;
     invocation_.started = facts.started;
     tell_origin();
@@ -94,8 +160,10 @@ void Runtime::resume() {
     unit_ends_ = facts.unit_ends;
     asked_to_end_ = facts.asked_to_end;
 
-    log_->resume(kept, records);
-    say_how_it_came();
+    if (!lost_) {
+        log_->resume(kept, records);
+        say_how_it_came();
+    }
 
     const std::string target = boot_target_name();
     std::vector<std::string> roots = facts.names;
@@ -112,7 +180,14 @@ void Runtime::resume() {
     // Records first: with its record a unit takes back the number it had, and descriptors are kept under numbers.
     restore_records(records);
     boot_target_ = engine_->find(target);
+    // It was about to ask for it when the fault came: the engine, whose record is written before anything is done, knows.
+    if (!lost_ && engine_->system_state() == engine::Engine::SystemState::Initializing)
+        boot_began_ = false;
     restore_descriptors(kept, facts.units);
+    take_up_guards();
+    engine_->resume_guards([this](base::GuardId guard) { return guards_->knows(guard); });
+    if (lost_)
+        take_up_streams();
     // Also those whose file is wrong or gone at the moment: what runs of them has to be found by the image after this one, too.
     std::erase_if(facts.names, [&](const std::string& name) { return !engine_->find(name); });
     loaded_names_ = facts.names;
@@ -122,26 +197,38 @@ void Runtime::resume() {
     listen_for_control();
     set_up_control();
     guards_->resynchronise();
-    for (const base::UnitId unit : engine_->units())
-        guards_->take_back_lost(unit);
-    if (command_started_ && !foreground_->running() && !stopping_)
-        shut_down(engine::Shutdown::Kind::Exit, "the command ended", exit_status_, config_.shutdown_timeout);
     resume_bus_names();
     reap(); // SIGCHLDs that came while there was nobody to read them
-    feed(engine::Tick{});
-    look_at_mounts();
+    feed(engine::Tick{}); // commands that had only been noted are begun now; what else is listed and not there was killed
+    for (const base::UnitId unit : engine_->units())
+        guards_->take_back_lost(unit);
+    if (!lost_ && checkpoint_->crash().signal != 0)
+        repeat_signals(*engine_, *guards_);
+    look_at_mounts(lost_.has_value());
+    if (lost_ && boot_began_)
+        complete_boot();
+    notify_->recall(records);
+    if (command_started_ && !foreground_->running() && !stopping_) { // its end is recorded before its guard is forgotten: it was not made yet
+        command_started_ = false;
+        start_command();
+    }
+    if (const std::uint32_t heard = checkpoint_->crash().heard)
+        obey(static_cast<int>(heard));
     sockets_->close_unclaimed();
     sources_->end_unclaimed();
     scopes_->release_unclaimed();
     if (!boot_began_) // it was at the generators
         generators_->run([this] { boot_units(); });
-    else if (!ready_after_ && !stopping_) // the job may not have come into the checkpoint
-        feed(engine::JobRequest{0, graph::JobType::Start, boot_target_, unit::JobMode::Replace, false});
 }
 
 void Runtime::restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names) {
     for (const FdEntry& old : kept) {
         FdEntry entry = old;
+        if (entry.kind == FdKind::Guard && entry.pid == 0 && is_hung_up(entry.fd)) { // the fault came before the fork
+            checkpoint_->forget(entry.fd);
+            ::close(entry.fd);
+            continue;
+        }
         if (entry.unit != 0) {
             const auto name = names.find(entry.unit);
             const base::UnitId unit = name == names.end() ? base::UnitId{} : engine_->find(name->second);

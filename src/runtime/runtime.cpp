@@ -5,6 +5,7 @@
 #include "base/strings.hpp"
 #include "runtime/crash.hpp"
 #include "runtime/operations.hpp"
+#include "sys/crash_point.hpp"
 #include "sys/proc.hpp"
 #include "sys/syscalls.hpp"
 #include "unit/name.hpp"
@@ -73,6 +74,7 @@ std::string Runtime::name_of(base::UnitId unit) const {
 }
 
 void Runtime::perform(const engine::Effect& effect) {
+    sys::crash_point();
     if (const auto* action = std::get_if<engine::UnitAction>(&effect))
         perform_action(*action);
     else if (const auto* conditions = std::get_if<engine::CheckConditions>(&effect))
@@ -204,7 +206,7 @@ void Runtime::check_conditions(base::UnitId unit) {
     probes_->start([config, context] { return exec::probe_conditions(config->unit.conditions, config->files, context); }, sys::now(), probe_limit,
                    [tell](const base::Result<std::string>& bytes) {
                        const auto answer = exec::conditions_answer(bytes ? *bytes : "");
-                       tell(answer ? *answer : exec::ConditionsAnswer{false, false, "its conditions: " + (bytes ? answer.error() : bytes.error()).what});
+                       tell(answer ? *answer : exec::ConditionsAnswer{false, false, "a condition could not be looked at: " + (bytes ? answer.error() : bytes.error()).what + "; it"});
                    });
 }
 
@@ -248,6 +250,12 @@ void Runtime::save_facts() {
         bytes += fmt::format("stopping {} {}\n", stop_deadline_.since_boot.count(), exit_status_);
     if (unit_ends_)
         bytes += asked_to_end_ ? "unit_ends asked\n" : "unit_ends\n";
+    for (const auto& [name, old] : old_invocations_) {
+        bytes += fmt::format("invocation {} ", old.count);
+        for (const std::uint8_t byte : old.id)
+            bytes += fmt::format("{} ", byte);
+        bytes += name + "\n";
+    }
     for (const std::string& name : loaded_names_)
         bytes += fmt::format("unit {} {}\n", engine_->find(name).value, name);
     checkpoint_->write(runtime_record, bytes);
@@ -386,20 +394,6 @@ void Runtime::start_command() {
         log_->command_has_terminal(true, [this] { foreground_->start(command_, manager_); });
     else
         foreground_->start(command_, manager_);
-}
-
-void Runtime::on_signal(const signalfd_siginfo& info) {
-    const int signal = static_cast<int>(info.ssi_signo);
-    if (signal == SIGCHLD)
-        return reap();
-    if (signal == SIGHUP)
-        return daemon_reload([](const base::Result<void>&) {});
-    if (signal == SIGINT && !command_.empty() && !command_started_ && !stopping_) {
-        log_->say(5, {}, "SIGINT: not waiting for the boot, starting the command");
-        return start_command();
-    }
-    if (signal == SIGTERM || signal == SIGINT || signal == SIGPWR || signal == SIGRTMIN + 3 || signal == SIGRTMIN + 4)
-        shut_down(engine::Shutdown::Kind::Signal, base::signal_name(signal), std::nullopt, config_.shutdown_timeout);
 }
 
 void Runtime::reap() {

@@ -10,6 +10,7 @@
 #include "runtime/checkpoint.hpp"
 #include "runtime/fd_store.hpp"
 #include "runtime/foreground.hpp"
+#include "runtime/found.hpp"
 #include "runtime/generators.hpp"
 #include "runtime/guards.hpp"
 #include "runtime/health_runs.hpp"
@@ -141,6 +142,14 @@ class Runtime {
     void restore_descriptors(const std::vector<FdEntry>& kept, const std::unordered_map<std::uint32_t, std::string>& names);
     void restore_records(const Records& records);
     void say_how_it_came();
+    void start_logger();
+    void make_seed();
+    // lost_state.cpp
+    base::Result<void> adopt_checkpoint();
+    void find_again();
+    void take_up_streams();
+    void take_up_guards();
+    void complete_boot();
     std::size_t count_masked() const;
     std::string place_words() const;
     void forget_old_transient_units();
@@ -203,7 +212,9 @@ class Runtime {
     void start_command();
     std::string counts() const;
     void tell_outside();
-    void on_signal(const signalfd_siginfo& info);
+    void on_signal(const signalfd_siginfo& info); // signals.cpp
+    void obey(int signal);
+    void act_on(int signal);
     void reap();
     void on_boot_finished(const engine::BootFinished& finished);
     void begin_stopping(base::Duration budget);
@@ -227,6 +238,8 @@ class Runtime {
 
     sys::UniqueFd exe_, previous_exe_;
     std::string started_from_; ///< the binary's path, as the first image knew it
+    std::optional<LostState> lost_; ///< nothing of the checkpoint is to be had
+    base::StringMap<OldInvocation> old_invocations_; ///< by unit
     StateDir dir_;
     std::optional<Checkpoint> checkpoint_;
     std::optional<sys::EpollLoop> loop_;

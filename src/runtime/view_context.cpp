@@ -10,6 +10,8 @@ std::array<std::uint8_t, 16> Runtime::invocation_id(base::UnitId unit) const {
     // Derived, not stored: the same after a re-exec. The seed is random and per container start.
     std::uint64_t parts[2];
     const engine::UnitStatus status = engine_->status(unit);
+    if (const auto old = old_invocations_.find(status.config->name); old != old_invocations_.end() && old->second.count == status.invocation)
+        return old->second.id;
     std::uint64_t name = 14695981039346656037ULL; // FNV-1a: ids of units may change with a re-exec, names do not
     for (const char c : status.config->name)
         name = (name ^ static_cast<unsigned char>(c)) * 1099511628211ULL;

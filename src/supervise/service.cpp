@@ -96,16 +96,22 @@ void Service::spawn(ExecList list, std::uint32_t index, bool is_main, Step& step
         data_.control_list = list;
         data_.control_index = index;
     }
-    step.out.emplace_back(Spawn{guard,
-                                list,
-                                index,
-                                is_main,
-                                is_main ? 0 : data_.main_pid,
-                                data_.result,
-                                data_.main_exit,
-                                watchdog_span(),
-                                data_.restarts});
+    step.out.emplace_back(what_to_spawn(guard));
     arm_state_timer(step.now.mono);
+}
+
+/// Of the main or the control command's guard.
+Spawn Service::what_to_spawn(GuardId guard) const {
+    const bool is_main = guard == data_.main_guard;
+    return Spawn{guard,
+                 is_main ? ExecList::Start : data_.control_list,
+                 is_main ? data_.main_index : data_.control_index,
+                 is_main,
+                 is_main ? 0 : data_.main_pid,
+                 data_.result,
+                 data_.main_exit,
+                 watchdog_span(),
+                 data_.restarts};
 }
 
 bool Service::owns(GuardId guard) const {

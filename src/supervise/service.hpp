@@ -132,6 +132,13 @@ class Service {
     const Data& data() const { return data_; }
     /// After a re-exec: continue from what the checkpoint held; the shell then reports what guards say.
     void restore(Data data);
+    /// After a re-exec that has lost the record: goes on from a command that was found running, for each of them, those of ExecStart=
+    /// first. What nobody can say any more (counters, results, STATUS=) is as after a fresh start. service_found.cpp.
+    void take_up(const FoundCommand& found, Moment now);
+    /// After a re-exec: a guard that the record speaks of was never made, since the fault came between the two. It is now.
+    void make_guard_again(GuardId guard, Moment now, std::vector<Action>& out);
+    /// take_up() of a Type=oneshot with RemainAfterExit= that is taken to have run.
+    void take_as_done(Moment now);
 
   private:
     /// One call's time and output, passed along.
@@ -148,6 +155,7 @@ class Service {
     void arm_watchdog(Instant now);
     base::Duration watchdog_span() const;
     void spawn(unit::ExecList list, std::uint32_t index, bool is_main, Step& step);
+    Spawn what_to_spawn(GuardId guard) const;
     const unit::Command* command(unit::ExecList list, std::uint32_t index) const;
     bool owns(GuardId guard) const;
     void forget_guard(GuardId guard);

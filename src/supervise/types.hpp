@@ -132,6 +132,15 @@ struct TreeListed {
     std::vector<int> pids; ///< direct children of the guard first
     std::size_t direct = 1; ///< how many of them are direct children; the main process is guessed only when it is one
 };
+/// A command that runs, and whose unit's record is lost: what its guard says of it.
+struct FoundCommand {
+    GuardId guard;
+    unit::ExecList list = unit::ExecList::Start;
+    std::uint32_t index = 0;
+    int pid = 0;           ///< the command's, or the main process that was named later
+    bool alive = false;    ///< else only something that it has left behind
+    Moment started;
+};
 using unit::PathsSeen; ///< answer to LookAtPaths
 struct PidFileRead { int pid = 0; GuardId guard; std::string error; }; ///< pid 0 = not usable; guard = whose tree it is in
 /// Whether somebody owns BusName= on the bus.

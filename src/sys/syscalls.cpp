@@ -2,6 +2,7 @@
 // No allocation, no locks: the guard and children of fork use it. Tested by tests/unit/sys.
 #include "sys/syscalls.hpp"
 
+#include "sys/crash_point.hpp"
 #include "sys/heap.hpp"
 #include "sys/reserve.hpp"
 
@@ -79,6 +80,7 @@ bool faults_active() {
 }
 
 bool fails(Call call) {
+    crash_point();
     if (!any_fault) [[likely]]
         return false;
     Fault& fault = faults[static_cast<std::size_t>(call)];

@@ -12,7 +12,8 @@ UNITS = {"": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "s": 1}
 NAMED = re.compile(r"(limit|max|most|longest|largest|at_most|deepest)")
 OURS = {
     "base/calendar.cpp: most_changes", "config/config.hpp: log_rate_limit_interval", "exec/child.hpp: limit_count", "log/stdout_writer.hpp: direct_limit_",
-    "supervise/service.hpp: backoff_max", "base/signals.cpp: rt_max", "base/strings.cpp: longest_compared", "cli", "engine/words.cpp: chain_limit",
+    "runtime/crash.cpp: quick_limit", "runtime/crash.cpp: quick_restoring_limit", "runtime/probes.cpp: longest_pause", "supervise/service.hpp: backoff_max",
+    "sys/patience.hpp: most", "base/signals.cpp: rt_max", "base/strings.cpp: longest_compared", "cli", "engine/words.cpp: chain_limit",
     "exec/condition_system.cpp: system_max", "exec/guard_loop.cpp: held_limit", "exec/guard_loop.cpp: other_limit", "exec/guard_loop.cpp: watch_limit",
     "exec/guard_protocol.hpp: message_limit", "exec/guard_tree.cpp: linear_limit", "exec/health_probe.cpp: most", "exec/spawn_slots.cpp: limit_needed",
     "exec/watch_sources.cpp: longest_wait", "exec/watch_sources.cpp: read_at_most", "log/escape.cpp: limit", "log/link.cpp: max_in_flight",
