@@ -26,13 +26,17 @@ constexpr int answer_within_ms = 5000;
 constexpr std::size_t most_words = 400;
 
 /// A copy, so that whatever is at the path cannot touch the real one.
-sys::UniqueFd copy_of(int checkpoint) {
+base::Result<sys::UniqueFd> copy_of(int checkpoint) {
     sys::UniqueFd copy(sys::memory_file("checkpoint"));
+    if (!copy)
+        return base::fail_errno(errno, "a copy of the checkpoint");
     std::array<char, 64 * 1024> block;
     ssize_t size = 0;
     for (off_t at = 0; (size = ::pread(checkpoint, block.data(), block.size(), at)) > 0; at += size)
         if (::pwrite(copy.get(), block.data(), static_cast<std::size_t>(size), at) != size)
-            return {};
+            return base::fail_errno(errno, "a copy of the checkpoint");
+    if (size < 0)
+        return base::fail_errno(errno, "the checkpoint");
     return copy;
 }
 
@@ -73,7 +77,9 @@ std::optional<std::string> hear(int output) {
 std::string ask(const std::string& path, int channel) {
     std::array<char, 16> word;
     auto given = sys::receive_message(channel, word, 0);
-    if (!given || given->descriptors.empty())
+    if (!given)
+        return "!no checkpoint to ask about: " + base::to_string(given.error());
+    if (given->descriptors.empty())
         return "!no checkpoint to ask about";
     const sys::UniqueFd binary(sys::open_file(path.c_str(), O_RDONLY | O_NONBLOCK));
     struct stat status;
@@ -81,15 +87,15 @@ std::string ask(const std::string& path, int channel) {
         return "!" + base::fail_errno(errno, path).what;
     if (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0)
         return "!" + path + ": not an executable file";
-    const sys::UniqueFd copy = copy_of(given->descriptors.front().get());
+    const auto copy = copy_of(given->descriptors.front().get());
     if (!copy)
-        return "!cannot ask " + path + ": " + ::strerrordesc_np(errno);
+        return "!cannot ask " + path + ": " + base::to_string(copy.error());
     auto pipe = sys::make_pipe_pair();
     if (!pipe)
         return "!cannot ask " + path + ": " + base::to_string(pipe.error());
     const pid_t pid = sys::fork_process();
     if (pid == 0)
-        run_candidate(binary.get(), copy.get(), pipe->write.get());
+        run_candidate(binary.get(), copy->get(), pipe->write.get());
     pipe->write.reset();
     auto said = hear(pipe->read.get());
     if (!said)

@@ -529,6 +529,8 @@ void Runtime::report_boot_problems() {
         log_->say(4, {}, config::to_string(problem));
     if (dir_.path.empty())
         log_->say(3, {}, fmt::format("no usable runtime directory, so no control socket: {}", base::join(dir_.refused, "; ")));
+    else if (!dir_.refused.empty() && ::geteuid() == 0)
+        log_->say(4, {}, fmt::format("the control socket is {}, since {}", dir_.control, base::join(dir_.refused, "; ")));
 }
 
 const std::vector<std::string>& Runtime::not_enabled() {

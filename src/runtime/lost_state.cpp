@@ -2,6 +2,7 @@
 // a second time. What nobody can say is said. Tested by tests/system/crashes.py.
 #include "base/fmt.hpp"
 #include "runtime/runtime.hpp"
+#include "sys/patience.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
 #include "unit/name.hpp"
@@ -29,7 +30,12 @@ base::Moment started_at(int pid, const base::Moment& now) {
 
 base::Result<void> Runtime::adopt_checkpoint() {
     const int old = invocation_.resume_checkpoint;
-    auto adopted = Checkpoint::adopt(sys::UniqueFd(::fcntl(old, F_DUPFD_CLOEXEC, 3)));
+    auto adopted = sys::insist([old]() -> base::Result<Checkpoint> {
+        sys::UniqueFd copy(::fcntl(old, F_DUPFD_CLOEXEC, 3));
+        if (!copy)
+            return base::fail_errno(errno, "the crash checkpoint");
+        return Checkpoint::adopt(std::move(copy));
+    });
     if (adopted && adopted->has(runtime_record)) {
         checkpoint_.emplace(std::move(*adopted));
         ::close(old);
@@ -39,7 +45,7 @@ base::Result<void> Runtime::adopt_checkpoint() {
     lost_->why = adopted ? "the record of what PID 1 was doing is lost" : base::to_string(adopted.error());
     // They get FD_CLOEXEC when they are in the new table, not before: a crash meanwhile would lose them.
     lost_->inherited = inherited_descriptors(old);
-    checkpoint_.emplace(TRY(Checkpoint::create(descriptors_at_most)));
+    checkpoint_.emplace(TRY(sys::insist([] { return Checkpoint::create(descriptors_at_most); })));
     ::close(old);
     return {};
 }
