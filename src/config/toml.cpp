@@ -2,6 +2,8 @@
 // line of each, so that everything after it can name file and line. Tested by tests/unit/config/config_test.cpp.
 #include "config/config.hpp"
 
+#include "base/strings.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -89,7 +91,7 @@ base::Result<std::vector<FileSetting>> parse_toml(std::string_view text, std::st
     const toml::parse_result document = toml::parse(text);
     if (!document) {
         const toml::parse_error& error = document.error();
-        return base::Error{base::Errc::Invalid, 0, std::string(error.description()),
+        return base::Error{base::Errc::Invalid, 0, base::printable(error.description(), 300),
                            base::SourcePos{std::string(file), static_cast<std::uint32_t>(error.source().begin.line)}};
     }
     std::vector<FileSetting> settings;
