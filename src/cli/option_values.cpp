@@ -1,8 +1,12 @@
 // Options whose values are words of a list: "help" prints them, another word is refused. Tested by tests/system/systemctl_verbs.py.
 #include "base/signals.hpp"
 #include "base/strings.hpp"
+#include "base/timestamp.hpp"
 #include "cli/journal_output.hpp"
 #include "cli/verbs.hpp"
+#include "unit/active_state.hpp"
+#include "unit/enums.hpp"
+#include "unit/install.hpp"
 #include "unit/name.hpp"
 
 #include <algorithm>
@@ -13,26 +17,40 @@ namespace monoinit::cli {
 
 namespace {
 
-constexpr std::string_view types = "service mount swap socket target device automount timer path slice scope",
-                           load_states = "stub loaded not-found bad-setting error merged masked",
-                           active_states = "active reloading inactive failed activating deactivating maintenance",
-                           file_states = "enabled enabled-runtime linked linked-runtime alias masked masked-runtime static disabled indirect generated transient bad",
-                           job_modes = "fail replace replace-irreversibly isolate flush ignore-dependencies ignore-requirements triggering restart-dependencies",
-                           timestamps = "pretty us utc us+utc unix";
+using Words = std::vector<std::string_view>;
 
-bool holds(std::string_view words, std::string_view word) {
-    const auto list = base::split(words, ' ');
-    return std::ranges::find(list, word) != list.end();
+template <class Names> Words words_of(const Names& names) {
+    Words words;
+    for (const auto& [value, word] : names)
+        words.push_back(word);
+    return words;
 }
 
-void print_words(Context& context, std::string_view words) {
-    for (const std::string_view word : base::split(words, ' '))
+Words unit_types() {
+    Words words;
+    for (auto type = unit::UnitType::Service; type <= unit::UnitType::Scope; type = static_cast<unit::UnitType>(static_cast<int>(type) + 1))
+        words.push_back(unit::suffix(type));
+    return words;
+}
+
+Words file_states() {
+    Words words;
+    for (auto state = unit::FileState::Enabled; state < unit::FileState::NotFound; state = static_cast<unit::FileState>(static_cast<int>(state) + 1))
+        words.push_back(unit::file_state_name(state));
+    return words;
+}
+
+bool holds(const Words& words, std::string_view word) { return std::ranges::find(words, word) != words.end(); }
+
+void print_words(Context& context, const Words& words) {
+    for (const std::string_view word : words)
         context.print("{}\n", word);
 }
 
 void print_states(Context& context) {
-    constexpr std::pair<std::string_view, std::string_view> lists[] = {
-        {"Available unit load states:\n", load_states}, {"\nAvailable unit active states:\n", active_states}, {"\nAvailable unit file states:\n", file_states}};
+    const std::pair<std::string_view, Words> lists[] = {{"Available unit load states:\n", words_of(unit::load_state_names)},
+                                                        {"\nAvailable unit active states:\n", words_of(unit::active_state_names)},
+                                                        {"\nAvailable unit file states:\n", file_states()}};
     for (const auto& [title, words] : lists) {
         context.print("{}", context.options.legend ? title : "");
         print_words(context, words);
@@ -62,19 +80,19 @@ std::optional<int> check_option_values(Context& context) {
     const auto wants_help = [](const std::vector<std::string>& words) { return std::ranges::find(words, "help") != words.end(); };
     if (wants_help(options.types)) {
         context.print("{}", options.legend ? "Available unit types:\n" : "");
-        return print_words(context, types), 0;
+        return print_words(context, unit_types()), 0;
     }
     if (wants_help(options.states))
         return print_states(context), 0;
     for (const std::string& type : options.types)
-        if (!holds(types, type) && !holds(load_states, type))
+        if (!holds(unit_types(), type) && !holds(words_of(unit::load_state_names), type))
             return refuse("Unknown unit type or load state '", type, "'.\nUse -t help to see a list of allowed values.");
     if (options.signal == "help" || options.signal == "list")
         return print_signals(context, options.signal == "list"), 0;
     if (options.job_mode == "help")
-        return print_words(context, job_modes), 0;
+        return print_words(context, words_of(unit::job_mode_names)), 0;
     if (options.timestamp_word == "help")
-        return print_words(context, timestamps), 0;
+        return print_words(context, words_of(base::timestamp_styles)), 0;
     if (options.output == "help") {
         const std::string names = journal_form_names();
         for (const std::string_view name : base::split(names, ','))

@@ -21,12 +21,6 @@ namespace {
 
 using unit::DependencyKind;
 
-constexpr auto load_state_names = base::enum_names<unit::LoadState>({
-    {unit::LoadState::Loaded, "loaded"}, {unit::LoadState::NotFound, "not-found"},
-    {unit::LoadState::BadSetting, "bad-setting"}, {unit::LoadState::Error, "error"},
-    {unit::LoadState::Masked, "masked"}, {unit::LoadState::Stub, "stub"},
-});
-
 struct KindName {
     DependencyKind kind;
     std::string_view forward, reverse;
@@ -176,7 +170,7 @@ std::vector<control::CheckInfo> checks_of(const engine::UnitStatus& status) {
 
 } // namespace
 
-std::string_view name(unit::LoadState state) { return base::name_of(load_state_names, state); }
+std::string_view name(unit::LoadState state) { return base::name_of(unit::load_state_names, state); }
 
 std::string format_timestamp(base::Moment moment, base::TimestampStyle style) {
     return moment ? base::format_timestamp(moment.wall, sys::local_zone(), style) : std::string();

@@ -9,15 +9,6 @@ namespace monoinit::supervise {
 
 namespace {
 
-constexpr auto active_names = base::enum_names<ActiveState>({
-    {ActiveState::Inactive, "inactive"},
-    {ActiveState::Activating, "activating"},
-    {ActiveState::Active, "active"},
-    {ActiveState::Reloading, "reloading"},
-    {ActiveState::Deactivating, "deactivating"},
-    {ActiveState::Failed, "failed"},
-});
-
 constexpr auto result_names = base::enum_names<ServiceResult>({
     {ServiceResult::Success, "success"},
     {ServiceResult::Resources, "resources"},
@@ -34,10 +25,6 @@ constexpr auto result_names = base::enum_names<ServiceResult>({
 });
 
 } // namespace
-
-std::string_view name(ActiveState state) {
-    return base::name_of(active_names, state);
-}
 
 std::string_view name(ServiceResult result) {
     return base::name_of(result_names, result);

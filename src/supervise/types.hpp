@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "base/signals.hpp"
 #include "base/time.hpp"
+#include "unit/active_state.hpp"
 #include "unit/config.hpp"
 #include "unit/paths_seen.hpp"
 
@@ -20,8 +21,8 @@ using base::GuardId;
 using base::Instant;
 using base::Moment;
 
-enum class ActiveState : std::uint8_t { Inactive, Activating, Active, Reloading, Deactivating, Failed };
-std::string_view name(ActiveState state); ///< "inactive"
+using unit::ActiveState;
+using unit::name; // of that
 
 enum class ServiceResult : std::uint8_t {
     Success, Resources, Protocol, Timeout, ExitCode, Signal, CoreDump, Watchdog, StartLimitHit, OomKill, ExecCondition,

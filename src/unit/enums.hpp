@@ -44,6 +44,9 @@ inline constexpr auto job_mode_names = enum_names<JobMode>({
     {JobMode::Isolate, "isolate"}, {JobMode::Flush, "flush"}, {JobMode::IgnoreDependencies, "ignore-dependencies"},
     {JobMode::IgnoreRequirements, "ignore-requirements"}, {JobMode::Triggering, "triggering"},
     {JobMode::RestartDependencies, "restart-dependencies"}});
+inline constexpr auto load_state_names = enum_names<LoadState>({
+    {LoadState::Stub, "stub"}, {LoadState::Loaded, "loaded"}, {LoadState::NotFound, "not-found"}, {LoadState::BadSetting, "bad-setting"},
+    {LoadState::Error, "error"}, {LoadState::Masked, "masked"}});
 inline constexpr auto collect_mode_names = enum_names<CollectMode>({
     {CollectMode::Inactive, "inactive"}, {CollectMode::InactiveOrFailed, "inactive-or-failed"}});
 inline constexpr auto stdin_names = enum_names<StdinKind>({
