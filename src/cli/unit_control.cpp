@@ -195,7 +195,11 @@ int set_property(Context& context, Words words) {
             return refuse(done.error().what);
     if (settings.empty())
         return 0;
-    const std::string directory = (context.options.runtime ? "/run/systemd/system.control/" : "/etc/systemd/system.control/") + unit + ".d";
+    const std::string place = context.options.runtime ? "/run/systemd/system.control" : "/etc/systemd/system.control";
+    const std::vector<std::string>& read = context.loader().environment().unit_path;
+    if (std::ranges::find(read, place) == read.end())
+        return refuse(place + ", where it would be kept, is not on the unit path (--unit-path=)");
+    const std::string directory = place + "/" + unit + ".d";
     const std::string_view section = unit::sections_of(*unit::type_of(unit))[2];
     for (const auto& [row, value] : settings) {
         const std::string text = fmt::format("# Made by set-property; made anew by the next one.\n[{}]\n{}={}\n", section, row->name.view(), value);

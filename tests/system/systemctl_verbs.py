@@ -65,6 +65,15 @@ def story_an_editor():
         check("canceled" in done.stdout, done.stdout)
 
 
+def story_properties_that_nobody_would_read_are_refused():
+    with Box({"web.service": SLEEP}) as box:  # whose unit path is a directory of its own
+        box.boot()
+        done = box.initctl("set-property", "web", "TasksMax=7")
+        equal((done.returncode, done.stderr), (1, "Failed to set unit properties on web.service: /etc/systemd/system.control, where it would be kept, "
+                                                  "is not on the unit path (--unit-path=)\n"))
+        check(not os.path.exists("/etc/systemd/system.control/web.service.d"), "nothing is written")
+
+
 def story_properties_are_kept():
     with FileBox({"web.service": SLEEP}) as box:
         box.boot()
