@@ -3,31 +3,15 @@
 # IO and of slices, what daemon-reload, set-property and the end of the boot change, and frozen units.
 # usage: cgroup_limits.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
 set -eu -o pipefail
-monoinit=$(realpath "$1")
-kernel=${KERNEL:-$(find /boot -name 'vmlinuz-*' 2>/dev/null | tail -n1)}
-if [ ! -r "$kernel" ] || ! command -v qemu-system-x86_64 cpio >/dev/null || [ ! -x /bin/busybox ]; then
-    echo "SKIP: needs qemu-system-x86_64, cpio, busybox and a kernel"
-    exit 77
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-root=$work/root
-mkdir -p "$root"/{bin,proc,sys,dev,run,tmp,etc/systemd/system/multi-user.target.wants}
-cp "$monoinit" "$root/bin/monoinit"
-ln -s monoinit "$root/bin/initctl"
-cp /bin/busybox "$root/bin/busybox"
-for tool in sh mount sleep cat echo grep [; do ln -s busybox "$root/bin/$tool"; done
-unit() {
-    cat >"$root/etc/systemd/system/$1.service"
-    ln -s "../$1.service" "$root/etc/systemd/system/multi-user.target.wants/"
-}
+# shellcheck source=tests/qemu.sh
+. "$(dirname "$0")/qemu.sh"
 # $$ is a dollar sign of the shell's in a unit file.
-unit hog <<'EOF'
+unit hog.service <<'EOF'
 [Service]
 MemoryMax=24M
 ExecStart=/bin/sh -c 'x=0123456789abcdef; while :; do x=$$x$$x; done'
 EOF
-unit many <<'EOF'
+unit many.service <<'EOF'
 [Service]
 TasksMax=5
 CPUQuota=50%
@@ -39,12 +23,12 @@ MemoryMax=24M
 CPUWeight=50
 StartupCPUWeight=500
 EOF
-unit inside <<'EOF'
+unit inside.service <<'EOF'
 [Service]
 Slice=batch.slice
 ExecStart=/bin/sh -c 'x=0123456789abcdef; while :; do x=$$x$$x; done'
 EOF
-unit stays <<'EOF'
+unit stays.service <<'EOF'
 [Service]
 Slice=batch.slice
 ExecStart=/bin/sleep 1000
@@ -88,26 +72,9 @@ initctl stop many
 echo "stopped: $(initctl show -p ActiveState --value many) $(initctl show -p FreezerState --value many)"
 initctl status hog.service
 EOF
-cat >"$root/init" <<'EOF'
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t devtmpfs dev /dev
-export PATH=/bin
-exec /bin/monoinit --logs=stdout -- /bin/sh /check.sh
-EOF
-chmod +x "$root/init"
-(cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs"
 truncate -s 8M "$work/disk"
-timeout 120 qemu-system-x86_64 -accel tcg -m 512 -nographic -drive "file=$work/disk,if=none,id=disk,format=raw" -device nvme,drive=disk,serial=1 -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
-    -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$work/out" || true
-for line in 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]' 'slice: 25165824 50' \
+boots 120 stdout -drive "file=$work/disk,if=none,id=disk,format=raw" -device nvme,drive=disk,serial=1
+has_lines 'hog: oom-kill' 'many: 5 50000 100000' 'memory: [0-9]' 'slice: 25165824 50' \
     'set: 77 52428800' 'frozen: frozen frozen 1' 'thawed: running frozen 0' 'stopped: inactive running' \
-    'disk: [0-9]*:0 rbps=1000000 wbps=max riops=max wiops=100' 'reloaded: max 100'; do
-    if ! grep -q "$line" "$work/out"; then
-        echo "FAIL: no line \"$line\""
-        exit 1
-    fi
-done
+    'disk: [0-9]*:0 rbps=1000000 wbps=max riops=max wiops=100' 'reloaded: max 100'
 echo "ok: limits act"

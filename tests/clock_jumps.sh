@@ -3,24 +3,8 @@
 # watchdogs, timeouts and restarts go on, the log store keeps its order, --since and --until find what they should.
 # usage: clock_jumps.sh MONOINIT   (77: no qemu or kernel; Debian: qemu-system-x86 busybox-static cpio, and KERNEL=/boot/vmlinuz-…)
 set -eu -o pipefail
-monoinit=$(realpath "$1")
-kernel=${KERNEL:-$(find /boot -name 'vmlinuz-*' 2>/dev/null | tail -n1)}
-if [ ! -r "$kernel" ] || ! command -v qemu-system-x86_64 cpio >/dev/null || [ ! -x /bin/busybox ]; then
-    echo "SKIP: needs qemu-system-x86_64, cpio, busybox and a kernel"
-    exit 77
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-root=$work/root
-mkdir -p "$root"/{bin,proc,sys,dev,run,tmp,etc/systemd/system/multi-user.target.wants}
-cp "$monoinit" "$root/bin/monoinit"
-for name in initctl journalctl systemd-notify; do ln -s monoinit "$root/bin/$name"; done
-cp /bin/busybox "$root/bin/busybox"
-for tool in sh mount sleep cat echo grep date wc tail seq; do ln -s busybox "$root/bin/$tool"; done
-unit() { # NAME: the file, wanted at boot
-    cat >"$root/etc/systemd/system/$1"
-    ln -s "../$1" "$root/etc/systemd/system/multi-user.target.wants/"
-}
+# shellcheck source=tests/qemu.sh
+. "$(dirname "$0")/qemu.sh"
 oneshot() { # NAME
     printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/echo %s\n' "$1" >"$root/etc/systemd/system/$1.service"
 }
@@ -94,24 +78,7 @@ goes_on 'twenty jumps'
 initctl daemon-reexec
 goes_on 're-exec'
 EOF
-for tool in tr expr; do ln -s busybox "$root/bin/$tool"; done
-cat >"$root/init" <<'EOF'
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-export PATH=/bin
-exec /bin/monoinit --logs=store -- /bin/sh /check.sh
-EOF
-chmod +x "$root/init"
-(cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs"
-timeout 240 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
-    -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$work/out" || true
-for line in 'goes on after begin' 'goes on after forwards' 'yearly: 1, noon: 0' 'goes on after backwards' 'goes on after forwards again' 'yearly again: [12], dog: 0 active' \
-    'order: word-one word-two word-three' 'since: word-two' 'until: word-three' 'goes on after twenty jumps' 'goes on after re-exec'; do
-    if ! grep -q "$line" "$work/out"; then
-        echo "FAIL: no line \"$line\""
-        exit 1
-    fi
-done
+boots 240 store
+has_lines 'goes on after begin' 'goes on after forwards' 'yearly: 1, noon: 0' 'goes on after backwards' 'goes on after forwards again' 'yearly again: [12], dog: 0 active' \
+    'order: word-one word-two word-three' 'since: word-two' 'until: word-three' 'goes on after twenty jumps' 'goes on after re-exec'
 echo "ok: clocks may jump"
