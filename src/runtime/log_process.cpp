@@ -335,6 +335,7 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
         state = std::move(*decoded);
     state.socket = -1;
     state.next_stream = std::strtoull(by_key[log_counter_record].c_str(), nullptr, 10);
+    std::vector<sys::UniqueFd> unknown;
     for (const FdEntry& entry : kept) {
         for (const Shared& shared : shared_fds)
             if (entry.kind == shared.kind)
@@ -349,9 +350,14 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
                 stream_fds_[entry.id] = entry.fd;
                 if (state.streams.back().info.kind == log::StreamKind::Connection)
                     connections_.insert(entry.id);
+            } else { // the fault came before it was noted whose it is, so nobody has been given the other end
+                checkpoint_.forget(entry.fd);
+                unknown.emplace_back(entry.fd);
             }
         }
     }
+    if (!unknown.empty())
+        (void)sys::close_elsewhere(std::move(unknown));
     started_at_ = sys::now();
     link_ = log::LoggerLink::import_state(std::move(state), events());
     if (link_.attached())

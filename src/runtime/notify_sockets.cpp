@@ -33,6 +33,10 @@ int main_pid_in(std::string_view text) {
     return 0;
 }
 
+std::uint32_t record_of(int fd) { return notify_record + static_cast<std::uint32_t>(fd); }
+
+std::string note_of(int pid, unsigned uid, std::string_view text) { return fmt::format("{} {}\n{}", pid, uid, text); }
+
 } // namespace
 
 NotifySockets::NotifySockets(sys::EpollLoop& loop, Checkpoint& checkpoint, SenderJudge& judge, Deliver deliver)
@@ -76,7 +80,7 @@ void NotifySockets::remove(base::UnitId unit) {
         return;
     loop_.remove(found->second.fd.get());
     checkpoint_.forget(found->second.fd.get());
-    checkpoint_.erase(notify_record + static_cast<std::uint32_t>(found->second.fd.get()));
+    checkpoint_.erase(record_of(found->second.fd.get()));
     ::unlink(path_of(found->second.number).c_str());
     sockets_.erase(found);
 }
@@ -87,6 +91,12 @@ void NotifySockets::drain(base::UnitId unit, int fd) {
         const auto socket = sockets_.find(unit);
         if (socket == sockets_.end() || socket->second.held)
             return; // a message ended the unit, or waits for its sender's guard
+        // The kernel has it no more once it is read, so it is noted before.
+        const auto seen = sys::receive_message(fd, buffer, MSG_DONTWAIT | MSG_PEEK);
+        if (!seen)
+            return;
+        if (seen->sender && !seen->truncated)
+            checkpoint_.write(record_of(fd), note_of(seen->sender->pid, seen->sender->uid, seen->bytes));
         auto received = sys::receive_message(fd, buffer);
         if (!received)
             return;
@@ -102,9 +112,14 @@ void NotifySockets::recall(const Records& records) {
     for (const auto& [unit, socket] : sockets_)
         units.push_back(unit);
     for (const base::UnitId unit : units) {
-        const auto record = std::ranges::find(records, notify_record + static_cast<std::uint32_t>(sockets_.at(unit).fd.get()), &Records::value_type::first);
+        const int fd = sockets_.at(unit).fd.get();
+        const auto record = std::ranges::find(records, record_of(fd), &Records::value_type::first);
         if (record == records.end() || record->second.empty())
             continue;
+        std::array<char, message_limit> buffer;
+        if (const auto next = sys::receive_message(fd, buffer, MSG_DONTWAIT | MSG_PEEK);
+            next && next->sender && record->second == note_of(next->sender->pid, next->sender->uid, next->bytes))
+            continue; // noted and not read: it comes by itself
         const std::string& bytes = record->second;
         Message message;
         char* at = nullptr;
@@ -117,8 +132,6 @@ void NotifySockets::recall(const Records& records) {
 }
 
 void NotifySockets::take(base::UnitId unit, Message message) {
-    // The kernel has it no more.
-    checkpoint_.write(notify_record + static_cast<std::uint32_t>(sockets_.at(unit).fd.get()), fmt::format("{} {}\n{}", message.pid, message.uid, message.text));
     const base::GuardId guard = judge_.guard_above(unit, message.pid);
     if (guard && !judge_.has_started(guard)) {
         Socket& socket = sockets_.at(unit);
@@ -129,7 +142,7 @@ void NotifySockets::take(base::UnitId unit, Message message) {
     }
     deliver(unit, message, guard);
     if (const auto still = sockets_.find(unit); still != sockets_.end())
-        checkpoint_.write(notify_record + static_cast<std::uint32_t>(still->second.fd.get()), {});
+        checkpoint_.write(record_of(still->second.fd.get()), {});
     // After the message counted: whoever waits at a BARRIER=1 descriptor may rely on it. Foreign descriptors can block in
     // close(), so a child does it.
     if (!message.descriptors.empty())

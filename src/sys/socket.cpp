@@ -157,7 +157,7 @@ base::Result<Received> receive_message(int fd, std::span<char> buffer, int flags
     message.msg_iov = &data;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = (flags & MSG_PEEK) != 0 ? CMSG_SPACE(sizeof(ucred)) : control.size(); // the kernel puts the sender first
     const ssize_t size = fails(Call::Receive) ? -1 : ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
     if (size < 0) {
         if (errno == EAGAIN || errno == EINTR)

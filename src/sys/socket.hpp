@@ -46,7 +46,7 @@ struct Received {
     bool truncated = false;      ///< the message was longer than the buffer
 };
 
-/// One recvmsg. Busy when there is nothing to read.
+/// One recvmsg. Busy when there is nothing to read. With MSG_PEEK the descriptors stay where they are.
 base::Result<Received> receive_message(int fd, std::span<char> buffer, int flags = MSG_DONTWAIT);
 /// One sendmsg with descriptors, MSG_NOSIGNAL. Busy when it would block (or ETOOMANYREFS: try later). Returns bytes sent.
 base::Result<std::size_t> send_message(int fd, std::string_view bytes, std::span<const int> descriptors = {},

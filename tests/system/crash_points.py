@@ -52,8 +52,8 @@ def life(box, made, usual):
         equal(len(box.find(f"sleep {seconds}")), count, f"processes of sleep {seconds}")
     with open(made, encoding="ascii") as file:
         equal(file.read(), "x\n", "how often the one-time service ran")
-    equal(box.main_pid("a"), box.find("sleep 1001")[0], "main pid of a")
-    equal(box.main_pid("n"), box.find("sleep 1003")[0], "main pid of n")
+    for name, command in (("a", "sleep 1001"), ("n", "sleep 1003")):
+        until(f"the main pid of {name}", lambda name=name, command=command: box.main_pid(name) == box.find(command)[0])
     until("guards of what is down to leave", lambda: len([1 for parent, _, command in box.pids().values() if parent == 1 and command.startswith("guard: ")]) == 2)
     until("zombies to be reaped", lambda: not [1 for _, state, _ in box.pids().values() if state.startswith("Z")])
     fds = lambda: len(os.listdir(f"/proc/{box.init}/fd"))
