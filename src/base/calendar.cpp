@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <tuple>
 
 namespace monoinit::base {
 
@@ -96,8 +97,17 @@ struct Calendar::Search {
         microsecond = 0;
     }
 
+    /// -1: this month has none. Through the zone, as in systemd: which of two equal hours is meant later depends on the last conversion.
+    int day_from_end(int day) {
+        Civil there = at;
+        there.month++;
+        there.day = 1 - day;
+        std::int64_t moment = 0;
+        return zone.resolve(there, offset, moment) && there.month == at.month ? static_cast<int>(there.day) : -1;
+    }
+
     /// The earliest value of `which` that is no less than `value`.
-    std::optional<int> match(Field which, int value) const {
+    std::optional<int> match(Field which, int value) {
         const std::vector<Part>& chain = calendar.parts_[which];
         if (chain.empty())
             return value;
@@ -105,10 +115,8 @@ struct Calendar::Search {
         for (const Part& part : chain) {
             int start = part.start, stop = part.stop;
             if (which == Day && calendar.end_of_month_) {
-                const int days = days_in_month(at.year, at.month);
-                const auto from_end = [days](int day) { return day >= 1 && day <= days ? days + 1 - day : -1; };
-                start = from_end(part.start);
-                stop = from_end(part.stop);
+                start = day_from_end(part.start);
+                stop = day_from_end(part.stop);
                 if (stop > 0)
                     std::swap(start, stop);
             }
@@ -173,16 +181,26 @@ struct Calendar::Search {
         return zone.resolve(real, scratch, moment) && (calendar.weekdays_ >> weekday(real) & 1) != 0;
     }
 
+    auto position() const { return std::tuple(at.year, at.month, at.day, at.hour, at.minute, at.second, microsecond); }
+
     /// False: never again.
     bool run() {
+        const auto begin = position();
+        bool kind_is_given = true;
         // A change of clocks can send the search in circles; systemd gives up after as many rounds.
         for (int rounds = 0; rounds < 1000; rounds++) {
             (void)zone.resolve(at, offset, seconds);
-            at.dst = calendar.dst_;
+            if (kind_is_given)
+                at.dst = calendar.dst_;
             if (settle(Year) != Step::Kept)
                 return false;
-            if (round())
+            if (!round())
+                continue;
+            if (position() >= begin)
                 return true;
+            // Led back by a change of clocks: an hour on, in whichever time the zone has there.
+            kind_is_given = false;
+            at.hour++;
         }
         return false;
     }

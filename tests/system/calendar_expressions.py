@@ -31,11 +31,14 @@ Mon..Fri 9..17/2:00|Mon..Fri *-*-1..7 12:00|Sun *-*-* 03:10:00|Mon *-*-* 00:00:0
 4294967296-1-1|1:2:3:4|2026-1-1 1:2:3 x|2026-01-01T00:00|*-*-* *:*:*.5| daily|daily |Mon  12:00|*-*-*  12:00|12:00  UTC|Mon 2026-11-30
 2026-10-25 02:30|2026-03-29 02:30|2011-12-30 12:00|*-10-25..31 2:30|*-*-* 02:15/30:00|*:1,2,3,4,5,6,7,8,9,10,11,12|2,2,2:00|1..5/2,3:00"""
 
-# Where what the search finds first lies before what it was asked for: a gap of half an hour, winter time as the daylight saving one.
+# Where what the search finds first lies before what it was asked for: a gap of half an hour, winter time as the daylight saving one, a
+# kind of time that the hour has no more. And where counting from the end of the month decides which of two equal hours is meant.
 AROUND_CHANGES = [("Australia/Lord_Howe", "2026-10-03 15:29:00", "1..17/1:12/2,6..35,46:16.9490435"),
                   ("Australia/Lord_Howe", "2026-10-03 15:10:10", "*:20/20:16"), ("Australia/Lord_Howe", "2026-10-03 15:29:30", "*:0/7"),
                   ("Europe/Dublin", "2026-03-29 00:47:15", "*:0/8"), ("Europe/Dublin", "2026-03-29 00:26:36", "*:26"),
-                  ("Europe/Dublin", "2026-03-29 00:57:20", "0..5,4/8:*"), ("Europe/Dublin", "2026-03-29 00:26:00", "*:6..10/17:*")]
+                  ("Europe/Dublin", "2026-03-29 00:57:20", "0..5,4/8:*"), ("Europe/Dublin", "2026-03-29 00:26:00", "*:6..10/17:*"),
+                  ("Europe/Berlin", "2026-10-24 22:30:00", "*:59 CEST"), ("Europe/Berlin", "2026-10-25 01:59:00", "*:59 CEST"),
+                  ("Europe/London", "2026-10-25 00:30:00", "*-7..11/1,11~9/1 *:0..42")]
 CHANGES = [(2026, 10, 3, 15, 30), (2026, 4, 4, 15, 0), (2026, 3, 29, 1, 0), (2026, 10, 25, 1, 0), (2026, 11, 1, 6, 0), (2026, 3, 8, 7, 0)]
 
 
@@ -110,6 +113,9 @@ def ask(program, row, iterations=4):
             moments.append(value)
     if "Infinite loop" in answer.stderr or "deadlock" in answer.stderr:
         return None  # it gave up: no judgement
+    order = [base, *(moment[4:23] for moment in moments if moment != "never")]
+    if any(later < earlier for earlier, later in zip(order, order[1:])):
+        return None  # it went back in time, and a timer elapses without end: nothing to follow
     return (form, *moments)
 
 
