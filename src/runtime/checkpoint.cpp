@@ -78,6 +78,9 @@ struct Extent {
     Copy copies[2];
 };
 
+// Whoever changes one of these raises newest_format, and reads the format before.
+static_assert(sizeof(CrashNote) == 416 && sizeof(Header) == 464 && sizeof(Slot) == 32 && sizeof(Extent) == 40);
+
 Header* header(void* base) { return static_cast<Header*>(base); }
 Slot* fd_table(void* base) { return reinterpret_cast<Slot*>(static_cast<char*>(base) + sizeof(Header)); }
 Extent* extent_at(void* base, std::uint64_t offset) { return reinterpret_cast<Extent*>(static_cast<char*>(base) + offset); }
@@ -270,9 +273,10 @@ void Checkpoint::scan_table(std::uint32_t end) {
         Slot& slot = fd_table(base_)[i];
         if (slot.entry.kind == FdKind::None && slot.check == 0)
             continue;
-        const bool whole = slot.check == slot_check(*header(base_), slot.entry) && slot.entry.kind != FdKind::None &&
-                           slot.entry.kind <= last_fd_kind && slot.entry.fd == static_cast<std::int32_t>(i) && ::fcntl(slot.entry.fd, F_GETFD) >= 0;
-        if (whole) {
+        const bool ours = slot.check == slot_check(*header(base_), slot.entry) && slot.entry.kind != FdKind::None &&
+                          slot.entry.kind <= last_fd_kind && slot.entry.fd == static_cast<std::int32_t>(i);
+        damage_.foreign += ours ? 0 : 1;
+        if (ours && ::fcntl(slot.entry.fd, F_GETFD) >= 0) {
             note_kept(i, true);
             high = i + 1;
         } else {

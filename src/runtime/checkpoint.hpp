@@ -34,6 +34,8 @@ struct FdEntry {
     std::uint64_t id = 0;   ///< guard, stream …
     std::uint32_t unit = 0; ///< UnitId, 0 = none
     std::int32_t pid = 0;   ///< guard's or logger's pid, 0 = not forked yet
+
+    bool operator==(const FdEntry&) const = default;
 };
 
 /// Keys of records that are no unit's. Units use 1 … 0x3fffffff.
@@ -54,7 +56,7 @@ inline constexpr std::uint32_t descriptors_at_most = 65536;
 
 class Checkpoint {
   public:
-    /// The formats that adopt() reads; create() makes the newest.
+    /// The formats that adopt() reads; create() makes the newest. tests/data/checkpoint-N is one of format N.
     static constexpr std::uint32_t oldest_format = 1, newest_format = 2;
 
     /// A fresh memfd with room for descriptors below `fd_capacity`.
@@ -92,6 +94,7 @@ class Checkpoint {
         std::uint32_t lost = 0;        ///< records of which no copy was whole, and gaps where some may have been
         std::uint32_t older = 0;       ///< records whose newer copy was not whole: the one before it counts
         std::uint32_t descriptors = 0; ///< entries of the table
+        std::uint32_t foreign = 0;     ///< of those, what is no entry of ours at all, rather than one whose descriptor is not open
         bool any() const { return lost != 0 || older != 0 || descriptors != 0; }
     };
     const Damage& damage() const { return damage_; }

@@ -26,6 +26,8 @@ struct CrashNote {
     std::uint32_t shutdown_ms = 0; ///< the budget of a shutdown, for minimal mode
     std::array<std::uint64_t, 24> frames{}; ///< return addresses from the fault outwards, relative to where we are loaded
     std::array<char, 160> text{}; ///< what an exception or a failed invariant said
+
+    bool operator==(const CrashNote&) const = default;
 };
 
 } // namespace monoinit::runtime

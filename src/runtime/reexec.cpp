@@ -107,6 +107,11 @@ int answer_take_over(std::string_view descriptor) {
         std::printf("%s\n", base::to_string(found.error()).c_str());
         return 1;
     }
+    // Another layout under the same number, or a kind of descriptor that a later version has brought.
+    if (const auto& damage = found->damage(); damage.lost + damage.foreign != 0) {
+        std::printf("it understands %u entries of the checkpoint less than there are\n", damage.lost + damage.foreign);
+        return 1;
+    }
     std::printf("%s%s\n", std::string(exec::take_over_answer).c_str(), MONOINIT_VERSION);
     return 0;
 }

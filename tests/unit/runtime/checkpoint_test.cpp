@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -248,6 +251,60 @@ TEST_CASE("a checkpoint of the format before is taken over") {
     CHECK(bytes_of(found->fd()).substr(8, 4) == std::string("\2\0\0\0", 4));
     put(bytes, 16, std::uint64_t{bytes.size() + 1});
     CHECK_FALSE(Checkpoint::adopt(file_of(bytes)).has_value());
+}
+
+namespace {
+
+/// Every field another value, so that one that has moved is seen.
+runtime::CrashNote golden_note() {
+    runtime::CrashNote note{.count = 1, .signal = 2, .last_usec = 3, .restoring = 4, .generation = 5, .sender = 6, .own = 7, .has_address = 8,
+                            .went_back = 9, .reserved = 10, .address = 11, .quick = 12, .rests = 13, .frame_count = 14, .heard = 15, .shutdown_ms = 16};
+    for (std::uint32_t i = 0; i < note.frames.size(); i++)
+        note.frames[i] = 100 + i;
+    for (std::size_t i = 0; i < note.text.size(); i++)
+        note.text[i] = static_cast<char>('0' + i % 64);
+    return note;
+}
+
+const std::vector golden_descriptors{runtime::FdEntry{FdKind::Guard, 0, 0x0102030405060708, 9, 10}, runtime::FdEntry{FdKind::ScopeProcess, 2, 11, 12, 0}};
+const runtime::Records golden_records{{runtime::engine_record, "globals"}, {7, std::string(1000, 'x')}, {runtime::log_record, "settings"}};
+
+} // namespace
+
+// What an upgrade meets. A file is never changed: with MONOINIT_RENEW=1 the one of a new format is written, beside those of formats before.
+TEST_CASE("what a release of this format has left is read, to the last field") {
+    const std::string path = std::string(MONOINIT_SOURCE_DIR) + "/tests/data/checkpoint-" + std::to_string(Checkpoint::newest_format);
+    if (std::getenv("MONOINIT_RENEW") != nullptr && !std::ifstream(path)) {
+        auto made = Checkpoint::create(8);
+        REQUIRE(made.has_value());
+        for (const auto& [key, bytes] : golden_records)
+            CHECK(made->write(key, bytes));
+        CHECK(made->write(7, golden_records[1].second)); // its second copy counts
+        for (const runtime::FdEntry& entry : golden_descriptors)
+            CHECK(made->keep(entry));
+        made->crash() = golden_note();
+        std::string bytes = bytes_of(made->fd());
+        bytes.resize(bytes.find_last_not_of('\0') + 1024);
+        std::ofstream(path) << bytes;
+    }
+    std::ifstream file(path);
+    REQUIRE(file);
+    const auto found = Checkpoint::adopt(file_of({std::istreambuf_iterator<char>(file), {}}));
+    REQUIRE(found.has_value());
+    CHECK_FALSE(found->damage().any());
+    CHECK(found->read_all() == golden_records);
+    CHECK((found->crash() == golden_note()));
+    CHECK((found->kept() == golden_descriptors));
+}
+
+TEST_CASE("an entry of a kind that this version does not know is told from one whose descriptor is not open") {
+    auto made = Checkpoint::create(64);
+    REQUIRE(made.has_value());
+    CHECK(made->keep({FdKind::Notify, 63, 1, 3, 0}));
+    CHECK(made->keep({static_cast<FdKind>(static_cast<std::uint32_t>(runtime::last_fd_kind) + 1), 0, 1, 3, 0}));
+    const Checkpoint again = reopened(*made);
+    CHECK(again.damage().descriptors == 2);
+    CHECK(again.damage().foreign == 1);
 }
 
 TEST_CASE("what is no checkpoint is refused") {
