@@ -300,16 +300,14 @@ void Engine::Impl::resume() {
             idle_.insert(unit.id);
         refresh_health(unit);
         refresh_timer(unit);
-        if (unit.socket) {
-            std::vector<supervise::Action> actions;
+        std::vector<supervise::Action> actions;
+        if (unit.service)
+            unit.service->ask_again(actions);
+        if (unit.socket)
             unit.socket->resume(actions);
-            apply(unit, std::move(actions));
-        }
-        if (unit.path) {
-            std::vector<supervise::Action> actions;
+        if (unit.path)
             unit.path->resume(actions);
-            apply(unit, std::move(actions));
-        }
+        apply(unit, std::move(actions));
         refresh_sources(unit);
     });
     make_guards_again();

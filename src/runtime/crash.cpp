@@ -6,6 +6,7 @@
 #include "base/strings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <exception>
 #include <fcntl.h>
+#include <new>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ namespace monoinit::runtime {
 namespace {
 
 constexpr int fault_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
-constexpr std::string_view resume_option = "--resume-checkpoint=", bare_option = "--resume-bare=";
+constexpr std::string_view resume_option = "--resume-checkpoint=", again_option = "--resume-again=", bare_option = "--resume-bare=";
 constexpr std::size_t handler_stack = 64 * 1024;
 constexpr std::uint64_t quick_usec = 10'000'000;      ///< a fault so soon after another one is a sign of a loop
 constexpr std::uint64_t forgiven_usec = 600'000'000;  ///< after so long things are taken to go well
@@ -41,7 +43,7 @@ constexpr base::Duration first_rest = std::chrono::seconds(10), longest_rest = s
 struct {
     Checkpoint* checkpoint = nullptr; ///< null: not taken up yet
     int checkpoint_fd = -1, exe_fd = -1, previous_fd = -1;
-    bool bare = false; ///< this image was executed by on_early_fault()
+    Resume resume; ///< what this image was executed for
     pid_t init_pid = 0;
     char** argv = nullptr;
     char** environment = nullptr;
@@ -186,7 +188,7 @@ void on_early_fault(int signal, siginfo_t* info, void*) {
     if (!is_init(signal) || !is_own(*info))
         return;
     in_handler = 1;
-    if (prepared.bare)
+    if (prepared.resume.bare)
         ::syscall(SYS_nanosleep, &hopeless_pause, nullptr);
     set_next_option(bare_option);
     exec_successor(prepared.exe_fd);
@@ -206,14 +208,19 @@ void arm(void (*handler)(int, siginfo_t*, void*)) {
 }
 
 void prepare(int checkpoint_fd, int argc, char** argv, char** environment) {
-    // Allocated once and never freed: the handler reads it at any time.
-    static std::vector<char*> arguments;
-    arguments.assign(argv, argv + argc);
-    arguments.insert(arguments.begin() + 1, next_option);
-    arguments.push_back(nullptr);
+    // Never freed: the handler reads it at any time. Few need no memory, of which there may be none.
+    static std::array<char*, 64> few;
+    static std::vector<char*> many;
+    const auto count = static_cast<std::size_t>(argc);
+    if (count + 2 > few.size())
+        many.resize(count + 2);
+    char** const arguments = many.empty() ? few.data() : many.data();
+    arguments[0] = argv[0];
+    arguments[1] = next_option;
+    std::copy(argv + 1, argv + argc + 1, arguments + 2);
     prepared.checkpoint_fd = checkpoint_fd;
     prepared.init_pid = ::getpid();
-    prepared.argv = arguments.data();
+    prepared.argv = arguments;
     prepared.environment = environment;
     static void* stack = ::mmap(nullptr, handler_stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack != MAP_FAILED) {
@@ -228,7 +235,7 @@ void arm_early(const Resume& resume, int argc, char** argv, char** environment) 
     if (resume.checkpoint < 0)
         return;
     prepare(resume.checkpoint, argc, argv, environment);
-    prepared.bare = resume.bare;
+    prepared.resume = resume;
     prepared.exe_fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     arm(on_early_fault);
 }
@@ -274,6 +281,13 @@ void reexec(int exe_fd) {
     exec_successor(exe_fd < 0 ? prepared.exe_fd : exe_fd);
 }
 
+void reexec_in_the_middle() {
+    CrashNote& note = prepared.checkpoint->crash();
+    begin_note(note, 0);
+    note.own = 1;
+    exec_successor(prepared.exe_fd);
+}
+
 void end_rest() {
     if (prepared.checkpoint != nullptr) {
         CrashNote& note = prepared.checkpoint->crash();
@@ -312,10 +326,10 @@ Resume take_resume_argument(int& argc, char** argv) {
     Resume resume;
     if (argc < 2)
         return resume;
-    for (const std::string_view option : {resume_option, bare_option}) {
+    for (const std::string_view option : {resume_option, again_option, bare_option}) {
         if (std::strncmp(argv[1], option.data(), option.size()) != 0)
             continue;
-        resume = {std::atoi(argv[1] + option.size()), option == bare_option};
+        resume = {std::atoi(argv[1] + option.size()), option == bare_option, option == again_option};
         std::memmove(argv + 1, argv + 2, static_cast<std::size_t>(argc - 1) * sizeof(char*));
         argc--;
         break;
@@ -344,10 +358,33 @@ void fail_image(const std::string& why) {
     std::abort();
 }
 
+namespace {
+
+/// The loop survives a want of memory by itself. Before it turns there is either nothing yet that could be lost, or another image
+/// takes up the same once more; where that one fails too, it is a fault like any other. Nothing has been unwound, so that the
+/// descriptors are still there for it.
+void go_without_memory() {
+    note_words("out of memory");
+    if (::getpid() != prepared.init_pid || is_settled != 0)
+        return;
+    if (prepared.resume.checkpoint < 0)
+        ::_exit(std::fputs("monoinit: out of memory\n", stderr) < 0 ? 70 : 1);
+    if (prepared.resume.again)
+        return;
+    if (prepared.checkpoint != nullptr)
+        prepared.checkpoint->crash().restoring = 0; // no fault of that record
+    set_next_option(again_option);
+    exec_successor(prepared.exe_fd);
+}
+
+} // namespace
+
 void note_uncaught() {
     if (const std::exception_ptr uncaught = std::current_exception()) {
         try {
             std::rethrow_exception(uncaught);
+        } catch (const std::bad_alloc&) {
+            go_without_memory();
         } catch (const std::exception& error) {
             note_words(error.what());
         } catch (...) {

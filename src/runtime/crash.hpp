@@ -14,6 +14,7 @@ namespace monoinit::runtime {
 struct Resume {
     int checkpoint = -1; ///< descriptor; -1: this is the container's start
     bool bare = false;   ///< an image crashed before it could take the checkpoint up: nothing of it is to be read
+    bool again = false;  ///< memory was short for the image before this one, which was to take up the same
     bool operator==(const Resume&) const = default;
 };
 
@@ -44,6 +45,9 @@ base::Instant obey_sent_at();
 void reexec(int exe_fd = -1);
 void obey_sent_signal();
 
+/// The same with an event half done: what the checkpoint says was to be done is done again. Returns only when it failed.
+void reexec_in_the_middle();
+
 /// From minimal mode to the whole of the binary again. Returns only when execveat() failed.
 void end_rest();
 
@@ -53,7 +57,8 @@ base::Duration rest_after(const CrashNote& note);
 /// This image cannot go on, as if it had crashed.
 [[noreturn]] void fail_image(const std::string& why);
 
-/// What an exception that nobody caught has said: for the successor to say, or on stderr in a process that is no init.
+/// What an exception that nobody caught has said: for the successor to say, or on stderr in a process that is no init. A want of
+/// memory while the state is taken up costs another image that does it once more, and ends one that has nothing yet to lose.
 void note_uncaught();
 
 /// The sentence for the log, and the backtrace as addresses relative to where we are loaded (empty: there is none).

@@ -14,7 +14,7 @@ struct CrashNote {
     std::uint32_t restoring = 0;  ///< key + 1 of the record being restored when the fault came; 0 = none
     std::uint32_t generation = 0; ///< images so far
     std::int32_t sender = 0;      ///< pid that sent the signal; 0 = outside our namespace
-    std::uint8_t own = 0;         ///< the fault was ours: the kernel's, or our own abort()
+    std::uint8_t own = 0;         ///< the fault was ours: the kernel's, our own abort(), or (signal 0) memory ended in the middle of an event
     std::uint8_t has_address = 0; ///< of the memory, or of the instruction
     std::uint8_t went_back = 0;   ///< a new binary failed before it had proved itself; this is the one before it
     std::uint8_t reserved = 0;

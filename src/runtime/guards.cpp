@@ -285,6 +285,11 @@ void Guards::on_ready(base::GuardId id, std::uint32_t events) {
 
 void Guards::handle(base::GuardId id, exec::GuardReport report) {
     Guard& guard = guards_.at(id);
+    // Before the guard has answered, these are for the image that crashed, which may have read what came before them and not
+    // recorded it: an exit believed ahead of its start is taken for a stranger's. The guard says all of it again.
+    if (guard.resynchronising && (std::holds_alternative<exec::GuardStarted>(report) || std::holds_alternative<exec::GuardExit>(report) ||
+                                  std::holds_alternative<exec::GuardEmpty>(report)))
+        return;
     if (const auto* hello = std::get_if<exec::GuardHello>(&report)) {
         guard.resynchronising = false;
         guard.started = guard.started || hello->main_pid != 0;
@@ -301,9 +306,7 @@ void Guards::handle(base::GuardId id, exec::GuardReport report) {
     } else if (const auto* tree = std::get_if<exec::GuardTree>(&report)) {
         on_tree(guard, id, *tree);
     } else if (std::holds_alternative<exec::GuardEmpty>(report)) {
-        // Before the guard has answered this is for the image that crashed, which may have read of the last exit and not recorded it.
-        if (!guard.resynchronising)
-            on_empty(guard, id);
+        on_empty(guard, id);
     } else if (const auto* signalled = std::get_if<exec::GuardSignalled>(&report)) {
         on_signalled(guard, *signalled);
     } else if (const auto* watching = std::get_if<exec::GuardWatching>(&report)) {

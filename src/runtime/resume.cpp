@@ -202,7 +202,7 @@ void Runtime::resume() {
     feed(engine::Tick{}); // commands that had only been noted are begun now; what else is listed and not there was killed
     for (const base::UnitId unit : engine_->units())
         guards_->take_back_lost(unit);
-    if (!lost_ && checkpoint_->crash().signal != 0)
+    if (!lost_ && (checkpoint_->crash().signal != 0 || checkpoint_->crash().own != 0))
         repeat_signals(*engine_, *guards_);
     look_at_mounts(lost_.has_value());
     if (lost_ && boot_began_)

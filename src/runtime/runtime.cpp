@@ -42,6 +42,7 @@ void Runtime::feed(engine::Event event) {
         const engine::Event next = std::move(queue_.front());
         queue_.pop_front();
         const std::vector<engine::Effect> effects = engine_->handle(next, sys::moment_now());
+        sys::crash_point(); // whoever has told of the event has to tell of it again
         save_dirty();
         for (const engine::Effect& effect : effects)
             perform(effect);

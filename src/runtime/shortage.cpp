@@ -40,7 +40,7 @@ void Runtime::out_of_memory() {
     } catch (const std::bad_alloc&) { // the successor says that it took over
         ::nanosleep(&pause, nullptr);
     }
-    reexec();
+    reexec_in_the_middle();
 }
 
 } // namespace monoinit::runtime

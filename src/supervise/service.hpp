@@ -137,6 +137,8 @@ class Service {
     void take_up(const FoundCommand& found, Moment now);
     /// After a re-exec: a guard that the record speaks of was never made, since the fault came between the two. It is now.
     void make_guard_again(GuardId guard, Moment now, std::vector<Action>& out);
+    /// After any re-exec: what was asked, and answered to an image that could not record it any more, is asked again.
+    void ask_again(std::vector<Action>& out) const;
     /// take_up() of a Type=oneshot with RemainAfterExit= that is taken to have run.
     void take_as_done(Moment now);
 

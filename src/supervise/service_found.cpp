@@ -63,6 +63,14 @@ void Service::make_guard_again(GuardId guard, Moment now, std::vector<Action>& o
         on(TreeEmpty{guard}, now, out);
 }
 
+void Service::ask_again(std::vector<Action>& out) const {
+    if (data_.main_guard && data_.main_alien && data_.main_pid != 0)
+        out.emplace_back(WatchPid{data_.main_guard, data_.main_pid});
+    const bool starting = (data_.state == Start || data_.state == StartPost) && !data_.control_guard && !data_.main_guard;
+    if (service().type == ServiceType::Forking && !service().pid_file.empty() && (starting || data_.main_recheck))
+        out.emplace_back(ReadPidFile{service().pid_file});
+}
+
 void Service::take_as_done(Moment now) {
     data_.state = Exited;
     data_.state_entered = data_.start_began = now;

@@ -1,5 +1,5 @@
 #pragma once
-// Where a test may make PID 1 crash: before each call of the seam, each effect and each half of a checkpoint's write. Nothing of it is in
+// Where a test may make PID 1 crash: before each call of the seam, each effect, each save and each half of a checkpoint's write. Nothing of it is in
 // a release. Tested by tests/system/crash_points.py.
 
 namespace monoinit::sys {

@@ -18,6 +18,7 @@ def units(made):
         "b.service": SLEEPER.format(1002) + "ExecStartPre=/bin/true\nExecStopPost=/bin/true\n",
         "n.service": f"[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{NOTIFY} READY=1; exec sleep 1003'\n",
         "once.service": f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo x >> {made}'\n",
+        "f.service": "[Service]\nType=forking\nPIDFile=/run/f.pid\nExecStart=/bin/sh -c 'sleep 1006 & echo $! > /run/f.pid'\n",
         "s.socket": "[Socket]\nListenStream=/run/s.sock\n",
         "s.service": SLEEPER.format(1004),
         "t.timer": "[Timer]\nOnActiveSec=1h\n",
@@ -38,7 +39,7 @@ def ask(box, *arguments):
 def life(box, made, usual):
     """The story. Returns how many descriptors are open then, when no more than usual are, or after a while."""
     box.boot(wait=False)
-    wanted = {"a.service": "active", "b.service": "active", "n.service": "active", "once.service": "active", "s.socket": "active", "t.timer": "active"}
+    wanted = {"a.service": "active", "b.service": "active", "n.service": "active", "f.service": "active", "once.service": "active", "s.socket": "active", "t.timer": "active"}
 
     def are():
         return {name: box.state(name) for name in wanted}
@@ -48,13 +49,13 @@ def life(box, made, usual):
     ask(box, "stop", "b")
     wanted["b.service"] = "inactive"
     until("all to be as they should", lambda: are() == wanted)
-    for seconds, count in ((1001, 1), (1002, 0), (1003, 1), (1004, 0), (1005, 0)):
+    for seconds, count in ((1001, 1), (1002, 0), (1003, 1), (1004, 0), (1005, 0), (1006, 1)):
         equal(len(box.find(f"sleep {seconds}")), count, f"processes of sleep {seconds}")
     with open(made, encoding="ascii") as file:
         equal(file.read(), "x\n", "how often the one-time service ran")
-    for name, command in (("a", "sleep 1001"), ("n", "sleep 1003")):
+    for name, command in (("a", "sleep 1001"), ("n", "sleep 1003"), ("f", "sleep 1006")):
         until(f"the main pid of {name}", lambda name=name, command=command: box.main_pid(name) == box.find(command)[0])
-    until("guards of what is down to leave", lambda: len([1 for parent, _, command in box.pids().values() if parent == 1 and command.startswith("guard: ")]) == 2)
+    until("guards of what is down to leave", lambda: len([1 for parent, _, command in box.pids().values() if parent == 1 and command.startswith("guard: ")]) == 3)
     until("zombies to be reaped", lambda: not [1 for _, state, _ in box.pids().values() if state.startswith("Z")])
     fds = lambda: len(os.listdir(f"/proc/{box.init}/fd"))
     try:
@@ -71,7 +72,7 @@ def one(point, usual):
         made = box.path("made")
         for name, text in units(made).items():
             box.write(name, text)
-        for name in ("a.service", "b.service", "n.service", "s.socket", "t.timer"):
+        for name in ("a.service", "b.service", "n.service", "f.service", "s.socket", "t.timer"):
             box.enable(name)
         try:
             descriptors = life(box, made, usual)

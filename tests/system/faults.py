@@ -258,14 +258,13 @@ def play(fault, resting):
                 story.play()
             except Failure as failure:
                 if box.process.poll() is not None and "ready in" not in box.log() and box.process.returncode != 0 and box.log().strip():
-                    return "refused to boot", box.log()
+                    return "refused to boot" if fault.place.call != "new" or "out of memory" not in box.log() else "told", box.log()
                 raise failure
-            fired = story.orders.fired()
             story.recovered()
             story.settled("processes", story.processes, resting[0])
             story.settled("descriptors", story.descriptors, resting[1])
             story.end()
-            if not fired:
+            if not story.orders.fired():
                 return ("unreached", "") if not story.refused else ("unstable", "; ".join(story.refused) + "\n" + box.log())
             text = "; ".join(story.refused)
             said = any(os.strerror(getattr(errno, fault.error)) in told for told in (box.log(), text)) or re.search(SAID, box.log() + text)
