@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <new>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -131,10 +132,14 @@ void LoggerLink::flush() {
         return;
     want_write_ = false;
     // A dead logger shows as end of file in on_readable(); here it only means that nothing more can be sent.
-    if (!flush_state() || !flush_messages())
-        want_write_ = true;
-    else
-        (void)flush_streams();
+    try {
+        if (!flush_state() || !flush_messages())
+            want_write_ = true;
+        else
+            (void)flush_streams();
+    } catch (const std::bad_alloc&) { // of the packet: nothing is forgotten before it is sent
+        want_retry_ = true;
+    }
 }
 
 bool LoggerLink::flush_state() {
@@ -321,16 +326,20 @@ std::size_t LoggerLink::streams_open(std::string_view unit) const {
 
 void LoggerLink::message(int priority, std::string_view unit, std::string_view text) {
     text = text.substr(0, max_message_text);
-    if (messages_.size() >= max_messages || messages_bytes_ + text.size() > max_messages_bytes) {
+    bool full = messages_.size() >= max_messages || messages_bytes_ + text.size() > max_messages_bytes;
+    try { // what is said of an event is not worth the event
+        if (!full)
+            messages_.push_back({static_cast<std::uint8_t>(std::clamp(priority, 0, 7)), std::string(unit), std::string(text), dropped_since_});
+    } catch (const std::bad_alloc&) {
+        full = true;
+    }
+    if (full) {
         dropped_since_++;
         dropped_total_++;
         return;
     }
-    to_logger::Message message{static_cast<std::uint8_t>(std::clamp(priority, 0, 7)), std::string(unit), std::string(text),
-                               dropped_since_};
     dropped_since_ = 0;
     messages_bytes_ += text.size();
-    messages_.push_back(std::move(message));
     flush();
 }
 

@@ -334,7 +334,8 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
     if (auto decoded = log::decode_state(by_key[log_record]))
         state = std::move(*decoded);
     state.socket = -1;
-    state.next_stream = std::strtoull(by_key[log_counter_record].c_str(), nullptr, 10);
+    // One more: the image before may have told the logger of a stream and not recorded it, and two may not have one number.
+    state.next_stream = std::strtoull(by_key[log_counter_record].c_str(), nullptr, 10) + 1;
     std::vector<sys::UniqueFd> unknown;
     for (const FdEntry& entry : kept) {
         for (const Shared& shared : shared_fds)
@@ -356,6 +357,7 @@ void LogProcess::resume(const std::vector<FdEntry>& kept, const std::vector<std:
             }
         }
     }
+    checkpoint_.write(log_counter_record, fmt::format("{}", state.next_stream)); // the next image skips one of its own
     if (!unknown.empty())
         (void)sys::close_elsewhere(std::move(unknown));
     started_at_ = sys::now();
