@@ -155,9 +155,13 @@ class Logger {
     void start_writers(base::Duration now) {
         writer_due_.clear();
         const bool needs_errors = errors_apart_ || !errors_.ring.empty(); // what a former logger left
-        for (Outlet* outlet : {&output_, &errors_})
-            if (!outlet->running && (outlet == &output_ || needs_errors) && !(outlet->running = outlet->writer.start()))
+        for (Outlet* outlet : {&output_, &errors_}) {
+            if (outlet->running || (outlet == &errors_ && !needs_errors))
+                continue;
+            outlet->running = outlet->writer.start();
+            if (!outlet->running)
                 writer_due_.set(now + writer_retry);
+        }
         if (!files_.configure(config_.store))
             writer_due_.set(now + writer_retry);
     }

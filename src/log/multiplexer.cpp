@@ -77,7 +77,6 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
     OutRing& ring = destination.error && errors_ != nullptr ? *errors_ : ring_;
     if (destination.store && files_ != nullptr && record.transport != Transport::Stdout) // a datagram: there is nobody to wait with it
         files_->make_room(stored_size(record));
-    bool fits = console;
     if (console) {
         // The common case needs no copy in between.
         const std::size_t size = destination.prefix.size() + record.text.size() + 1;
@@ -85,7 +84,7 @@ bool Multiplexer::offer(const Record& record, const Destination& destination, Ur
                             !record.continued && record.transport == Transport::Stdout && std::memchr(record.text.data(), 0, record.text.size()) == nullptr;
         if (!simple)
             render(record, destination.prefix);
-        fits = has_room(ring, simple ? size : rendered_.size(), urgency);
+        const bool fits = has_room(ring, simple ? size : rendered_.size(), urgency);
         if (!fits && urgency == Urgency::MayWait && !never_wait_)
             return false;
         if (destination.store)

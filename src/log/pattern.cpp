@@ -68,8 +68,11 @@ std::string longest_literal(std::string_view text) {
         if (run.size() > best.size())
             best = run;
         run.clear();
-        if (c == '\\' && ++i < text.size() && is_alphanumeric(text[i]) && plain_escapes.find(text[i]) == std::string_view::npos)
-            return {}; // \x41, \Q…\E, \1 …
+        if (c == '\\') {
+            i++;
+            if (i < text.size() && is_alphanumeric(text[i]) && plain_escapes.find(text[i]) == std::string_view::npos)
+                return {}; // \x41, \Q…\E, \1 …
+        }
         if (c == '[')
             i = end_of_set(text, i);
         if (c == '{')
