@@ -202,12 +202,16 @@ class JsonParser {
         const char* const begin = at_;
         const bool negative = *at_ == '-';
         at_ += negative ? 1 : 0;
-        const bool zero = at_ < end_ && *at_ == '0';
-        if (zero ? (at_++, false) : !digits())
+        if (at_ < end_ && *at_ == '0')
+            at_++;
+        else if (!digits())
             return false;
         const char* const whole = at_;
-        if (at_ < end_ && *at_ == '.' && (at_++, !digits()))
-            return false;
+        if (at_ < end_ && *at_ == '.') {
+            at_++;
+            if (!digits())
+                return false;
+        }
         if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
             at_++;
             at_ += at_ < end_ && (*at_ == '+' || *at_ == '-') ? 1 : 0;
