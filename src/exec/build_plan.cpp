@@ -181,7 +181,7 @@ class Builder {
         if (!changes_user() || *gid == manager_.gid)
             return;
         if (privileged())
-            plan().credentials.gid = *gid;
+            plan().credentials.gid = gid;
         else if (!exec_.group.empty())
             out_of_reach("Group=" + exec_.group);
     }

@@ -235,7 +235,7 @@ void Run::make_units_of_scripts() {
 void Run::put_in_place() {
     for (const std::string* directory : plan_.directories.all()) {
         const std::string old = *directory + std::string(old_suffix), fresh = *directory + std::string(new_suffix);
-        ::rename(directory->c_str(), old.c_str());
+        (void)::rename(directory->c_str(), old.c_str()); // the first time there is none; one that stays makes the next call fail
         if (::rename(fresh.c_str(), directory->c_str()) != 0)
             say(3, base::fail_errno(errno, "generated units cannot be put in place: " + *directory).what);
         (void)remove_tree(old);

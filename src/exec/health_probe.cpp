@@ -55,9 +55,12 @@ std::string read_hosts() {
     std::string text;
     const sys::UniqueFd fd(sys::open_file("/etc/hosts", O_RDONLY | O_NONBLOCK));
     char buffer[4096];
-    for (ssize_t size = 1; fd && size > 0 && text.size() < hosts_limit;)
-        if ((size = ::read(fd.get(), buffer, sizeof buffer)) > 0)
-            text.append(buffer, static_cast<std::size_t>(size));
+    while (fd && text.size() < hosts_limit) {
+        const ssize_t size = ::read(fd.get(), buffer, sizeof buffer);
+        if (size <= 0)
+            break;
+        text.append(buffer, static_cast<std::size_t>(size));
+    }
     return text;
 }
 

@@ -296,9 +296,8 @@ class Look {
         answer_.seen.contents.push_back(content);
         if (!answer_.seen.good.empty())
             return;
-        if (each.kind == PathKind::Exists && there) {
-            answer_.seen.good = each.path;
-        } else if (each.kind == PathKind::DirectoryNotEmpty && there && S_ISDIR(status.st_mode) && holds_something(each.path)) {
+        if (there && (each.kind == PathKind::Exists ||
+                      (each.kind == PathKind::DirectoryNotEmpty && S_ISDIR(status.st_mode) && holds_something(each.path)))) {
             answer_.seen.good = each.path;
         } else if (each.kind == PathKind::ExistsGlob) {
             std::vector<std::string> forms;

@@ -330,7 +330,7 @@ Resume take_resume_argument(int& argc, char** argv) {
         if (std::strncmp(argv[1], option.data(), option.size()) != 0)
             continue;
         resume = {std::atoi(argv[1] + option.size()), option == bare_option, option == again_option};
-        std::memmove(argv + 1, argv + 2, static_cast<std::size_t>(argc - 1) * sizeof(char*));
+        std::copy(argv + 2, argv + argc + 1, argv + 1); // with the null behind the last
         argc--;
         break;
     }
