@@ -199,7 +199,7 @@ class CalendarParser {
                     return invalid("digits expected behind the point");
                 int scale = Calendar::million / 10;
                 for (; is_digit(at()) && scale > 0; skip(1), scale /= 10)
-                    value += (at() - '0') * scale;
+                    value += std::int64_t{at() - '0'} * scale;
                 value += scale == 0 && at() >= '5' && at() <= '9' ? 1 : 0; // rounded
                 while (is_digit(at()))
                     skip(1);

@@ -68,7 +68,7 @@ struct Header {
     std::uint32_t utc, standard, leap, times, types, chars;
     std::uint8_t version;
     std::size_t size(std::size_t time) const {
-        return times * (time + 1) + types * 6 + chars + leap * (time + 4) + standard + utc;
+        return times * (time + 1) + std::size_t{types} * 6 + chars + leap * (time + 4) + standard + utc;
     }
 };
 
