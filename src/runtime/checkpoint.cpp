@@ -39,7 +39,8 @@ std::uint64_t mix_bytes(std::uint64_t sum, const char* bytes, std::size_t size) 
         sum = mix(sum, word);
     }
     std::uint64_t rest = 0;
-    std::memcpy(&rest, bytes, size);
+    if (size > 0)
+        std::memcpy(&rest, bytes, size);
     return mix(sum, rest);
 }
 
@@ -119,7 +120,7 @@ std::uint32_t current(const Header& head, Extent* extent) {
 
 /// What was there before the bytes are whole no longer is; what is written last makes it count.
 void fill(const Header& head, Extent* extent, std::uint32_t which, std::uint32_t sequence, std::string_view bytes) {
-    std::memcpy(copy_of(extent, which), bytes.data(), bytes.size());
+    bytes.copy(copy_of(extent, which), bytes.size()); // they may be none, at no address
     sys::crash_point();
     const auto length = static_cast<std::uint32_t>(bytes.size());
     const std::uint32_t check = copy_check(head, extent->key, sequence, bytes.data(), bytes.size());

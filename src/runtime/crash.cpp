@@ -70,8 +70,10 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
     const std::uint64_t address = _Unwind_GetIPInfo(context, &interrupted);
     if (interrupted != 0)
         note.frame_count = 0;
-    if (note.frame_count == note.frames.size() || address < reinterpret_cast<std::uint64_t>(&__ehdr_start) || address >= reinterpret_cast<std::uint64_t>(&_end))
+    if (note.frame_count == note.frames.size())
         return _URC_END_OF_STACK;
+    if (address < reinterpret_cast<std::uint64_t>(&__ehdr_start) || address >= reinterpret_cast<std::uint64_t>(&_end))
+        return _URC_NO_REASON; // a shared library's, where we are not static: what a signal returns to, for one
     note.frames[note.frame_count] = address - reinterpret_cast<std::uint64_t>(&__ehdr_start);
     note.frame_count++;
     return _URC_NO_REASON;

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from harness import INITCTL, Box, check, equal, run, until
+from harness import INITCTL, Box, budget_kb, check, equal, run, until
 
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth><servicedir>{services}</servicedir>
@@ -138,7 +138,7 @@ def story_a_bus_that_lies():
         equal(box.initctl("start", "app").returncode, 1)
         box.wait_log(r"the system bus \(/run/dbus/system_bus_socket\) cannot be asked for BusName=")
         with open(f"/proc/{box.init}/statm", encoding="ascii") as memory:
-            check(int(memory.read().split()[1]) * 4096 < 64 << 20, "PID 1 stays small")
+            check(int(memory.read().split()[1]) * 4 < budget_kb(64 << 10), "PID 1 stays small")
 
 
 if not shutil.which("dbus-daemon"):

@@ -18,12 +18,15 @@ REAP = "_ZN8monoinit7runtime7Runtime4reapEv"
 
 
 def symbols():
-    table = {}
+    """Offsets from where the binary is loaded, and sizes."""
+    table, start = {}, 0
     for line in subprocess.run(["nm", "-S", MONOINIT], capture_output=True, text=True, check=True).stdout.splitlines():
         words = line.split()
         if len(words) == 4:
             table[words[3]] = (int(words[0], 16), int(words[1], 16))
-    return table
+        elif words[-1] == "__ehdr_start":
+            start = int(words[0], 16)
+    return {name: (address - start, size) for name, (address, size) in table.items()}
 
 
 def load_address(pid):

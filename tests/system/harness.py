@@ -18,11 +18,37 @@ import traceback
 MONOINIT = os.environ.get("MONOINIT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/debug/monoinit"))
 NOTIFY = "perl " + os.path.join(os.path.dirname(os.path.abspath(__file__)), "notify.pl")  # for ExecStart=: NOTIFY READY=1
 INITCTL = os.path.join(os.path.dirname(MONOINIT), "initctl")
+REPORTS = os.path.join(os.path.dirname(MONOINIT), "reports")  # of the sanitizers, where they are in the binary
+SANITIZED = os.path.isdir(REPORTS)
 DEADLINE = float(os.environ.get("MONOINIT_DEADLINE", "20"))
 
 
 class Failure(Exception):
     pass
+
+
+def not_sanitized(reason):
+    """A story that cannot hold under sanitizers, and why not."""
+    def mark(story):
+        story.not_sanitized = reason
+        return story
+    return mark
+
+
+def budget_kb(wanted):
+    """Of a process's memory: redzones, and what was freed and is kept, come on top under sanitizers."""
+    return wanted + (128 << 10 if SANITIZED else 0)
+
+
+def take_reports(directory):
+    """What sanitizers have written there, which is taken away."""
+    texts = []
+    for entry in sorted(os.listdir(directory)):
+        path = os.path.join(directory, entry)
+        with open(path, encoding="utf-8", errors="replace") as text:
+            texts.append(f"{entry}: {text.read()}")
+        os.unlink(path)
+    return "\n".join(texts)
 
 
 def until(what, probe, deadline=DEADLINE):
@@ -65,6 +91,10 @@ class Box:
         self.units = os.path.join(self.dir, "units")
         self.log_path = os.path.join(self.dir, "out")
         os.mkdir(self.units)
+        self.reports = None
+        if SANITIZED:
+            self.reports = tempfile.mkdtemp(prefix="monoinit-reports-")
+            os.chmod(self.reports, 0o777)
         for name, text in (units or {}).items():
             self.write(name, text)
         for name in enable:
@@ -98,7 +128,8 @@ class Box:
         os.symlink("../" + name, os.path.join(wants, name))
 
     def boot(self, wait=True):
-        script = f'mount -t tmpfs tmpfs /run\n{NO_TMPFILES}{self.setup}\nexec "$@"'
+        reports = f"mount --bind {self.reports} {os.path.realpath(REPORTS)}\n" if self.reports else ""
+        script = f'mount -t tmpfs tmpfs /run\n{reports}{NO_TMPFILES}{self.setup}\nexec "$@"'
         command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", *self.namespaces, "sh", "-ec", script, "sh"]
         if self.uid is not None:
             os.chown(self.dir, self.uid, self.uid)
@@ -215,6 +246,10 @@ class Box:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+        if self.reports:
+            said = take_reports(self.reports)
+            os.rmdir(self.reports)
+            check(not said, f"a sanitizer has something to say:\n{said}")
 
     def __enter__(self):
         return self
@@ -244,10 +279,17 @@ def run(names):
     stories = {name: story for name, story in names.items() if name.startswith("story_")}
     wanted = sys.argv[1:] or list(stories)
     failed = 0
+    if SANITIZED:
+        for name in [name for name in wanted if hasattr(stories[name], "not_sanitized")]:
+            print(f"skip {name}: {stories[name].not_sanitized}")
+            wanted.remove(name)
+        take_reports(REPORTS)
     for name in wanted:
         began = time.monotonic()
         try:
             stories[name]()
+            said = take_reports(REPORTS) if SANITIZED else ""  # of tools that ran outside of a box
+            check(not said, f"a sanitizer has something to say:\n{said}")
             print(f"ok   {name} ({time.monotonic() - began:.2f} s)", flush=True)
         except Exception:  # pylint: disable=broad-except
             failed += 1

@@ -9,9 +9,9 @@ import socket
 import struct
 import time
 
-from harness import DEADLINE, Failure
+from harness import DEADLINE, Failure, budget_kb
 
-GROWTH_KB = {"PID 1": 4 << 10, "the logger": 8 << 10}  # own memory: the second promise; the logger's recent lines are bounded by that
+GROWTH_KB = {"PID 1": budget_kb(4 << 10), "the logger": budget_kb(8 << 10)}  # own memory: the second promise; the logger's recent lines are bounded by that
 Process = collections.namedtuple("Process", "parent state command")
 
 

@@ -3,7 +3,7 @@
 run does so by itself when the shortage ends."""
 import subprocess
 
-from harness import NOTIFY, Box, check, equal, run, until
+from harness import NOTIFY, Box, check, equal, not_sanitized, run, until
 
 SERVICES = 100
 RETRY = "Restart=always\nRestartSec=200ms\n[Unit]\nStartLimitIntervalSec=0\n[Service]\n"
@@ -54,6 +54,7 @@ def story_no_more_processes():
         equal(box.stop(), 0)
 
 
+@not_sanitized("shadow memory takes up the address space")
 def story_no_more_memory():
     """PID 1's address space is nearly used up when it is asked for much."""
     with Box({"a.service": STAYS, "big@.service": STAYS + "".join(f"Environment=V{i}={'x' * 1000}\n" for i in range(500))}, ["a.service"]) as box:

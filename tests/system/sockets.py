@@ -9,7 +9,7 @@ import socket
 import stat
 import threading
 
-from harness import Box, check, equal, run, until
+from harness import Box, budget_kb, check, equal, run, until
 
 # What a service was given, as sd_listen_fds(3) sees it: by libsystemd itself where there is one.
 TOLD = """
@@ -230,7 +230,7 @@ def story_many_connections_one_after_the_other_leave_nothing():
         descriptors, before = len(os.listdir(f"/proc/{box.init}/fd")), memory()
         rounds(300)
         check(len(os.listdir(f"/proc/{box.init}/fd")) <= descriptors + 3, "descriptors")
-        check(memory() < before + 300, f"{memory()} kB after {before} kB")
+        check(memory() < before + budget_kb(300), f"{memory()} kB after {before} kB")
         equal(box.show("bad.socket", "NAccepted"), "400")
         check("bad@" not in box.initctl("list-units", "--all", name="systemctl").stdout, "instances are left")
         box.initctl("daemon-reexec", check=True)

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from harness import Box, check, equal, run, until
+from harness import Box, budget_kb, check, equal, run, until
 from invariants import Baseline, Control, memory_kb, settled
 
 FULL = os.environ.get("MONOINIT_TORTURE") == "full"
@@ -29,7 +29,7 @@ def lives(box, what, deadline=30):
         began = time.monotonic()
         control.call("DaemonReload")
         slowest = max(slowest, time.monotonic() - began)
-    check(memory_kb(box) - memory < 1024, f"five reloads cost {memory_kb(box) - memory} kB")
+    check(memory_kb(box) - memory < budget_kb(1024), f"five reloads cost {memory_kb(box) - memory} kB")
     box.initctl("restart", "good", check=True)
     box.initctl("list-unit-files", timeout=60, check=True)
     settled(box, baseline)
@@ -126,7 +126,7 @@ def story_a_cycle_of_a_thousand():
             box.initctl("stop", *names[i:i + 200], timeout=60)
         # A thousand units that were started are remembered.
         settled(box, baseline, 30, ignore=lambda text: "PID 1 has grown" in text)
-        check(memory_kb(box) < 32 << 10, f"PID 1's own memory: {memory_kb(box)} kB")
+        check(memory_kb(box) < budget_kb(32 << 10), f"PID 1's own memory: {memory_kb(box)} kB")
         equal(box.stop(), 0)
 
 
