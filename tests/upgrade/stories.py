@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """From the previous release ($MONOINIT_PREVIOUS) to this one ($MONOINIT) and back, under one of everything. Played by tests/upgrade/run."""
 import os
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
@@ -22,9 +24,20 @@ def replaced_by(world, binary, turn=1):
     world.no_descriptor_more()
 
 
+def write_records(world):
+    """For tests/unit/runtime/previous_release_test.cpp, when asked to."""
+    if "MONOINIT_RECORDS" in os.environ:
+        directory = f"/proc/{world.init}/fd"
+        number = next(name for name in os.listdir(directory) if "monoinit-checkpoint" in os.readlink(f"{directory}/{name}"))
+        shutil.copyfile(f"{directory}/{number}", world.path("checkpoint"))
+        subprocess.run([os.path.join(os.path.dirname(BUILT), "tests/test_unit_runtime"), "[.records]"], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "MONOINIT_CHECKPOINT": world.path("checkpoint")})
+
+
 def story_up():
     with Installed(PREVIOUS) as binary, World() as world:
         world.begin_everything()
+        write_records(world)
         binary.replace()
         replaced_by(world, binary)
         world.goes_on()
