@@ -65,7 +65,7 @@ ERRORS = {
 }
 
 # Words for a shortage other than the kernel's own; a client for which there is no room is told by the end of the connection.
-SAID = "out of memory|max_user_|the logger hung up|Connection reset by peer|cannot take over|the process that was to do it ended|the socket is full"
+SAID = "out of memory|max_user_|the logger hung up|Connection reset by peer|closed the connection|cannot take over|the process that was to do it ended|the socket is full"
 SLEEP = "exec sleep infinity"
 UNITS = {
     "simple.service": f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'echo hello; {SLEEP}'\nRestart=always\nRestartSec=50ms\n",
@@ -188,7 +188,10 @@ class Story:
         wanted = " ".join(["active"] * len(STAYING))
 
         def as_wanted():
-            return " ".join(self.box.initctl("is-active", *STAYING, timeout=PATIENCE).stdout.split()) == wanted
+            done = self.box.initctl("is-active", *STAYING, timeout=PATIENCE)
+            if done.stderr:
+                self.refused.append(done.stderr.strip())
+            return " ".join(done.stdout.split()) == wanted
 
         with contextlib.suppress(Failure):
             until("recovery", as_wanted, 1.0 if self.refused else 3.0)
