@@ -260,6 +260,17 @@ TEST_CASE("forking with PIDFile=") {
     sim.advance(100ms);
     CHECK(sim.count<ReadPidFile>() == 2);
 
+    SECTION("an image that takes over asks for what the one before may have been told") {
+        std::vector<Action> asked;
+        sim.service().ask_again(asked);
+        REQUIRE(asked.size() == 1);
+        CHECK(std::get<ReadPidFile>(asked[0]).path == "/run/web.pid");
+        sim.tell(PidFileRead{500, guard, {}});
+        asked.clear();
+        sim.service().ask_again(asked);
+        REQUIRE(asked.size() == 1);
+        CHECK(std::get<WatchPid>(asked[0]).pid == 500);
+    }
     SECTION("written late") {
         sim.tell(PidFileRead{500, guard, {}});
         CHECK(sim.state() == "running");
