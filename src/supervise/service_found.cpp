@@ -15,7 +15,7 @@ void Service::take_up(const FoundCommand& found, Moment now) {
     if (std::ranges::find(data_.guards, found.guard) == data_.guards.end())
         data_.guards.push_back(found.guard);
     const bool forks = service().type == ServiceType::Forking;
-    ServiceState state = data_.state;
+    ServiceState state = Dead; // each list has one of its own
     switch (found.list) {
     case ExecList::Start:
         // A daemon's start command is a control process as long as it runs; what it has left behind is the daemon.
