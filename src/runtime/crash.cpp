@@ -242,6 +242,10 @@ void arm_early(const Resume& resume, int argc, char** argv, char** environment) 
     arm(on_early_fault);
 }
 
+void follow_checkpoint(int checkpoint) {
+    prepared.checkpoint_fd = checkpoint;
+}
+
 void arm_crash_survival(Checkpoint& checkpoint, int exe_fd, int previous_fd, int argc, char** argv, char** environment) {
     prepare(checkpoint.fd(), argc, argv, environment);
     if (prepared.checkpoint == nullptr && prepared.exe_fd >= 0 && prepared.exe_fd != exe_fd)

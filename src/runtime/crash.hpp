@@ -25,6 +25,9 @@ Resume take_resume_argument(int& argc, char** argv);
 /// signals that are sent are ignored.
 void arm_early(const Resume& resume, int argc, char** argv, char** environment);
 
+/// The checkpoint has another descriptor now: for whom arm_early() has armed.
+void follow_checkpoint(int checkpoint);
+
 /// Arms the handlers of all fault signals (own stack, so that a stack overflow is survived too). `exe_fd` is the binary,
 /// `previous_fd` the one that handed over to it (-1: it has proved itself); argv and environment of the next image are this
 /// one's, plus our internal option.

@@ -2,6 +2,8 @@
 // a second time. What nobody can say is said. Tested by tests/system/crashes.py.
 #include "base/fmt.hpp"
 #include "runtime/runtime.hpp"
+
+#include "runtime/crash.hpp"
 #include "sys/patience.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
@@ -38,6 +40,7 @@ base::Result<void> Runtime::adopt_checkpoint() {
     });
     if (adopted && adopted->has(runtime_record)) {
         checkpoint_.emplace(std::move(*adopted));
+        follow_checkpoint(checkpoint_->fd());
         ::close(old);
         return {};
     }
@@ -46,6 +49,7 @@ base::Result<void> Runtime::adopt_checkpoint() {
     // They get FD_CLOEXEC when they are in the new table, not before: a crash meanwhile would lose them.
     lost_->inherited = inherited_descriptors(old);
     checkpoint_.emplace(TRY(sys::insist([] { return Checkpoint::create(descriptors_at_most); })));
+    follow_checkpoint(checkpoint_->fd());
     ::close(old);
     return {};
 }
