@@ -69,6 +69,8 @@ Server::~Server() = default;
 
 int Server::fd() const { return impl_->epoll.get(); }
 
+bool Server::turns_away() const { return impl_->turns_away; }
+
 int Server::listener() const { return impl_->listener.get(); }
 
 std::size_t Server::clients() const { return impl_->clients.size(); }
@@ -169,6 +171,7 @@ void Server::Impl::accept_clients() {
                 pause_accepting(fd.error());
             return;
         }
+        turns_away = false;
         admit(std::move(*fd));
     }
 }
@@ -177,6 +180,7 @@ void Server::Impl::accept_clients() {
 void Server::Impl::pause_accepting(const base::Error& error) {
     if (error.errnum == ECONNABORTED || error.errnum == EINTR)
         return;
+    turns_away = true;
     accept_again = now + accept_pause;
     (void)watch(EPOLL_CTL_MOD, listener.get(), 0, listener_token); // cannot fail for a watched descriptor
     drop_idle_stranger();

@@ -91,6 +91,8 @@ class Server {
 
     /// Level-triggered readable when dispatch() has something to do (messages, new clients, deadlines).
     int fd() const;
+    /// There are no descriptors (or no memory) for one more client: those that come wait.
+    bool turns_away() const;
     int listener() const; ///< survives a re-exec: clear its FD_CLOEXEC and hand it to create() again
     /// Does what is ready, a bounded piece of it.
     void dispatch(base::Instant now);

@@ -74,7 +74,7 @@ struct Server::Impl {
     std::vector<char> buffer;
     base::Instant now{};
     base::Instant armed = base::never, accept_again = base::never;
-    bool any_doomed = false, more_to_do = false, in_dispatch = false;
+    bool turns_away = false, any_doomed = false, more_to_do = false, in_dispatch = false;
 };
 
 } // namespace monoinit::control

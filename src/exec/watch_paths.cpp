@@ -237,7 +237,8 @@ class Look {
 
     /// What could not be looked at is not absent.
     void note_shortage(const std::string& path) {
-        if (base::is_shortage(errno))
+        answer_.seen.shortage = base::is_shortage(errno);
+        if (answer_.seen.shortage)
             answer_.seen.error = fmt::format("{} cannot be looked at: {}", path, ::strerrordesc_np(errno));
     }
 
@@ -246,6 +247,7 @@ class Look {
         const std::uint32_t how = (events & IN_DONT_FOLLOW) | IN_MASK_ADD;
         const int watch = ::inotify_add_watch(inotify_, path.c_str(), events | how);
         if (watch < 0) {
+            answer_.seen.shortage = errno == ENOSPC || base::is_shortage(errno);
             if (errno == ENOSPC)
                 answer_.seen.error = "the kernel allows no more inotify watches (fs.inotify.max_user_watches)";
             else if (errno != ENOENT && errno != EACCES && errno != ENOTDIR && errno != ELOOP)
@@ -328,7 +330,7 @@ std::string bytes_of(const PathsAnswer& answer) {
         bytes += '\0';
     };
     if (!answer.seen.error.empty())
-        field('e', answer.seen.error);
+        field(answer.seen.shortage ? 's' : 'e', answer.seen.error);
     if (!answer.warning.empty())
         field('a', answer.warning);
     if (!answer.seen.good.empty())
@@ -370,9 +372,10 @@ PathsAnswer paths_answer(const std::string& bytes) {
             continue;
         const char what = field.front();
         field.remove_prefix(1);
-        if (what == 'e')
+        if (what == 'e' || what == 's') {
             answer.seen.error = field;
-        else if (what == 'a')
+            answer.seen.shortage = what == 's';
+        } else if (what == 'a')
             answer.warning = field;
         else if (what == 'g')
             answer.seen.good = field;

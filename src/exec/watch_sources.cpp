@@ -35,6 +35,7 @@ constexpr int longest_wait = 10;                ///< times the delay
 constexpr base::Duration read_pause = std::chrono::milliseconds(20); ///< a flood is read fifty times a second
 constexpr base::Duration read_at_most = std::chrono::milliseconds(200); ///< then it is looked whether anybody listens
 constexpr base::Duration clock_tick = std::chrono::milliseconds(20); ///< times of files may be so much in the past
+constexpr int instance_pause_ms = 2000;
 constexpr std::size_t most_counted = 10'000;   ///< of one change
 constexpr std::size_t longest_path = 1000;      ///< a line is written whole, below PIPE_BUF
 
@@ -43,11 +44,11 @@ constexpr std::uint32_t events = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOV
 class Watcher {
   public:
     Watcher(const unit::WatchSection& section, int news)
-        : section_(section), patterns_(section), news_(news), inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
+        : section_(section), patterns_(section), news_(news) {}
 
     void run() {
-        if (!inotify_)
-            return tell_problem("no inotify instance is left (fs.inotify.max_user_instances); nothing is watched");
+        if (!open())
+            return;
         walk("", 0, false);
         for (;;) {
             pollfd both[2] = {{inotify_.get(), POLLIN, 0}, {news_, 0, 0}};
@@ -64,6 +65,19 @@ class Watcher {
     }
 
   private:
+    /// Waits for an inotify instance. False: nobody listens any more.
+    bool open() {
+        for (;;) {
+            inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+            if (inotify_)
+                return true;
+            tell_problem(fmt::format("no inotify instance is to be had (fs.inotify.max_user_instances): {}; nothing is watched until there is", ::strerrordesc_np(errno)));
+            pollfd listener{news_, 0, 0};
+            if (::poll(&listener, 1, instance_pause_ms) > 0)
+                return false;
+        }
+    }
+
     /// `directory` without a last slash. `report`: it is new, so what is in it counts as changed.
     void walk(const std::string& directory, int depth, bool report) {
         if (depth > deepest || !patterns_.may_match_below(directory))
@@ -248,10 +262,10 @@ class Watcher {
     /// Which directories have come and gone is not known any more. What changes before it is watched again shows by its time.
     void walk_again() {
         since_ = sys::wall_now() - clock_tick;
-        inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
         by_watch_.clear();
         by_path_.clear();
-        walk("", 0, true);
+        if (open())
+            walk("", 0, true);
         since_.reset();
     }
 

@@ -16,6 +16,7 @@
 #include "sys/process_title.hpp"
 #include "sys/signals.hpp"
 #include "sys/socket.hpp"
+#include "sys/syscalls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -522,6 +523,13 @@ base::Result<LoggerOptions> parse_logger_argv(int argc, char** argv) {
     return options;
 }
 
+/// Nobody prints our lines but ourselves. In a process that may stand still; another is started within a second.
+int end_unfit(const base::Error& error) {
+    const std::string line = "[monoinit] the logger cannot work: " + base::to_string(error) + '\n';
+    (void)sys::write_bytes(STDERR_FILENO, line.data(), line.size());
+    return 1;
+}
+
 int logger_main(const LoggerOptions& options) {
     sys::block_all_signals(); // the link's end is what ends us; SIGPIPE is an errno
     ::signal(SIGCHLD, SIG_IGN); // nobody here waits for the children that close strangers' descriptors
@@ -531,10 +539,10 @@ int logger_main(const LoggerOptions& options) {
         memory->header().next_cursor = static_cast<std::uint64_t>(sys::wall_now().count());
     auto loop = sys::EpollLoop::create();
     if (!memory || !loop)
-        return 1;
+        return end_unfit(memory ? loop.error() : memory.error());
     Logger logger(options, *memory, *loop);
-    if (!logger.start())
-        return 1;
+    if (const auto started = logger.start(); !started)
+        return end_unfit(started.error());
     const int status = logger.run();
     _exit(status); // the writer thread may be in the middle of a write: nothing may be destroyed
 }

@@ -179,7 +179,7 @@ base::Result<Checkpoint> Checkpoint::create(std::uint32_t fd_capacity) {
     Checkpoint made;
     made.memfd_ = sys::UniqueFd(::memfd_create("monoinit-checkpoint", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (made.memfd_.get() < 0)
-        return base::fail_errno(errno, "cannot make the crash checkpoint");
+        return base::fail_errno(errno, "cannot make the crash checkpoint (memfd_create)");
     // Nobody who may write to it can take it from under the handler's feet.
     ::fcntl(made.memfd_.get(), F_ADD_SEALS, F_SEAL_SHRINK);
     if (!made.grow(first_extent(fd_capacity)))

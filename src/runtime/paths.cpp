@@ -47,6 +47,7 @@ void Paths::look(base::UnitId unit, bool make_directories) {
         if (!held.inotify) {
             const int error = errno;
             unit::PathsSeen seen;
+            seen.shortage = base::is_shortage(error);
             seen.error = error == EMFILE ? std::string("no inotify instance is left (fs.inotify.max_user_instances)")
                                          : fmt::format("cannot watch paths: {}", ::strerrordesc_np(error));
             return links_.feed(engine::PathsLookedAt{unit, std::move(seen)});
@@ -72,8 +73,10 @@ void Paths::answered(base::UnitId unit, std::uint64_t attempt, const base::Resul
     Held& held = found->second;
     held.attempt = 0;
     exec::PathsAnswer answer = exec::paths_answer(bytes ? *bytes : "");
-    if (!bytes)
-        answer.seen.error = "looking at its paths: " + bytes.error().what;
+    if (!bytes) {
+        answer.seen.error = "looking at its paths: " + base::to_string(bytes.error());
+        answer.seen.shortage = base::is_shortage(bytes.error().errnum);
+    }
     if (!answer.warning.empty())
         links_.warn(unit, answer.warning);
     if (answer.seen.error.empty()) {

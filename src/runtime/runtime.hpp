@@ -201,7 +201,8 @@ class Runtime {
     void stamp(base::UnitId unit, base::Duration wall); // timers.cpp
     void tell_origin();
     void watch_clock();
-    void watch_zone();
+    void hold_zone_watch();
+    void on_zone_event();
     void save_dirty();
     void forget_traces(base::UnitId unit);
     base::Result<void> set_frozen(base::UnitId unit, bool frozen); // set_properties.cpp
@@ -277,7 +278,7 @@ class Runtime {
     OuterNotify outer_;
 
     std::deque<engine::Event> queue_;
-    bool feeding_ = false, reap_again_ = false, settled_ = false, said_short_ = false, said_polling_ = false, reserves_held_ = false;
+    bool feeding_ = false, reap_again_ = false, settled_ = false, said_short_ = false, said_polling_ = false, said_turning_away_ = false, reserves_held_ = false;
     std::vector<std::string> loaded_names_;
     std::unordered_set<std::string> known_names_;
     base::UnitId unknown_; ///< the last name asked for that is no unit's

@@ -15,6 +15,7 @@ namespace monoinit::runtime {
 /// Between events: what the last one has used up is taken again, and said.
 void Runtime::hold_reserves() {
     sys::hold_descriptor();
+    hold_zone_watch();
     if (!sys::heap::holds_reserve() && reserves_held_ && !said_short_) {
         said_short_ = true;
         log_->say(2, {}, "out of memory: going on with the reserve");
@@ -23,6 +24,10 @@ void Runtime::hold_reserves() {
         reserves_held_ = true;
         if (std::exchange(said_short_, false))
             log_->say(5, {}, "there is memory again");
+    }
+    if (const bool away = server_ && server_->turns_away(); away != said_turning_away_) {
+        said_turning_away_ = away;
+        log_->say(away ? 4 : 5, {}, away ? "no descriptor is left for another client of the control socket: those that come wait" : "clients of the control socket are let in again");
     }
     if (const bool polling = loop_->polled() > 0; polling != said_polling_) {
         said_polling_ = polling;

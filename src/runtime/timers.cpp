@@ -36,7 +36,7 @@ void Runtime::stamp(base::UnitId unit, base::Duration wall) {
     });
 }
 
-/// Without either, timers work by what the clock says when they are looked at.
+/// Without it, timers work by what the clock says when they are looked at.
 void Runtime::watch_clock() {
     if (auto watch = sys::insist(sys::ClockWatch::create)) {
         clock_watch_.emplace(std::move(*watch));
@@ -45,27 +45,27 @@ void Runtime::watch_clock() {
             feed(engine::ClockChanged{});
         });
     }
-    auto zone_watch = sys::insist([]() -> base::Result<sys::UniqueFd> {
-        sys::UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-        return fd ? base::Result<sys::UniqueFd>(std::move(fd)) : base::fail_errno(errno, "inotify_init1");
-    });
-    if (!zone_watch)
-        return;
-    zone_watch_ = std::move(*zone_watch);
-    watch_zone();
-    (void)loop_->add(zone_watch_.get(), EPOLLIN, [this](std::uint32_t) {
-        char events[4096];
-        while (::read(zone_watch_.get(), events, sizeof events) > 0)
-            continue;
-        watch_zone();
-        if (loader_->environment().zones->reread_local())
-            feed(engine::ZoneChanged{loader_->environment().zones->local()});
-    });
 }
 
-/// It is replaced, not written, as a rule; then the watch has gone with the old one.
-void Runtime::watch_zone() {
+/// Takes the inotify instance when there is one: those of a user may be used up, by others than us.
+void Runtime::hold_zone_watch() {
+    if (zone_watch_)
+        return;
+    zone_watch_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!zone_watch_)
+        return;
+    (void)loop_->add(zone_watch_.get(), EPOLLIN, [this](std::uint32_t) { on_zone_event(); });
+    on_zone_event(); // what has been missed
+}
+
+/// The file is replaced, not written, as a rule; then the watch has gone with the old one.
+void Runtime::on_zone_event() {
+    char events[4096];
+    while (::read(zone_watch_.get(), events, sizeof events) > 0)
+        continue;
     ::inotify_add_watch(zone_watch_.get(), "/etc/localtime", IN_ATTRIB | IN_MOVE_SELF | IN_CLOSE_WRITE | IN_DONT_FOLLOW);
+    if (loader_->environment().zones->reread_local())
+        feed(engine::ZoneChanged{loader_->environment().zones->local()});
 }
 
 } // namespace monoinit::runtime

@@ -30,7 +30,7 @@ constexpr Edge edges[] = {
 // clang-format on
 
 /// How long after a look that came to nothing the next one is tried.
-constexpr base::Duration blind_pause = std::chrono::seconds(30);
+constexpr base::Duration blind_pause = std::chrono::seconds(5);
 
 bool is_up(PathState state) { return state == Waiting || state == Running; }
 
@@ -149,10 +149,12 @@ std::string Path::looked(const PathsSeen& seen, bool unit_up, Moment now, std::v
     if (how == PathLook::None)
         return {}; // nobody asks any more
     if (!seen.error.empty()) {
-        if (data_.state == Starting) {
+        if (data_.state == Starting && !seen.shortage) {
             note(PathResult::Resources, seen.error, step);
             enter(Failed, step);
         } else {
+            if (data_.state == Starting)
+                enter(Waiting, step);
             if (!std::exchange(data_.said_blind, true))
                 out.emplace_back(Say{Severity::Warning, seen.error + "; tried again every " + base::human_time_span(blind_pause)});
             data_.look = how; // it is still to be found out

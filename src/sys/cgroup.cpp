@@ -139,8 +139,8 @@ Cgroup find_cgroup() {
     }
     if (!exists(directory + "/cgroup.type") && !is_whole_machine())
         group.why_not = "the group is the machine's, not the container's";
-    else if (::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) != 0 ||
-             ::faccessat(AT_FDCWD, (directory + "/cgroup.procs").c_str(), W_OK, AT_EACCESS) != 0)
+    else if (::access(directory.c_str(), W_OK) != 0 ||
+             ::access((directory + "/cgroup.procs").c_str(), W_OK) != 0)
         group.why_not = "not writable";
     else
         group.writable = true;

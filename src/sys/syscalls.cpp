@@ -168,7 +168,9 @@ int open_at2(int dir, const char* path, int flags, std::uint64_t resolve) {
 }
 
 int memory_file(const char* name, unsigned flags) {
-    return fails(Call::Memfd) ? -1 : ::memfd_create(name, flags | MFD_CLOEXEC);
+    constexpr unsigned noexec_seal = 8; // what vm.memfd_noexec=2 asks for, and kernels before 6.3 do not know
+    const int fd = fails(Call::Memfd) ? -1 : ::memfd_create(name, flags | MFD_CLOEXEC);
+    return fd >= 0 || errno != EACCES ? fd : ::memfd_create(name, flags | MFD_CLOEXEC | noexec_seal);
 }
 
 int duplicate(int fd, int at_least) {

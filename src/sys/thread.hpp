@@ -1,5 +1,5 @@
 #pragma once
-// Threads of the logger, each for something that may block. Tested by tests/unit/log/store_writer_test.cpp, stdout_writer_test.cpp.
+// Threads of the logger, each for something that may block. Tested by tests/unit/log/store_writer_test.cpp, stdout_writer_test.cpp, tests/system/promise_06_more.py.
 
 #include <cstddef>
 

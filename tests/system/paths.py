@@ -316,25 +316,6 @@ def story_bad_ones_cost_themselves_only():
         box.wait_log(r"^\[job\] worked for")
 
 
-def limited(what, number):
-    """A user namespace of its own has a limit of its own."""
-    return ("unshare", "--user", "--map-root-user", "sh", "-c", f'echo {number} > /proc/sys/user/{what}; exec "$@"', "sh")
-
-
-def story_no_watch_is_left():
-    with box_of([f"PathExists={DIR}/request"], CONSUMER, wrap=limited("max_inotify_watches", 2)) as box:
-        box.boot()
-        box.wait_log(r"^\[monoinit\] job.path: the kernel allows no more inotify watches \(fs.inotify.max_user_watches\)$")
-        equal(box.state("job.path"), "failed")
-        box.inside("sh", "-c", "true", check=True)
-
-
-def story_no_instance_is_left():
-    with box_of([f"PathExists={DIR}/request"], CONSUMER, wrap=limited("max_inotify_instances", 1)) as box:
-        box.boot()
-        box.wait_log(r"^\[monoinit\] (job|marker).path: no inotify instance is left \(fs.inotify.max_user_instances\)$")
-
-
 def story_an_ordinary_user():
     with box_of([f"PathExists={DIR}/request"], CONSUMER, uid=4711, setup=f"mkdir -p {DIR}; chmod 777 {DIR}; touch {DIR}/marker; chmod 666 {DIR}/marker") as box:
         box.boot()  # as an ordinary user

@@ -152,7 +152,7 @@ TEST_CASE("a look in vain fails a start, and is tried again later") {
     world.changed(around);
     world.looked({"hung", {}, {}, {}});
     CHECK(world.state() == PathState::Waiting);
-    CHECK(world.lines.back() == "hung; tried again every 30 s");
+    CHECK(world.lines.back() == "hung; tried again every 5 s");
     const auto said = world.lines.size();
     const int looks = world.looks;
     world.advance(30s);
@@ -161,6 +161,19 @@ TEST_CASE("a look in vain fails a start, and is tried again later") {
     CHECK(world.lines.size() == said);
     world.advance(30s);
     CHECK(world.looked(seen({2})) == "/x"); // found out at last
+}
+
+TEST_CASE("a shortage at the start fails nothing: it waits, and looks until it sees") {
+    World world(watching({{PathKind::Exists, "/x"}}));
+    world.start();
+    world.looked({"no watch is left", {}, {}, {}, true});
+    CHECK(world.state() == PathState::Waiting);
+    CHECK(world.lines.back() == "no watch is left; tried again every 5 s");
+    CHECK(world.machine.data().result == PathResult::Success);
+    world.directories = false;
+    world.advance(5s);
+    CHECK(world.directories); // it is the first look still
+    CHECK(world.looked(seen({7}, "/x")) == "/x");
 }
 
 TEST_CASE("a crash loses no change; other paths are looked at anew") {
