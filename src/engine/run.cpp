@@ -52,7 +52,6 @@ bool Engine::Impl::supported(const Unit& unit) {
     case UnitType::Timer:
     case UnitType::Socket:
     case UnitType::Path:
-        return true;
     case UnitType::Device:
         return true;
     case UnitType::Automount:

@@ -49,9 +49,14 @@ std::vector<UnitId> StopOrder::sort() {
         if (left.erase(id) == 0)
             continue;
         order_.push_back(id);
-        for (const UnitId next : places_[id].next)
-            if (places_[next].blockers > 0 && --places_[next].blockers == 0)
+        for (const UnitId next : places_[id].next) {
+            auto& blockers = places_[next].blockers;
+            if (blockers == 0)
+                continue;
+            blockers--;
+            if (blockers == 0)
                 ready.push_back(next);
+        }
     }
     forward([](const Place& place, Place& next) {
         next.levels_before = std::max(next.levels_before, place.levels_before + (place.stops ? 1U : 0U));

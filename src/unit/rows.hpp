@@ -13,7 +13,6 @@ using Text = base::Literal;
 
 template <class T> T& opened(T& object) { return object; }
 template <class T> T& opened(Shared<T>& shared) { return shared.edit(); }
-template <class T> const T& opened(const T& object) { return object; }
 template <class T> const T& opened(const Shared<T>& shared) { return *shared; }
 
 /// Follows member pointers, opening Shared<> ones on the way.
