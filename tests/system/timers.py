@@ -95,7 +95,11 @@ def story_a_stamp_that_cannot_be():
 
 
 def story_a_thousand_at_one_instant():
-    at = int(time.time()) + 6
+    check(any(a_thousand(int(time.time()) + ahead) for ahead in (6, 30, 90)), "all wait before their moment")
+
+
+def a_thousand(at):
+    """False if the boot took until then: a moment that is over does not come."""
     units = {"job@.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n"}
     for i in range(1000):
         units[f"t{i}.timer"] = timer(f"OnCalendar=@{at}", "AccuracySec=1us", f"Unit=job@{i}.service")
@@ -103,9 +107,12 @@ def story_a_thousand_at_one_instant():
         box.boot()
         waiting = until("all wait", lambda: box.initctl("list-timers").stdout)
         check("1000 timers listed." in waiting, waiting[-200:])
-        until("all have elapsed", lambda: "elapsed" == box.show("t999.timer", "SubState") == box.show("t0.timer", "SubState"), 60)
+        if time.time() >= at:
+            return False
+        until("all have elapsed", lambda: "elapsed" == box.show("t999.timer", "SubState") == box.show("t0.timer", "SubState"), 180)
         until("all ran", lambda: all(box.show(f"job@{i}.service", "ExecMainStatus") == "0" and box.show(f"job@{i}.service", "ExecMainPID") != "0"
-                                     for i in (0, 1, 499, 998, 999)), 60)
+                                     for i in (0, 1, 499, 998, 999)), 180)
+    return True
 
 
 def story_bad_ones_cost_themselves_only():
