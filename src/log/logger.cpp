@@ -110,7 +110,7 @@ class Logger {
 
     /// An error: it would work by half, so another has to be started.
     base::Result<void> start() {
-        if (streams_.fd() < 0 || free_streams_.fd() < 0 || !files_.is_usable())
+        if (streams_.fd() < 0 || free_streams_.fd() < 0 || !files_.is_usable() || !output_.writer.is_usable() || !errors_.writer.is_usable())
             return base::fail(base::Errc::System, "descriptors are short");
         start_writers(sys::monotonic_now());
         TRY(loop_.add(options_.link, EPOLLIN, [this](std::uint32_t events) { on_link(events); }));

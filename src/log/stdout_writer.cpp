@@ -59,7 +59,7 @@ StdoutWriter::StdoutWriter(OutletWords& words, OutRing& ring, Fds fds)
 }
 
 bool StdoutWriter::start() {
-    return event_ && wake_ && sys::start_thread<&StdoutWriter::run>(*this, stack_size);
+    return is_usable() && sys::start_thread<&StdoutWriter::run>(*this, stack_size);
 }
 
 void StdoutWriter::wake() {

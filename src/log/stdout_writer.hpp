@@ -33,6 +33,8 @@ class StdoutWriter {
     // For the main thread:
     /// After lines were put into the ring.
     void wake();
+    /// Whether all descriptors could be had; without them start() fails, now and later.
+    bool is_usable() const { return event_ && wake_; }
     /// Readable when something changed that was asked for by `tell_me()`, and when lines were lost.
     int event_fd() const { return event_.get(); }
     void drain_event();
