@@ -1,7 +1,7 @@
 #pragma once
 // Work on paths that units name, in children with a deadline (exec/probe.hpp): conditions, PIDFile=, removal of
 // RuntimeDirectory=. A hung mount costs that unit a timeout, never PID 1. While there are no processes or descriptors for one,
-// it waits and is tried again. Tested by tests/system/bad_paths.py and promise_06_shortage.py.
+// it waits and is tried again. Tested by tests/unit/runtime/probes_test.cpp, tests/system/bad_paths.py and promise_06_more.py.
 
 #include "engine/event.hpp"
 #include "exec/probe.hpp"

@@ -49,6 +49,18 @@ void add_levels(const std::string& name, std::vector<std::string>& levels) {
     add_levels(std::string(cut.substr(0, dash + 1)).append(name, rest), levels);
 }
 
+/// "web.servic", which is meant to be a unit; not a backup, nor what an editor leaves.
+bool nearly_a_unit(std::string_view name) {
+    static const std::vector<std::string_view> suffixes = [] {
+        std::vector<std::string_view> all;
+        for (auto type = UnitType::Service; type <= UnitType::Scope; type = static_cast<UnitType>(static_cast<int>(type) + 1))
+            all.push_back(suffix(type));
+        return all;
+    }();
+    const std::size_t dot = name.rfind('.');
+    return dot != std::string_view::npos && dot != 0 && name.front() != '.' && name.back() != '~' && !base::closest(name.substr(dot + 1), suffixes).empty();
+}
+
 /// What generators make is a package's, too.
 bool is_admins(std::string_view directory) { return !is_vendor_directory(directory) && !is_generated_path(directory); }
 
@@ -148,7 +160,7 @@ void UnitIndex::scan(std::uint16_t directory) {
             continue;
         }
         if (item.kind == DirEntry::Kind::Regular) {
-            if (type_of(item.name) && misnamed_.size() < notes_at_most)
+            if ((type_of(item.name) || nearly_a_unit(item.name)) && misnamed_.size() < notes_at_most)
                 misnamed_.push_back(directories_[directory] + "/" + item.name);
             continue;
         }

@@ -264,7 +264,7 @@ const std::vector<std::string>& Loader::misnamed() const {
 }
 
 std::string misnamed_line(const std::string& path) {
-    return base::printable(path, 2 * name_limit) + " is ignored: a unit's name is of letters, digits and :-_.\\@, 255 characters at most";
+    return base::printable(path, 2 * name_limit) + " is ignored: a unit's name is of letters, digits and :-_.\\@, 255 characters at most, and ends in .service or another type";
 }
 
 void Loader::set_mounted(MountTable mounted) {

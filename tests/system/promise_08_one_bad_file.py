@@ -146,6 +146,20 @@ def story_a_unit_named_out_of_its_directory():
         equal(box.stop(), 0)
 
 
+def story_a_name_that_no_unit_can_have():
+    names = ["a b.service", "web.servic", "@.service"]
+    with Box({"good.service": GOOD, **{name: GOOD for name in names}, "README": "", "web.service~": GOOD, "web.service.bak": GOOD, ".web.service.swp": ""}, ["good.service"]) as box:
+        said = verify(box)
+        box.boot()
+        for times in (1, 2):
+            for name in names:
+                text = f"{box.units}/{name} is ignored: a unit's name is of letters, digits"
+                check(text in said, f"verify: {said}")
+                equal(box.log().count("[monoinit] " + text), times, f"{name}: once each time that files are read")
+            equal(box.log().count(" is ignored: "), times * len(names), "what is no unit by its name is nobody's business")
+            box.initctl("daemon-reload", check=True)
+
+
 def story_an_ordering_cycle():
     units = {"good.service": GOOD}
     for one, other in (("a", "b"), ("b", "c"), ("c", "a")):

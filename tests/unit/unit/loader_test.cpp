@@ -398,6 +398,17 @@ TEST_CASE("one bad file costs one unit and is named") {
     CHECK(world.loader().load_closure({"good.service", "big.service", "../../x"}).size() > 3);
 }
 
+TEST_CASE("files whose name no unit can have are told of, those that nobody takes for a unit are not") {
+    World world;
+    for (const char* name : {"good.service", "a b.service", "web.servic", "x.sockets", "@.service", "README", "good.service~", "good.service.bak", ".good.service.swp", "good.conf"})
+        world.file("/etc/systemd/system/" + std::string(name), "");
+    world.file("/etc/systemd/system/" + std::string(250, 'x') + ".service", "");
+    auto misnamed = world.loader().misnamed();
+    std::ranges::sort(misnamed);
+    CHECK(misnamed == Names{"/etc/systemd/system/@.service", "/etc/systemd/system/a b.service", "/etc/systemd/system/web.servic", "/etc/systemd/system/x.sockets",
+                            "/etc/systemd/system/" + std::string(250, 'x') + ".service"});
+}
+
 TEST_CASE("files of random bytes and broken syntax cost themselves only") {
     World world;
     std::uint32_t state = 1;
