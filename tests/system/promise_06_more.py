@@ -116,6 +116,24 @@ def story_no_descriptor_is_left_for_clients():
         equal(box.stop(), 0)
 
 
+def story_no_room_is_left_for_logs():
+    full = "mkdir /run/small; mount -t tmpfs -o size=1m tmpfs /run/small; dd if=/dev/zero of=/run/small/zeros bs=1k 2>/dev/null || true"
+    with Box({"web.service": TALKS}, ["web.service"], args=["--log-dir=/run/small/logs"], setup=full) as box:
+        box.boot()
+        box.wait_log(r"^\[monoinit\] log store: cannot write to /run/small/logs: No space left on device")
+        for i in range(1, 4):
+            box.wait_log(r"^\[web\] hello$", count=i)
+            box.initctl("restart", "web", check=True)
+        box.wait_log(r"^\[web\] hello$", count=4)
+        equal(box.log().count("log store: cannot write"), 1, "said once")
+        box.inside("rm", "/run/small/zeros", check=True)
+        stored = ("-u", "web", "-o", "cat", "-t", "web")
+        until("what was kept back is stored", lambda: box.initctl("--sync", name="journalctl").returncode == 0 and
+              "hello\n" * 4 == "".join(line + "\n" for line in box.initctl(*stored, name="journalctl").stdout.splitlines() if line == "hello"))
+        check(os.listdir(f"/proc/{box.init}/root/run/small/logs"), "in files of the disk")
+        equal(box.stop(), 0)
+
+
 def story_no_process_is_left_for_a_look_at_a_path():
     with Box({"web.service": SLEEPS + "[Unit]\nConditionPathExists=/run\n"}, uid=USER) as box:
         box.boot()
