@@ -211,7 +211,7 @@ bool Installer::is_ours(const std::string& path) const {
         return false;
     char text[256];
     const std::size_t count = std::fread(text, 1, sizeof text, file);
-    std::fclose(file);
+    (void)std::fclose(file); // it was only read
     return std::string_view(text, count).find("Written by monoinit") != std::string_view::npos;
 }
 

@@ -159,9 +159,6 @@ void report(Context& context, const LinkVerb& verb, const Names& names, const In
             changed = true;
             break;
         case InstallChange::Kind::Note:
-            context.complain("{}", change.path);
-            noted = true;
-            break;
         case InstallChange::Kind::Failed:
             context.complain("{}", change.path);
             noted = true;

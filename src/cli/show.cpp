@@ -8,6 +8,7 @@
 #include "unit/name.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -68,7 +69,7 @@ void print_states(Context& context, const Names& units, const Names& states) {
 }
 
 /// What is needed to answer NeedDaemonReload=, beside what was asked for.
-const Names for_reload = {"FragmentPath", "DropInPaths", "X-Loaded"};
+constexpr std::array<std::string_view, 3> for_reload = {"FragmentPath", "DropInPaths", "X-Loaded"};
 
 bool wants(const Names& asked, const std::string& name) { return asked.empty() || std::ranges::find(asked, name) != asked.end(); }
 

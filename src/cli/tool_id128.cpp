@@ -183,8 +183,11 @@ int id128_main(int argc, char** argv, const Hooks&) {
     if (line.status)
         return *line.status;
     Wish wish{line.has("pretty"), line.has("uuid"), line.has("value"), !line.has("no-legend"), std::nullopt};
-    if (const auto application = line.last("app-specific"); application && !(wish.application = parse_id(*application)))
-        return complain("Failed to parse \"{}\" as application-ID: Invalid argument", *application);
+    if (const auto application = line.last("app-specific")) {
+        wish.application = parse_id(*application);
+        if (!wish.application)
+            return complain("Failed to parse \"{}\" as application-ID: Invalid argument", *application);
+    }
     if (line.words.empty())
         return complain("Command verb required.");
     const std::string& verb = line.words.front();

@@ -34,7 +34,7 @@ class Place {
         if (file == nullptr)
             return "";
         line.resize(std::fread(line.data(), 1, line.size(), file));
-        std::fclose(file);
+        (void)std::fclose(file); // it was only read
         return line.substr(0, line.find('\n'));
     }
     /// Whether a colon-separated data base such as /etc/passwd has an entry of this name or number.
@@ -46,7 +46,7 @@ class Place {
         char line[4096];
         while (!found && std::fgets(line, sizeof line, file) != nullptr)
             found = std::string_view(line).starts_with(name + ":");
-        std::fclose(file);
+        (void)std::fclose(file); // it was only read
         return found;
     }
 
