@@ -65,7 +65,7 @@ ERRORS = {
 }
 
 # Words for a shortage other than the kernel's own; a client for which there is no room is told by the end of the connection.
-SAID = "out of memory|max_user_|the logger hung up|Connection reset by peer|closed the connection|cannot take over|the process that was to do it ended|the socket is full"
+SAID = "out of memory|max_user_|the logger hung up|Connection reset by peer|closed the connection|Broken pipe|cannot take over|the process that was to do it ended|the socket is full"
 SLEEP = "exec sleep infinity"
 UNITS = {
     "simple.service": f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'echo hello; {SLEEP}'\nRestart=always\nRestartSec=50ms\n",
