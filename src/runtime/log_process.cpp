@@ -97,6 +97,8 @@ void LogProcess::start(const std::string& logs_socket, bool syslog_sockets, log:
         if (const int fd = shared.held(fds_).get(); fd >= 0)
             checkpoint_.keep({shared.kind, fd, 0, 0, 0});
     launch();
+    for (const base::Error& problem : fds_.problems)
+        say(3, {}, "of logging something is missing: " + base::to_string(problem));
 }
 
 void LogProcess::launch() {
