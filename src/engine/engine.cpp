@@ -80,6 +80,10 @@ void Engine::set_boot_target(UnitId unit) {
     impl_->boot_target_ = unit;
 }
 
+void Engine::repeat_boot_end() {
+    impl_->boot_over_ = false;
+}
+
 void Engine::set_origin(base::Moment started, base::TimeZonePtr zone, std::uint64_t random_seed, std::uint64_t machine_seed) {
     impl_->options_.started = started;
     impl_->options_.zone = std::move(zone);

@@ -95,6 +95,8 @@ class Engine {
     std::vector<PlannedStop> plan_shutdown(base::Duration budget) const;
     /// Which unit's start is the boot; BootFinished is emitted when no job of that transaction is left.
     void set_boot_target(UnitId unit);
+    /// After restore: whoever was to act on BootFinished did not come to it; it is emitted again.
+    void repeat_boot_end();
     /// What timers count from: when monoinit was started, the local zone, and seeds for random delays (of this start, of the place).
     void set_origin(base::Moment started, base::TimeZonePtr zone, std::uint64_t random_seed, std::uint64_t machine_seed);
 

@@ -180,6 +180,8 @@ void Runtime::resume() {
     // Records first: with its record a unit takes back the number it had, and descriptors are kept under numbers.
     restore_records(records);
     boot_target_ = engine_->find(target);
+    if (!lost_ && !ready_after_)
+        engine_->repeat_boot_end();
     // It was about to ask for it when the fault came: the engine, whose record is written before anything is done, knows.
     if (!lost_ && engine_->system_state() == engine::Engine::SystemState::Initializing)
         boot_began_ = false;

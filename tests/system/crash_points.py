@@ -45,6 +45,7 @@ def life(box, made, usual):
         return {name: box.state(name) for name in wanted}
 
     until("all to be up", lambda: are() == wanted)
+    until("the end of the boot to be told", lambda: "[monoinit] ready in " in box.log())
     ask(box, "restart", "a")
     ask(box, "stop", "b")
     wanted["b.service"] = "inactive"
