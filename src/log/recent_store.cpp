@@ -213,8 +213,8 @@ std::uint64_t RecentStore::append(const Record& record) {
         header.flags = static_cast<std::uint8_t>(text.empty() ? header.flags & ~more_flag : header.flags | more_flag);
         char* to = block.bytes.data() + used;
         std::memcpy(to, &header, sizeof header);
-        std::memcpy(to + sizeof header, identifier.data(), identifier.size());
-        std::memcpy(to + overhead, part.data(), part.size());
+        std::ranges::copy(identifier, to + sizeof header);
+        std::ranges::copy(part, to + overhead);
         header_of(block).used.store(static_cast<std::uint32_t>(used + overhead + part.size()), std::memory_order_release);
         header_of(block).last_cursor = cursor;
         header.flags |= rest_flag;

@@ -1,6 +1,7 @@
 """A binary that can be replaced under a running PID 1, by a sound one or by one that is unfit."""
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -43,10 +44,24 @@ def running(box):
     return os.stat(f"/proc/{box.init}/exe").st_ino
 
 
+def file_offset(binary, address):
+    """Where in an ELF file of 64 bits what is mapped at this address lies."""
+    with open(binary, "rb") as file:
+        header = file.read(64)
+        table, size, count = *struct.unpack_from("<Q", header, 32), *struct.unpack_from("<HH", header, 54)
+        for i in range(count):
+            file.seek(table + i * size)
+            kind, _, offset, start, _, length = struct.unpack("<IIQQQQ", file.read(40))
+            if kind == 1 and start <= address < start + length:  # PT_LOAD
+                return address - start + offset
+    raise harness.Failure(f"{address:#x} is not in {binary}")
+
+
 def broken(symbol):
     """A change that puts an instruction that is none at the beginning of a function."""
     for line in subprocess.run(["nm", BUILT], capture_output=True, text=True, check=True).stdout.splitlines():
         if line.split()[-1] == symbol:
-            at = int(line.split()[0], 16)  # where the file is mapped at its own offsets
-            return lambda bytes_: bytes_[:at] + (b"\x0f\x0b" if os.uname().machine == "x86_64" else b"\0\0\0\0") + bytes_[at + (2 if os.uname().machine == "x86_64" else 4):]
+            at = file_offset(BUILT, int(line.split()[0], 16))
+            trap = b"\x0f\x0b" if os.uname().machine == "x86_64" else b"\0\0\0\0"
+            return lambda bytes_: bytes_[:at] + trap + bytes_[at + len(trap):]
     raise harness.Failure(f"no symbol {symbol}")
