@@ -161,7 +161,8 @@ TEST_CASE("a clock that jumps back changes no order, and times still find what w
     StoreDirectory directory(place.path(), limits, boot_number(1));
     const std::uint64_t clock[] = {100, 101, 50, 51, 102}; // seconds
     for (std::uint64_t i = 0; i < std::size(clock); i++) {
-        Record record = line(i + 1, "web.service", "at " + std::to_string(clock[i]));
+        const std::string text = "at " + std::to_string(clock[i]); // a record holds none of its own
+        Record record = line(i + 1, "web.service", text);
         record.wall_us = clock[i] * 1'000'000;
         REQUIRE(directory.append(stored(record), 1000));
         if (i % 2 == 1)
