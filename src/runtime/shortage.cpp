@@ -46,6 +46,7 @@ void Runtime::out_of_memory() {
         ::nanosleep(&pause, nullptr);
     }
     reexec_in_the_middle();
+    fail_image("out of memory"); // there is no going on from here: the fault handler tries for some seconds more
 }
 
 } // namespace monoinit::runtime
